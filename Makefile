@@ -1,0 +1,127 @@
+# Everything a person or a machine does with this repository. `make` alone prints what there is.
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PYTEST := $(PY) -m pytest
+
+# The kernels, one build directory per mode (see setup.py).
+CEXT       := $(wildcard cext/*.pyx cext/*.pxd cext/*.h)
+RELEASE    := build/release/.built
+DEBUG      := build/debug/.built
+DEBUG_LIB  := $(CURDIR)/build/debug/lib
+KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.kernels._decode
+# What runs on the debug build too: whatever can drive a kernel out of bounds.
+DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help preflight venv build build-debug demo test test-long test-debug lint bench services \
+        packaging versions clean
+
+help: ## this list
+	@echo "mm-monitor: who keeps the quoting obligation, exactly"
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | \
+	  awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+	@echo
+	@echo "PYTHON=... chooses the interpreter (3.11 or newer), DEMO_ARGS=... adds to 'mm-monitor demo'."
+
+## --- environment -------------------------------------------------------------------------------
+
+preflight:
+	@command -v $(PYTHON) >/dev/null 2>&1 || \
+	  { echo "mm-monitor needs Python 3.11 or newer; '$(PYTHON)' is not on the PATH (make PYTHON=...)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "mm-monitor needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1) (make PYTHON=...)." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "'$(PYTHON)' has no venv module; on Debian and Ubuntu: apt install python3-venv." >&2; exit 1; }
+	@$(PYTHON) -c 'import pathlib, sysconfig, sys; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").is_file())' || \
+	  { echo "'$(PYTHON)' has no C headers (Python.h); on Debian and Ubuntu: apt install python3-dev." >&2; exit 1; }
+	@command -v $${CC:-cc} >/dev/null 2>&1 || \
+	  { echo "mm-monitor compiles its kernels and found no C compiler ('$${CC:-cc}'); on Debian and Ubuntu: apt install gcc." >&2; exit 1; }
+
+$(PY): | preflight
+	@echo "==> environment: creating $(VENV) with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv $(VENV)
+
+# Installing also compiles the kernels in place, in a build environment that pip makes for itself.
+$(VENV)/.demo: pyproject.toml setup.py | $(PY)
+	@echo "==> environment: installing the monitor and what the demo needs, compiling the kernels (about a minute)"
+	@$(PY) -m pip install -q --disable-pip-version-check -e '.[build,demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml setup.py | $(PY)
+	@echo "==> environment: installing the monitor, its tests' and linters' needs, compiling the kernels (about a minute)"
+	@$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $(VENV)/.demo $@
+
+venv: $(VENV)/.dev ## .venv with everything for development, kernels compiled
+
+## --- kernels -----------------------------------------------------------------------------------
+
+# Cython does not notice new directives: a new setup.py starts the mode's directory over.
+build/%/.configured: setup.py pyproject.toml
+	@rm -rf build/$*
+	@mkdir -p build/$*
+	@touch $@
+
+$(RELEASE): $(CEXT) $(VENV)/.demo build/release/.configured
+	@echo "==> kernels: release build, in place"
+	@$(PY) setup.py -q build_ext --inplace
+	@touch $@
+
+$(DEBUG): $(CEXT) $(VENV)/.demo build/debug/.configured
+	@echo "==> kernels: debug build (bounds checks on), in build/debug/lib"
+	@MM_MONITOR_DEBUG=1 $(PY) setup.py -q build_ext
+	@touch $@
+
+build: $(RELEASE) ## compile the kernels in place (release)
+
+build-debug: $(DEBUG) ## compile the kernels with every bounds check on, apart from the release
+
+## --- run ---------------------------------------------------------------------------------------
+
+demo: $(RELEASE) ## a simulated session, a broker and the monitor, live in this terminal
+	@$(VENV)/bin/mm-monitor demo $(DEMO_ARGS)
+
+## --- check -------------------------------------------------------------------------------------
+
+test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with bounds checks, packaging
+	@$(MAKE) --no-print-directory build lint
+	@echo "==> tests: whole suite on the release build"
+	@$(PYTEST) -q -m "not slow"
+	@$(MAKE) --no-print-directory test-debug packaging versions
+
+test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
+	@$(MAKE) --no-print-directory build build-debug
+	@HYPOTHESIS_PROFILE=long $(PYTEST) -q --timeout 1800
+
+test-debug: $(VENV)/.dev build-debug ## the tests that drive kernels, on the debug build
+	@echo "==> tests: $(DEBUG_TESTS) on the debug build"
+	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} MM_MONITOR_KERNEL_DIR=$(DEBUG_LIB) \
+	  $(PYTEST) -q -m "not slow" $(DEBUG_TESTS)
+
+lint: $(VENV)/.dev build ## ruff, formatting, mypy --strict, stubs against the compiled kernels
+	@echo "==> lint: ruff, mypy, stubtest"
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m mypy.stubtest $(KERNELS)
+
+services: $(VENV)/.dev ## fetch the real services that tests talk to (Kafka, Prometheus, Alertmanager, Mosquitto)
+	@$(PY) -m tests.services.install
+
+packaging: $(VENV)/.dev ## sdist, wheel from the sdist, installed and used elsewhere
+	@echo "==> packaging: sdist, wheel from it, a new environment, another directory"
+	@$(PY) tests/packaging/check.py
+
+versions: $(VENV)/.dev
+	@$(PY) -m tests.services.versions
+
+bench: $(VENV)/.dev build ## the benchmarks; results as JSON with commit, cpu and versions
+	@$(PY) -m benchmarks
+
+clean: ## remove what was built (the fetched Kafka stays in the user's cache)
+	@rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info mm_monitor/kernels/*.so
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,63 @@
+"""The list of compiled extensions; everything else is in pyproject.toml.
+
+Each mode owns a directory, because Cython decides by file time, not by directives, what to regenerate:
+`build/release/` for the kernels that ship, `build/debug/` (MM_MONITOR_DEBUG=1) for those that check every index.
+"""
+
+import os
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+DEBUG = os.environ.get("MM_MONITOR_DEBUG", "0") not in ("", "0")
+OUT = "build/debug" if DEBUG else "build/release"
+
+KERNELS = {
+    "mm_monitor.kernels._engine": "cext/engine.pyx",
+    "mm_monitor.kernels._merge": "cext/merge.pyx",
+    "mm_monitor.kernels._decode": "cext/decode.pyx",
+}
+HEADERS = sorted(str(path) for ending in ("*.pxd", "*.h") for path in Path("cext").glob(ending))
+
+DIRECTIVES = {
+    "language_level": 3,
+    "binding": True,  # signatures that stubtest can compare with the stubs
+    "boundscheck": DEBUG,
+    "initializedcheck": DEBUG,
+    "wraparound": False,
+    "cdivision": True,
+    "show_performance_hints": not DEBUG,
+}
+
+# Where the build commands put things; the debug libraries stay out of the source tree.
+OPTIONS: dict[str, dict[str, str | int]] = {
+    "build": {"build_base": OUT},
+    "build_ext": {"build_temp": f"{OUT}/temp", "parallel": os.cpu_count() or 1},
+}
+if DEBUG:
+    OPTIONS["build_ext"]["build_lib"] = f"{OUT}/lib"
+
+
+def extension(name: str, source: str) -> Extension:
+    """One kernel module: `MM_DEBUG` is 1 or 0 in its C, so a .pxd or .h may assert at no cost to the release."""
+    return Extension(
+        name,
+        [source],
+        include_dirs=["cext"],
+        depends=HEADERS,
+        define_macros=[("MM_DEBUG", "1" if DEBUG else "0")],
+        extra_compile_args=["-O1", "-g"] if DEBUG else ["-O3"],
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(name, source) for name, source in KERNELS.items()],
+        build_dir=f"{OUT}/cython",
+        include_path=["cext"],
+        compiler_directives=DIRECTIVES,
+        quiet=True,
+    ),
+    options=OPTIONS,
+)
