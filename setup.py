@@ -1,7 +1,8 @@
 """The list of compiled extensions; everything else is in pyproject.toml.
 
-Each mode owns a directory, because Cython decides by file time, not by directives, what to regenerate:
-`build/release/` for the kernels that ship, `build/debug/` (MM_MONITOR_DEBUG=1) for those that check every index.
+Each mode owns a directory, because Cython decides by file time, not by directives, what to
+regenerate: `build/release/` for the kernels that ship, `build/debug/` (MM_MONITOR_DEBUG=1) for
+those that check every index.
 """
 
 import os
@@ -40,7 +41,7 @@ if DEBUG:
 
 
 def extension(name: str, source: str) -> Extension:
-    """One kernel module: `MM_DEBUG` is 1 or 0 in its C, so a .pxd or .h may assert at no cost to the release."""
+    """One kernel module; `MM_DEBUG` is 1 or 0 in its C, for assertions that cost nothing."""
     return Extension(
         name,
         [source],

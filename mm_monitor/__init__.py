@@ -1,7 +1,7 @@
 """Watches market makers' quotes and says, exactly, who keeps the quoting obligation.
 
-The tape writes and the clock only reads: `mm_monitor.core` holds the engine, everything else carries bytes to it and
-verdicts away from it.
+The tape writes and the clock only reads: `mm_monitor.core` holds the engine, everything else
+carries bytes to it and verdicts away from it.
 """
 
 from importlib.metadata import PackageNotFoundError, version

@@ -1,1 +1,1 @@
-"""The test suite; a package, so that tests share the set-up of real services as `tests.services`."""
+"""The test suite; a package, so that tests share `tests.services`, the real services."""
