@@ -1,0 +1,1 @@
+"""Bytes to rows: one file a format, a registry by name."""

@@ -1,0 +1,68 @@
+"""Rows that cross the boundary into the kernels: one fixed layout for every record of the tape.
+
+A row is 56 bytes. Quotes and theos carry their numbers; a control record (phase, exemption, feed, stress,
+reference, period) carries in `a` the key of its object in the batch's `controls`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_monitor.core.model import Control, DeadLetter, Kind
+
+ROW = np.dtype(
+    [
+        ("ts", "<i8"),  # ts_event, ns
+        ("offset", "<i8"),
+        ("a", "<i8"),  # quote: bid price; theo: theo; control: key
+        ("b", "<i8"),  # quote: ask price
+        ("a_size", "<i4"),  # quote: bid size, 0 = no bid
+        ("b_size", "<i4"),
+        ("maker", "<i4"),  # index in Reference, -1 = nobody we know
+        ("contract", "<i4"),  # index in Reference
+        ("part", "<u2"),  # number of the source partition on this tape
+        ("sub", "<u2"),  # row within its record
+        ("kind", "u1"),  # Kind
+        ("flags", "u1"),  # QUOTE_BAD | THEO_MISSING
+        ("pad", "<u2"),
+    ]
+)
+assert ROW.itemsize == 56
+
+QUOTE_BAD = 1  # the quote changed, not known to what (TAPE-04)
+THEO_MISSING = 2
+
+Rows = NDArray[np.void]
+
+
+def empty_rows(n: int) -> Rows:
+    """`n` zeroed rows."""
+    return np.zeros(n, dtype=ROW)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a codec made of one chunk of records of one source partition.
+
+    `rows` are in the order of the source (offset, sub); control rows have in `a` an index into `controls`.
+    """
+
+    rows: Rows
+    controls: Sequence[Control] = ()
+    dead: Sequence[DeadLetter] = field(default=())
+
+
+def control_rows(controls: Sequence[Control], kinds: Sequence[Kind], part: int, offsets: Sequence[int]) -> Rows:
+    """Rows that carry `controls`, in the same order."""
+    rows = empty_rows(len(controls))
+    for i, (control, kind, offset) in enumerate(zip(controls, kinds, offsets, strict=True)):
+        rows["ts"][i] = control.ts
+        rows["kind"][i] = kind
+        rows["offset"][i] = offset
+        rows["a"][i] = i
+    rows["part"] = part
+    return rows

@@ -1,0 +1,136 @@
+"""Who and what exists: contracts, makers, appointments, accounts, as dense integers.
+
+Indices are append-only: a contract listed at noon gets the next number, and rows decoded before stay true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+ALL = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One option series (or any instrument). `tick` is int64 10^-8."""
+
+    name: str
+    klass: str
+    tick: int
+    kind: str = ""
+    strike: str = ""
+    expiry: str = ""
+    multiplier: str = ""
+    number: int | None = None  # numeric id of the packed format
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """`maker` is appointed to class `klass` (`*` = every class), under `rulebook` ("" = whichever judges)."""
+
+    maker: str
+    klass: str
+    rulebook: str = ""
+    number: int | None = None  # numeric id of the packed format
+
+
+@dataclass(slots=True)
+class Reference:
+    """The directory of names. Mutated only by tape records; lookups are plain dicts."""
+
+    contracts: list[Contract] = field(default_factory=list)
+    contract_index: dict[str, int] = field(default_factory=dict)
+    contract_numbers: dict[int, int] = field(default_factory=dict)
+    live: list[bool] = field(default_factory=list)  # False once a contract is removed
+    makers: list[str] = field(default_factory=list)
+    maker_index: dict[str, int] = field(default_factory=dict)
+    maker_numbers: dict[int, int] = field(default_factory=dict)
+    appointments: list[Appointment] = field(default_factory=list)
+    accounts: dict[str, str] = field(default_factory=dict)  # account -> maker
+    classes: list[str] = field(default_factory=list)
+    class_index: dict[str, int] = field(default_factory=dict)
+    version: int = 0  # grows with every change, so that caches know
+
+    @classmethod
+    def of(
+        cls,
+        contracts: Iterable[Contract],
+        appointments: Iterable[Appointment],
+        accounts: Iterable[tuple[str, str]] = (),
+    ) -> Reference:
+        """Build a directory; later rows of the same contract replace earlier ones."""
+        reference = cls()
+        for contract in contracts:
+            reference.add_contract(contract)
+        for appointment in appointments:
+            reference.appoint(appointment)
+        reference.accounts.update(accounts)
+        return reference
+
+    def add_contract(self, contract: Contract) -> int:
+        """List or adjust a contract; returns its index."""
+        self.version += 1
+        if contract.klass not in self.class_index:
+            self.class_index[contract.klass] = len(self.classes)
+            self.classes.append(contract.klass)
+        index = self.contract_index.get(contract.name)
+        if index is None:
+            index = len(self.contracts)
+            self.contract_index[contract.name] = index
+            self.contracts.append(contract)
+            self.live.append(True)
+        else:
+            self.contracts[index] = contract
+            self.live[index] = True
+        if contract.number is not None:
+            self.contract_numbers[contract.number] = index
+        return index
+
+    def remove_contract(self, name: str) -> None:
+        """Delist; its index and name stay known, its obligations end."""
+        self.version += 1
+        self.live[self.contract_index[name]] = False
+
+    def maker(self, name: str) -> int:
+        """Index of a maker, adding the name if it is new."""
+        index = self.maker_index.get(name)
+        if index is None:
+            index = self.maker_index[name] = len(self.makers)
+            self.makers.append(name)
+        return index
+
+    def appoint(self, appointment: Appointment) -> None:
+        """Appoint a maker to a class."""
+        self.version += 1
+        index = self.maker(appointment.maker)
+        if appointment.number is not None:
+            self.maker_numbers[appointment.number] = index
+        if appointment not in self.appointments:
+            self.appointments.append(appointment)
+
+    def dismiss(self, maker: str, klass: str, rulebook: str = "") -> None:
+        """End the appointments of `maker` to `klass` (under `rulebook`, if it is given)."""
+        self.version += 1
+        self.appointments = [
+            a
+            for a in self.appointments
+            if (a.maker, a.klass) != (maker, klass) or (rulebook and a.rulebook != rulebook)
+        ]
+
+    def find_maker(self, name: str) -> int:
+        """Index of the maker of that name or account, or -1: its quotes have no obligation."""
+        return self.maker_index.get(self.accounts.get(name, name), -1)
+
+    def scope_contracts(self, scope: str) -> list[int] | None:
+        """Live contract indices that a scope (`*`, class or contract) names, or None if it names nothing.
+
+        A contract's own name wins over a class of the same name.
+        """
+        if scope == ALL:
+            return [i for i in range(len(self.contracts)) if self.live[i]]
+        if scope in self.contract_index:
+            return [self.contract_index[scope]]
+        if scope in self.class_index:
+            return [i for i, c in enumerate(self.contracts) if c.klass == scope and self.live[i]]
+        return None

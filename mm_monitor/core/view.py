@@ -1,0 +1,93 @@
+"""What the rest of the house may see of an engine: an immutable picture as of one instant.
+
+Columns are read-only numpy arrays, one element per obligation, sorted by maker, then contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_monitor.core.model import Breach, Verdict
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ObligationColumns:
+    """Per obligation, n elements each unless said otherwise; times in ns."""
+
+    maker: NDArray[np.int32]  # index into StatusView.makers
+    contract: NDArray[np.int32]  # index into StatusView.contracts
+    klass: NDArray[np.int32]  # index into StatusView.classes
+    quoted: Ints
+    lapsed: Ints  # sum over reasons
+    lapsed_by_reason: Ints  # shape (n, 9), in the order of model.REASONS
+    exempt: Ints
+    unknown: Ints
+    remaining: Ints  # R of PRES-04: still to be obliged today
+    slack: Ints  # rounded down; only meaningful when the rulebook has a requirement
+    lapses: Ints
+    longest_lapse: Ints
+    current_lapse: Ints  # obliged ns of the lapse now open, 0 if none
+    last_valid: Ints  # event time at which the quote was last valid, -1 = never
+    limit_use: tuple[int, ...]  # PRES-08, 128-bit sums of floor(1e9 * spread / limit) * ns
+    switches: Ints  # times it went between quoted and lapsed
+    state: NDArray[np.uint8]  # model.State now: QUOTED | UNKNOWN | EXEMPT | LAPSED + reason
+    obliged: NDArray[np.bool_]  # is the contract in continuous trading now?
+    provisional: NDArray[np.bool_]  # a late record touched it (TAPE-03)
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceRow:
+    """Sums over the obligations of a maker (klass = "") or of a maker in one class."""
+
+    maker: str
+    klass: str
+    obligations: int
+    quoted: int
+    lapsed: int
+    exempt: int
+    unknown: int
+    required_time: int  # T = quoted + lapsed + unknown
+    remaining: int  # R
+    presence: Fraction | None  # ratio of sums, None if T = 0
+    mean_of_ratios: Fraction | None
+    contracts_required: int  # with T > 0
+    contracts_passed: int
+    contracts_open: int  # indeterminate
+    coverage: Fraction | None
+    verdict: Verdict  # by the rulebook's judged_by
+    slack: int | None  # by ratio of sums, rounded down; None without a requirement
+    lapsed_slots: int  # obligations lapsed right now
+    unknown_slots: int
+    dominant_reason: str  # reason code with most lapsed time, "" if none
+    unreachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """Everything as of `at`, under one rulebook. Published views are at the watermark (`estimate` False)."""
+
+    rulebook_id: str
+    rulebook_version: int
+    rulebook_sha256: str
+    required: Fraction | None  # presence required
+    judged_by: str
+    at: int
+    estimate: bool
+    trading_date: str
+    period_start: int | None
+    period_end: int | None
+    makers: Sequence[str]
+    contracts: Sequence[str]
+    classes: Sequence[str]
+    obligations: ObligationColumns
+    maker_rows: Sequence[PresenceRow]  # sorted by maker
+    class_rows: Sequence[PresenceRow]  # sorted by maker, class
+    market_hole: Sequence[tuple[str, int]]  # contract, ns; sorted by contract
+    breaches: Sequence[Breach]  # of this trading date, open and closed, sorted by start, kind, maker, contract

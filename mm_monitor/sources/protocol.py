@@ -1,0 +1,62 @@
+"""What a source is: it yields decoded chunks and knows which of its partitions are alive.
+
+The pump treats live and replay alike; everything that differs is behind this protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mm_monitor.core.batch import Decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One decoded chunk of one partition, with what the metrics want to know of it."""
+
+    part: int
+    decoded: Decoded
+    records: int  # records in the chunk, good or bad
+    duplicates: int = 0  # records skipped because their offset was seen before
+    ts_recv: int = 0  # ns, our clock, newest record; 0 = unknown
+
+
+class Source(Protocol):
+    """A live or finite stream of deliveries."""
+
+    @property
+    def parts(self) -> Sequence[int]:
+        """Numbers of all partitions that this source may deliver; the watermark waits for each of them."""
+        ...
+
+    async def start(self) -> None:
+        """Connect, assign and seek; raise MonitorError with the real cause when it can't."""
+        ...
+
+    async def poll(self) -> Sequence[Delivery]:
+        """Next deliveries, waiting a short while for them; an empty list when nothing came."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """True when no more will ever come (a capture read to its end; never for Kafka)."""
+        ...
+
+    @property
+    def caught_up(self) -> bool:
+        """True when the backlog that stood at the start has been read."""
+        ...
+
+    def pause(self, parts: Sequence[int]) -> None:
+        """Stop fetching partitions that are far ahead (TAPE-05)."""
+        ...
+
+    def resume(self, parts: Sequence[int]) -> None:
+        """Fetch them again."""
+        ...
+
+    async def stop(self) -> None:
+        """Release everything; idempotent."""
+        ...
