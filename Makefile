@@ -16,6 +16,7 @@ DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 .PHONY: help preflight venv build build-debug demo test test-long test-debug lint bench services \
         packaging versions clean
 
@@ -46,12 +47,12 @@ $(PY): | preflight
 	@$(PYTHON) -m venv $(VENV)
 
 # Installing also compiles the kernels in place, in a build environment that pip makes for itself.
-$(VENV)/.demo: pyproject.toml setup.py | $(PY)
+$(VENV)/.demo: pyproject.toml setup.py | $(PY) build/release/.configured
 	@echo "==> environment: installing the monitor and what the demo needs, compiling the kernels (about a minute)"
 	@$(PY) -m pip install -q --disable-pip-version-check -e '.[build,demo]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml setup.py | $(PY)
+$(VENV)/.dev: pyproject.toml setup.py | $(PY) build/release/.configured
 	@echo "==> environment: installing the monitor, its tests' and linters' needs, compiling the kernels (about a minute)"
 	@$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $(VENV)/.demo $@

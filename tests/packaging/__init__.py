@@ -1,0 +1,1 @@
+"""What a user who installs the package gets, checked by installing it."""

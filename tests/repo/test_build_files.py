@@ -1,0 +1,65 @@
+"""The files that build, package and run the checks agree with one another."""
+
+import ast
+import os
+import re
+import tomllib
+
+from tests.repo.source import ROOT
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def _kernels() -> dict[str, str]:
+    """The extensions that setup.py lists, read without running it."""
+    for node in ast.parse((ROOT / "setup.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "KERNELS":
+            listed: dict[str, str] = ast.literal_eval(node.value)
+            return listed
+    raise AssertionError("setup.py has no KERNELS")
+
+
+def _make_variable(name: str) -> list[str]:
+    found = re.search(rf"^{name}\s*:?=\s*(.*)$", MAKEFILE, re.MULTILINE)
+    assert found, f"the Makefile has no {name}"
+    return found[1].split()
+
+
+def test_every_kernel_source_is_an_extension() -> None:
+    sources = {f"cext/{path.name}" for path in (ROOT / "cext").glob("*.pyx")}
+    assert set(_kernels().values()) == sources
+
+
+def test_every_kernel_has_a_stub_that_lint_checks() -> None:
+    for module in _kernels():
+        assert (ROOT / f"{module.replace('.', '/')}.pyi").is_file(), f"{module} has no stub"
+    assert _make_variable("KERNELS") == list(_kernels())
+
+
+def test_the_integration_run_is_make_test_and_nothing_else() -> None:
+    run = ROOT / ".ci" / "run"
+    assert os.access(run, os.X_OK)
+    code = [line for line in run.read_text().splitlines() if line and not line.startswith("#")]
+    assert code == ["exec env CI=true make test"]
+
+
+def test_every_target_is_explained_or_internal() -> None:
+    phony = re.search(r"^\.PHONY:((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
+    assert phony
+    explained = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
+    assert set(phony[1].replace("\\", " ").split()) - explained == {"preflight", "versions"}
+
+
+def test_the_sdist_carries_the_kernels() -> None:
+    assert "graft cext" in (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
+
+
+def test_what_builds_the_package_also_rebuilds_the_kernels() -> None:
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    assert sorted(extras["build"]) == sorted(PYPROJECT["build-system"]["requires"])
+
+
+def test_the_changelog_has_the_version() -> None:
+    version = PYPROJECT["project"]["version"]
+    assert f"\n## {version} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
