@@ -1,0 +1,483 @@
+"""Packed records to tape rows, and the checks of TAPE-04 that every codec shares.
+
+One call takes all records of a chunk, joined into one buffer. Row i gets a code: 0 is a good row, any
+other is a reason of `Code`. The plain twin is mm_monitor/kernels/reference_decode.py; the layout of a
+packed record is described in docs/formats.md.
+"""
+
+from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy
+
+from layout cimport K_QUOTE, K_THEO, ROW_QUOTE_BAD, ROW_THEO_MISSING, Row
+
+cdef extern from *:
+    """
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+    #error "packed records are little-endian and are read as they lie in memory"
+    #endif
+    """
+
+cdef enum:
+    HEADER_BYTES = 8
+    SCHEMA = 77
+    QUOTES = 1
+    THEOS = 2
+
+# Code: the same numbers as mm_monitor.kernels.reference_decode.Code.
+cdef enum:
+    OK = 0
+    BAD_TIME = 1
+    UNKNOWN_CONTRACT = 2
+    UNKNOWN_MAKER = 3
+    BAD_THEO = 4
+    BID = 8
+    ASK = 16
+    # of a side, added to BID or ASK
+    BAD_SIZE = 0
+    BAD_PRICE = 1
+    OFF_TICK = 2
+    SIZE_WITHOUT_PRICE = 3
+    NON_POSITIVE = 4
+
+cdef packed struct Header:
+    uint8_t block_length
+    uint8_t template_id
+    uint8_t schema_id
+    uint8_t version
+    uint16_t row_length
+    uint16_t row_count
+
+cdef packed struct PackedQuote:
+    int64_t ts_event
+    int64_t bid_price
+    int64_t ask_price
+    int32_t bid_size
+    int32_t ask_size
+    uint32_t maker
+    uint32_t contract
+
+cdef packed struct PackedTheo:
+    int64_t ts_event
+    int64_t theo
+    uint32_t contract
+    uint32_t reserved
+
+# An open-addressing table from numeric ids to indices; see mm_monitor.codecs.directory.IdTable.
+cdef struct Ids:
+    const uint32_t* keys
+    const int32_t* values
+    uint32_t mask
+    int limit
+
+cdef inline int64_t max_price() noexcept nogil:
+    return 9200000000000000000
+
+
+def packed_layout():
+    """Offset of every field of the packed structs, by struct and field, with `size`; for the tests."""
+    cdef Header h
+    cdef PackedQuote q
+    cdef PackedTheo t
+    return {
+        "header": {
+            "block_length": <size_t> &h.block_length - <size_t> &h,
+            "template_id": <size_t> &h.template_id - <size_t> &h,
+            "schema_id": <size_t> &h.schema_id - <size_t> &h,
+            "version": <size_t> &h.version - <size_t> &h,
+            "row_length": <size_t> &h.row_length - <size_t> &h,
+            "row_count": <size_t> &h.row_count - <size_t> &h,
+            "size": sizeof(Header),
+        },
+        "quote": {
+            "ts_event": <size_t> &q.ts_event - <size_t> &q,
+            "bid_price": <size_t> &q.bid_price - <size_t> &q,
+            "ask_price": <size_t> &q.ask_price - <size_t> &q,
+            "bid_size": <size_t> &q.bid_size - <size_t> &q,
+            "ask_size": <size_t> &q.ask_size - <size_t> &q,
+            "maker": <size_t> &q.maker - <size_t> &q,
+            "contract": <size_t> &q.contract - <size_t> &q,
+            "size": sizeof(PackedQuote),
+        },
+        "theo": {
+            "ts_event": <size_t> &t.ts_event - <size_t> &t,
+            "theo": <size_t> &t.theo - <size_t> &t,
+            "contract": <size_t> &t.contract - <size_t> &t,
+            "reserved": <size_t> &t.reserved - <size_t> &t,
+            "size": sizeof(PackedTheo),
+        },
+    }
+
+
+def scan_records(
+    const unsigned char[::1] data,
+    const int64_t[::1] ends,
+    int template_id,
+    int32_t[::1] counts,
+):
+    """Rows that each record holds, -1 for a record that is none; returns their sum.
+
+    `data` is all records joined, record i ends at `ends[i]`; `counts` has one element per record.
+    """
+    cdef Py_ssize_t n = ends.shape[0]
+    cdef Py_ssize_t i
+    cdef int64_t start = 0
+    cdef int64_t total = 0
+    cdef int32_t count
+    _check_ends(data.shape[0], ends)
+    if counts.shape[0] != n:
+        raise ValueError(f"counts: {n} elements wanted, got {counts.shape[0]}")
+    if n == 0 or data.shape[0] == 0:
+        counts[:] = -1
+        return 0
+    cdef const unsigned char* base = &data[0]
+    with nogil:
+        for i in range(n):
+            count = record_rows(base + start, ends[i] - start, template_id)
+            counts[i] = count
+            if count > 0:
+                total += count
+            start = ends[i]
+    return total
+
+
+def decode_quotes(
+    const unsigned char[::1] data,
+    const int64_t[::1] ends,
+    const int64_t[::1] offsets,
+    int part,
+    const uint32_t[::1] maker_keys,
+    const int32_t[::1] maker_values,
+    const uint32_t[::1] contract_keys,
+    const int32_t[::1] contract_values,
+    const int64_t[::1] ticks,
+    Row[::1] rows,
+    unsigned char[::1] codes,
+):
+    """Quote rows of all readable records into `rows`, their codes into `codes`; returns the bad ones.
+
+    `rows` and `codes` have as many elements as `scan_records` said; a bad row is flagged QUOTE_BAD
+    and carries no prices. `ticks` (10^-8, positive) is indexed like the table's values.
+    """
+    cdef Py_ssize_t n = ends.shape[0]
+    cdef Py_ssize_t total = rows.shape[0]
+    cdef Ids makers = _table(maker_keys, maker_values, 0x7FFFFFFF)
+    cdef Ids contracts = _table(contract_keys, contract_values, ticks.shape[0])
+    _check_call(data.shape[0], ends, offsets, part, rows, codes)
+    _check_ticks(ticks)
+    if n == 0 or data.shape[0] == 0:
+        return _none_but(total)
+    cdef const unsigned char* base = &data[0]
+    cdef const int64_t* tick = &ticks[0] if ticks.shape[0] else NULL
+    cdef Py_ssize_t i
+    cdef Py_ssize_t k = 0
+    cdef int64_t start = 0
+    cdef int64_t bad = 0
+    cdef int32_t count
+    with nogil:
+        for i in range(n):
+            count = record_rows(base + start, ends[i] - start, QUOTES)
+            if count > total - k:
+                break
+            if count > 0:
+                bad += quote_record(base + start, offsets[i], <uint16_t> part, count, &makers,
+                                    &contracts, tick, &rows[k], &codes[k])
+                k += count
+            start = ends[i]
+    if k != total or start != ends[n - 1]:
+        raise ValueError(f"rows: {total} elements are not what the records hold")
+    return bad
+
+
+def decode_theos(
+    const unsigned char[::1] data,
+    const int64_t[::1] ends,
+    const int64_t[::1] offsets,
+    int part,
+    const uint32_t[::1] contract_keys,
+    const int32_t[::1] contract_values,
+    Row[::1] rows,
+    unsigned char[::1] codes,
+):
+    """Theo rows of all readable records; as `decode_quotes`."""
+    cdef Py_ssize_t n = ends.shape[0]
+    cdef Py_ssize_t total = rows.shape[0]
+    cdef Ids contracts = _table(contract_keys, contract_values, 0x7FFFFFFF)
+    _check_call(data.shape[0], ends, offsets, part, rows, codes)
+    if n == 0 or data.shape[0] == 0:
+        return _none_but(total)
+    cdef const unsigned char* base = &data[0]
+    cdef Py_ssize_t i
+    cdef Py_ssize_t k = 0
+    cdef int64_t start = 0
+    cdef int64_t bad = 0
+    cdef int32_t count
+    with nogil:
+        for i in range(n):
+            count = record_rows(base + start, ends[i] - start, THEOS)
+            if count > total - k:
+                break
+            if count > 0:
+                bad += theo_record(base + start, offsets[i], <uint16_t> part, count, &contracts,
+                                   &rows[k], &codes[k])
+                k += count
+            start = ends[i]
+    if k != total or start != ends[n - 1]:
+        raise ValueError(f"rows: {total} elements are not what the records hold")
+    return bad
+
+
+def check_quotes(Row[::1] rows, const int64_t[::1] ticks, unsigned char[::1] codes):
+    """Check and settle quote rows that a text codec filled in; returns how many are bad.
+
+    In: a bad time is -1, an unknown contract or maker -1 (a maker may be), an absent price NULL, a
+    bad size -1; a code that is already set stays. Out: as `decode_quotes`.
+    """
+    cdef Py_ssize_t n = rows.shape[0]
+    cdef Py_ssize_t i
+    cdef int64_t bad = 0
+    cdef int limit = <int> ticks.shape[0]
+    if codes.shape[0] != n:
+        raise ValueError(f"codes: {n} elements wanted, got {codes.shape[0]}")
+    _check_ticks(ticks)
+    cdef const int64_t* tick = &ticks[0] if ticks.shape[0] else NULL
+    with nogil:
+        for i in range(n):
+            if codes[i] == OK:
+                codes[i] = quote_code(&rows[i], tick, limit)
+            bad += settle_quote(&rows[i], codes[i])
+    return bad
+
+
+def check_theos(Row[::1] rows, unsigned char[::1] codes):
+    """Check and settle theo rows that a text codec filled in; returns how many are bad."""
+    cdef Py_ssize_t n = rows.shape[0]
+    cdef Py_ssize_t i
+    cdef int64_t bad = 0
+    if codes.shape[0] != n:
+        raise ValueError(f"codes: {n} elements wanted, got {codes.shape[0]}")
+    with nogil:
+        for i in range(n):
+            if codes[i] == OK:
+                codes[i] = theo_code(&rows[i])
+            bad += settle_theo(&rows[i], codes[i])
+    return bad
+
+
+# --- one record --------------------------------------------------------------------------------
+
+cdef inline int32_t record_rows(const unsigned char* record, int64_t length, int template_id) noexcept nogil:
+    """Rows of a record, -1 if it is none of this schema and template or its length is not theirs."""
+    cdef Header h
+    cdef int least = sizeof(PackedQuote) if template_id == QUOTES else sizeof(PackedTheo)
+    if length < HEADER_BYTES:
+        return -1
+    memcpy(&h, record, HEADER_BYTES)
+    if h.block_length != 0 or h.template_id != template_id or h.schema_id != SCHEMA or h.version < 1:
+        return -1
+    if h.row_length < least or length != HEADER_BYTES + <int64_t> h.row_length * h.row_count:
+        return -1
+    return h.row_count
+
+
+cdef int64_t quote_record(
+    const unsigned char* record, int64_t offset, uint16_t part, int32_t count,
+    const Ids* makers, const Ids* contracts, const int64_t* ticks, Row* rows, unsigned char* codes,
+) noexcept nogil:
+    """`count` quote rows of one record; returns how many are bad."""
+    cdef PackedQuote q
+    cdef Header h
+    cdef const unsigned char* at = record + HEADER_BYTES
+    cdef Row* row
+    cdef int32_t j
+    cdef int64_t bad = 0
+    memcpy(&h, record, HEADER_BYTES)
+    for j in range(count):
+        memcpy(&q, at, sizeof(PackedQuote))
+        row = rows + j
+        place(row, q.ts_event, offset, part, <uint16_t> j, K_QUOTE)
+        row.a = q.bid_price
+        row.b = q.ask_price
+        row.a_size = q.bid_size
+        row.b_size = q.ask_size
+        row.maker = find(makers, q.maker)
+        row.contract = find(contracts, q.contract)
+        codes[j] = quote_code(row, ticks, contracts.limit)
+        if row.maker < 0 and codes[j] != BAD_TIME and codes[j] != UNKNOWN_CONTRACT:
+            codes[j] = UNKNOWN_MAKER
+        bad += settle_quote(row, codes[j])
+        at += h.row_length
+    return bad
+
+
+cdef int64_t theo_record(
+    const unsigned char* record, int64_t offset, uint16_t part, int32_t count,
+    const Ids* contracts, Row* rows, unsigned char* codes,
+) noexcept nogil:
+    """`count` theo rows of one record; returns how many are bad."""
+    cdef PackedTheo t
+    cdef Header h
+    cdef const unsigned char* at = record + HEADER_BYTES
+    cdef int32_t j
+    cdef int64_t bad = 0
+    memcpy(&h, record, HEADER_BYTES)
+    for j in range(count):
+        memcpy(&t, at, sizeof(PackedTheo))
+        place(rows + j, t.ts_event, offset, part, <uint16_t> j, K_THEO)
+        rows[j].a = t.theo
+        rows[j].contract = find(contracts, t.contract)
+        codes[j] = theo_code(rows + j)
+        bad += settle_theo(rows + j, codes[j])
+        at += h.row_length
+    return bad
+
+
+cdef inline void place(Row* row, int64_t ts, int64_t offset, uint16_t part, uint16_t sub, uint8_t kind) noexcept nogil:
+    """What every row says of its record; all else is zero, and nobody is its maker."""
+    row.ts = ts
+    row.offset = offset
+    row.a = 0
+    row.b = 0
+    row.a_size = 0
+    row.b_size = 0
+    row.maker = -1
+    row.contract = -1
+    row.part = part
+    row.sub = sub
+    row.kind = kind
+    row.flags = 0
+    row.pad = 0
+
+
+cdef inline int32_t find(const Ids* ids, uint32_t key) noexcept nogil:
+    """Index of a numeric id, or -1. The table is at most half full, so an empty cell ends every run."""
+    cdef uint32_t at = (key * <uint32_t> 2654435769 >> 7) & ids.mask
+    while ids.values[at] >= 0:
+        if ids.keys[at] == key:
+            return ids.values[at]
+        at = (at + 1) & ids.mask
+    return -1
+
+
+# --- checks (TAPE-04, NUM-02) ------------------------------------------------------------------
+
+cdef inline unsigned char quote_code(const Row* row, const int64_t* ticks, int limit) noexcept nogil:
+    """The first thing wrong with a quote: its time, its contract, its bid, its ask."""
+    cdef unsigned char code
+    if row.ts < 0:
+        return BAD_TIME
+    if row.contract < 0 or row.contract >= limit:
+        return UNKNOWN_CONTRACT
+    code = side_code(row.a, row.a_size, ticks[row.contract], BID)
+    return code if code else side_code(row.b, row.b_size, ticks[row.contract], ASK)
+
+
+cdef inline unsigned char side_code(int64_t price, int32_t size, int64_t tick, int side) noexcept nogil:
+    """A withdrawn side (size 0) may have any price that is one; a size needs a positive price."""
+    if size < 0:
+        return side + BAD_SIZE
+    if price == INT64_MIN:
+        return OK if size == 0 else side + SIZE_WITHOUT_PRICE
+    if price > max_price() or price < -max_price():
+        return side + BAD_PRICE
+    if price % tick:
+        return side + OFF_TICK
+    if size and price <= 0:
+        return side + NON_POSITIVE
+    return OK
+
+
+cdef inline unsigned char theo_code(const Row* row) noexcept nogil:
+    """The first thing wrong with a theo: its time, its contract, its value."""
+    if row.ts < 0:
+        return BAD_TIME
+    if row.contract < 0:
+        return UNKNOWN_CONTRACT
+    if row.a != INT64_MIN and (row.a < 0 or row.a > max_price()):
+        return BAD_THEO
+    return OK
+
+
+cdef inline int settle_quote(Row* row, unsigned char code) noexcept nogil:
+    """Nothing of a bad quote is left but that it changed; a withdrawn side has no price."""
+    if code:
+        row.a_size = 0
+        row.b_size = 0
+        row.flags = ROW_QUOTE_BAD
+    if row.a_size == 0:
+        row.a = 0
+    if row.b_size == 0:
+        row.b = 0
+    return code != OK
+
+
+cdef inline int settle_theo(Row* row, unsigned char code) noexcept nogil:
+    """A theo that is withdrawn, or bad, has no value."""
+    if code or row.a == INT64_MIN:
+        row.a = 0
+        row.flags = ROW_THEO_MISSING
+    return code != OK
+
+
+# --- arguments ---------------------------------------------------------------------------------
+
+cdef Ids _table(const uint32_t[::1] keys, const int32_t[::1] values, Py_ssize_t limit) except *:
+    """A table whose every run of keys ends; its values are checked against `limit` as they are used."""
+    cdef Py_ssize_t n = keys.shape[0]
+    cdef Py_ssize_t i
+    cdef Py_ssize_t free = 0
+    cdef Ids ids
+    if n < 1 or n & (n - 1) or values.shape[0] != n:
+        raise ValueError(f"id table: a power of two of keys and values wanted, got {n}, {values.shape[0]}")
+    for i in range(n):
+        free += values[i] < 0
+    if free == 0:
+        raise ValueError("id table: no free cell")
+    ids.keys = &keys[0]
+    ids.values = &values[0]
+    ids.mask = <uint32_t> (n - 1)
+    ids.limit = <int> limit
+    return ids
+
+
+cdef int _check_ends(Py_ssize_t length, const int64_t[::1] ends) except -1:
+    """`ends` cut the whole buffer into records, from its start to its end."""
+    cdef Py_ssize_t i
+    cdef int64_t last = 0
+    for i in range(ends.shape[0]):
+        if ends[i] < last:
+            raise ValueError(f"ends[{i}]: {ends[i]} is before the record's start {last}")
+        last = ends[i]
+    if last != length:
+        raise ValueError(f"ends: the last is {last}, the buffer has {length} bytes")
+    return 0
+
+
+cdef int _check_call(
+    Py_ssize_t length, const int64_t[::1] ends, const int64_t[::1] offsets, int part, Row[::1] rows,
+    unsigned char[::1] codes,
+) except -1:
+    """Lengths that belong together."""
+    _check_ends(length, ends)
+    if offsets.shape[0] != ends.shape[0]:
+        raise ValueError(f"offsets: {ends.shape[0]} elements wanted, got {offsets.shape[0]}")
+    if codes.shape[0] != rows.shape[0]:
+        raise ValueError(f"codes: {rows.shape[0]} elements wanted, got {codes.shape[0]}")
+    if not 0 <= part <= 0xFFFF:
+        raise ValueError(f"part: 0 to 65535 wanted, got {part}")
+    return 0
+
+
+cdef int _check_ticks(const int64_t[::1] ticks) except -1:
+    """Every tick divides."""
+    cdef Py_ssize_t i
+    for i in range(ticks.shape[0]):
+        if ticks[i] <= 0:
+            raise ValueError(f"ticks[{i}]: a positive tick wanted, got {ticks[i]}")
+    return 0
+
+
+cdef object _none_but(Py_ssize_t total):
+    """No records hold no rows."""
+    if total:
+        raise ValueError(f"rows: {total} elements are not what the records hold")
+    return 0

@@ -1,0 +1,37 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def packed_layout() -> dict[str, dict[str, int]]: ...
+def scan_records(
+    data: bytes | NDArray[np.uint8],
+    ends: NDArray[np.int64],
+    template_id: int,
+    counts: NDArray[np.int32],
+) -> int: ...
+def decode_quotes(
+    data: bytes | NDArray[np.uint8],
+    ends: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    part: int,
+    maker_keys: NDArray[np.uint32],
+    maker_values: NDArray[np.int32],
+    contract_keys: NDArray[np.uint32],
+    contract_values: NDArray[np.int32],
+    ticks: NDArray[np.int64],
+    rows: NDArray[np.void],
+    codes: NDArray[np.uint8],
+) -> int: ...
+def decode_theos(
+    data: bytes | NDArray[np.uint8],
+    ends: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    part: int,
+    contract_keys: NDArray[np.uint32],
+    contract_values: NDArray[np.int32],
+    rows: NDArray[np.void],
+    codes: NDArray[np.uint8],
+) -> int: ...
+def check_quotes(
+    rows: NDArray[np.void], ticks: NDArray[np.int64], codes: NDArray[np.uint8]
+) -> int: ...
+def check_theos(rows: NDArray[np.void], codes: NDArray[np.uint8]) -> int: ...
