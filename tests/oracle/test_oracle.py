@@ -1,17 +1,32 @@
-"""The oracle agrees with every golden capture, on all that their expected.json states."""
+"""The oracle agrees with the golden captures and, where they are silent, with sums done by hand."""
 
 from __future__ import annotations
 
 import json
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .oracle import judge_capture
+from .oracle import judge_capture, to_text
+from .tapes import HEADERS, random_capture
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 CAPTURES = sorted(p.parent for p in GOLDEN.glob("*/expected.json"))
+MINUTE = 60 * 10**9
+TUESDAY = int(datetime(2025, 8, 5, 2, tzinfo=UTC).timestamp()) * 10**9  # 10:00 in Shanghai
+CALENDAR = """
+[calendar]
+timezone = "Asia/Shanghai"
+days = ["mon", "tue", "wed", "thu", "fri"]
+phases = [{ at = "10:00", phase = "continuous" }, { at = "10:30", phase = "closed" }]
+"""
+RULES = 'id = "hand"\nversion = 1\n[presence]\nrequired = "90%"\n'
+ONE_DAY = ["1000,*,continuous", "1100,*,closed"]
 
 
 def _cut(actual: Any, expected: Any) -> Any:
@@ -24,6 +39,20 @@ def _cut(actual: Any, expected: Any) -> Any:
     return actual
 
 
+def _judge(directory: Path, rules: str, makers: str = "M0", **files: list[str]) -> dict[str, Any]:
+    """Judge a capture of contract C0, tick 1, and each letter-digit pair of `makers`."""
+    files |= {"contracts": ["C0,K0,1,call,,,"], "makers": [f"{m},*" for m in makers.split()]}
+    for name, lines in files.items():
+        text = "\n".join([HEADERS[name], *lines]) + "\n"
+        (directory / f"{name}.csv").write_text(text, encoding="utf-8")
+    (directory / "rulebook.toml").write_text(rules, encoding="utf-8")
+    return judge_capture(directory, directory / "rulebook.toml")
+
+
+def _breaches(report: dict[str, Any]) -> list[tuple[str, int, int]]:
+    return [(b["kind"], b["start"], b["end"]) for b in report["breaches"]]
+
+
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda p: p.name)
 def test_the_oracle_agrees_with_the_golden_capture(capture: Path) -> None:
     expected = json.loads((capture / "expected.json").read_text(encoding="utf-8"))
@@ -32,3 +61,88 @@ def test_the_oracle_agrees_with_the_golden_capture(capture: Path) -> None:
 
 def test_there_are_fourteen_golden_captures() -> None:
     assert len(CAPTURES) == 14
+
+
+@pytest.mark.criterion("PRES-04")
+def test_presence_is_unreachable_one_ns_after_the_last_slack_is_gone(tmp_path: Path) -> None:
+    report = _judge(tmp_path, RULES + CALENDAR, quotes=[f"{TUESDAY},M0,C0,,0,,0"])
+    end = TUESDAY + 30 * MINUTE
+    assert report["period"] == {"start": TUESDAY, "end": end}
+    assert _breaches(report) == [
+        ("presence_unreachable", TUESDAY + 3 * MINUTE + 1, end),
+        ("presence", end, end),
+    ]
+
+
+@pytest.mark.criterion("OBL-05")
+def test_a_quote_stands_from_before_the_open_but_not_into_another_date(tmp_path: Path) -> None:
+    thursday = TUESDAY + 2 * 24 * 60 * MINUTE
+    report = _judge(
+        tmp_path,
+        RULES + CALENDAR,
+        quotes=[
+            f"{TUESDAY - MINUTE},M0,C0,5,1,6,1",
+            f"{thursday + 20 * MINUTE},M0,C0,5,1,6,1",
+        ],
+    )
+    row = report["obligations"][0]
+    assert (row["quoted_ns"], row["lapsed_ns"], row["lapses"]) == (40 * MINUTE, 20 * MINUTE, 1)
+    assert report["period"] == {"start": TUESDAY, "end": thursday + 30 * MINUTE}
+    assert _breaches(report)[0] == (
+        "presence_unreachable",
+        thursday + 3 * MINUTE + 1,
+        thursday + 30 * MINUTE,
+    )
+
+
+@pytest.mark.criterion("PRES-07")
+def test_a_lapse_that_pauses_at_its_limit_exceeds_it_on_resumption(tmp_path: Path) -> None:
+    rules = RULES + '[lapse]\nlongest_permitted = "20ns"\n'
+    phases = [*ONE_DAY, "1020,C0,halt", "1050,C0,continuous"]
+    report = _judge(tmp_path, rules, phases=phases, quotes=["1051,M0,C0,5,1,6,1"])
+    assert _breaches(report) == [("lapse", 1050, 1051), ("presence", 1100, 1100)]
+
+
+@pytest.mark.criterion("VAL-06")
+def test_a_spread_breach_starts_when_its_grace_is_used_up(tmp_path: Path) -> None:
+    rules = RULES + '[spread]\ncombine = "max"\nterms = [{ ticks = 1 }]\ngrace = "10ns"\n'
+    quotes = ["1000,M0,C0,5,1,7,1", "1010,M0,C0,5,1,6,1", "1020,M0,C0,5,1,7,1"]
+    quotes += ["1025,M0,C0,5,1,8,1", "1031,M0,C0,5,1,6,1"]
+    report = _judge(tmp_path, rules, phases=ONE_DAY, quotes=quotes)
+    assert _breaches(report) == [("spread", 1030, 1031), ("presence", 1100, 1100)]
+
+
+@pytest.mark.criterion("PRES-08")
+def test_a_market_hole_is_where_nobody_is_known_to_be_valid(tmp_path: Path) -> None:
+    quotes = ["1010,M0,C0,5,1,6,1", "1040,M0,C0,,0,,0", "1030,M1,C0,5,1,6,1", "1070,M1,C0,,0,,0"]
+    quotes += ["1090,M0,C0,x,1,6,1"]
+    report = _judge(tmp_path, RULES, "M0 M1", phases=ONE_DAY, quotes=quotes)
+    assert report["contracts"] == [{"contract": "C0", "market_hole_ns": 10 + 20}]
+
+
+def test_a_capture_without_any_period_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no period"):
+        _judge(tmp_path, RULES, quotes=["1000,M0,C0,5,1,6,1"])
+
+
+@pytest.mark.criterion("PRES-01")
+@pytest.mark.parametrize("seed", range(40))
+def test_every_random_tape_is_judged_and_its_totals_are_the_open_time(
+    tmp_path: Path, seed: int
+) -> None:
+    report = judge_capture(tmp_path, random_capture(random.Random(seed), tmp_path))
+    open_ns: dict[str, set[int]] = {}
+    for row in report["obligations"]:
+        seen = row["quoted_ns"] + row["lapsed_ns"] + row["exempt_ns"] + row["unknown_ns"]
+        open_ns.setdefault(row["contract"], set()).add(seen)
+        assert sum(row["lapsed_by_reason_ns"].values()) == row["lapsed_ns"]
+    assert all(len(seen) == 1 for seen in open_ns.values())
+
+
+def test_the_command_prints_the_report() -> None:
+    capture = CAPTURES[6]
+    paths = [str(capture), str(capture / "rulebook.toml")]
+    command = [sys.executable, "-m", "tests.oracle.oracle", *paths]
+    root = Path(__file__).parents[2]
+    out = subprocess.run(command, cwd=root, capture_output=True, check=True, text=True).stdout
+    assert out == to_text(judge_capture(capture, capture / "rulebook.toml"))
