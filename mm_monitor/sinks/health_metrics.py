@@ -1,0 +1,220 @@
+"""The monitor's own health on `/metrics`, through prometheus_client: few series, read at scrape
+time.
+
+Values come from `HealthStats` and from the sinks themselves; nothing is kept here.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.core import (
+    Metric as Family,
+)
+from prometheus_client.registry import Collector
+
+from mm_monitor.formats import NS
+from mm_monitor.health import HealthStats, Histogram
+from mm_monitor.sinks.context import SinkContext
+from mm_monitor.sinks.exposition import Metric, Number
+from mm_monitor.sinks.protocol import Sink
+
+Samples = Iterable[tuple[tuple[str, ...], Number]]
+
+BUILD_INFO = Metric(
+    "mm_monitor_build_info", "gauge", ("version", "python"), "Always 1: what is running."
+)
+READY = Metric(
+    "mm_monitor_ready",
+    "gauge",
+    (),
+    "1 when the monitor has caught up and its verdicts can be used.",
+)
+RECORDS = Metric(
+    "mm_monitor_records_total", "counter", ("kind",), "Records applied to the tape, by kind."
+)
+DEAD_LETTERS = Metric(
+    "mm_monitor_dead_letters_total",
+    "counter",
+    ("reason", "maker"),
+    "Records that could not be used; the maker is empty where it could not be read or is not "
+    "known.",
+)
+DUPLICATES = Metric(
+    "mm_monitor_duplicate_records_total",
+    "counter",
+    (),
+    "Records skipped because their partition and offset had been seen.",
+)
+LATE = Metric(
+    "mm_monitor_late_records_total",
+    "counter",
+    (),
+    "Records behind the watermark: journalled, not applied; their windows are provisional.",
+)
+NO_OBLIGATION = Metric(
+    "mm_monitor_no_obligation_quotes_total",
+    "counter",
+    (),
+    "Quotes by a maker who is not appointed to the contract.",
+)
+WATERMARK = Metric(
+    "mm_monitor_watermark_timestamp_seconds",
+    "gauge",
+    (),
+    "Event time up to which the tape is complete and applied. No sample before the first record.",
+)
+WATERMARK_LAG = Metric(
+    "mm_monitor_watermark_lag_seconds",
+    "gauge",
+    (),
+    "How far the watermark is behind the clock. No sample before the first record.",
+)
+BUFFER = Metric(
+    "mm_monitor_buffer_rows",
+    "gauge",
+    (),
+    "Rows decoded and waiting for the watermark to pass them.",
+)
+APPLY_ROWS = Metric("mm_monitor_apply_rows_total", "counter", (), "Rows applied by the engine.")
+APPLY = Metric(
+    "mm_monitor_apply_seconds",
+    "histogram",
+    (),
+    "Time that the engine took for one batch; its sum over the rows applied is the time for a row.",
+)
+SKEW = Metric(
+    "mm_monitor_event_skew_seconds",
+    "histogram",
+    ("source",),
+    "Our clock at reception less event time, by source; negative when the venue's clock is ahead.",
+)
+SOURCE_LAG = Metric(
+    "mm_monitor_source_lag_records",
+    "gauge",
+    ("topic", "partition"),
+    "Records of the partition that are not read yet.",
+)
+LOOP_LAG = Metric(
+    "mm_monitor_event_loop_lag_seconds",
+    "histogram",
+    (),
+    "How late the event loop woke a sleeping task.",
+)
+SINK_LAG = Metric(
+    "mm_monitor_sink_lag_seconds",
+    "gauge",
+    ("sink",),
+    "Age of the oldest transition that the sink has not delivered; 0 when there is none.",
+)
+SINK_DROPPED = Metric(
+    "mm_monitor_sink_dropped_events_total",
+    "counter",
+    ("sink",),
+    "Transitions lost because the sink's outbox was full.",
+)
+SINK_FAILURES = Metric(
+    "mm_monitor_sink_failures_total",
+    "counter",
+    ("sink",),
+    "Failed attempts to connect or deliver; each is tried again.",
+)
+
+ALL = (
+    BUILD_INFO,
+    READY,
+    RECORDS,
+    DEAD_LETTERS,
+    DUPLICATES,
+    LATE,
+    NO_OBLIGATION,
+    WATERMARK,
+    WATERMARK_LAG,
+    BUFFER,
+    APPLY_ROWS,
+    APPLY,
+    SKEW,
+    SOURCE_LAG,
+    LOOP_LAG,
+    SINK_LAG,
+    SINK_DROPPED,
+    SINK_FAILURES,
+)
+
+
+class HealthCollector(Collector):
+    """Reads `context.health` and the lag of `sinks` whenever the registry is scraped."""
+
+    def __init__(self, context: SinkContext, sinks: Callable[[], Sequence[Sink]]) -> None:
+        self._context = context
+        self._sinks = sinks
+
+    def describe(self) -> list[Family]:
+        """The families without samples, so that registering does not read anything."""
+        return [_family(metric, ()) for metric in ALL]
+
+    def collect(self) -> Iterator[Family]:
+        """All health families as of now."""
+        stats = self._context.health
+        yield _family(BUILD_INFO, [((self._context.version, platform.python_version()), 1)])
+        for metric, value in _plain(stats):
+            yield _family(metric, [((), value)])
+        yield from self._watermark(stats)
+        yield _family(RECORDS, (((kind,), n) for kind, n in stats.records.items()))
+        yield _family(DEAD_LETTERS, stats.dead_letters.items())
+        lags = (((topic, str(part)), n) for (topic, part), n in stats.source_lag.items())
+        yield _family(SOURCE_LAG, lags)
+        yield _histograms(APPLY, [((), stats.apply)])
+        yield _histograms(LOOP_LAG, [((), stats.loop_lag)])
+        yield _histograms(SKEW, (((source,), skew) for source, skew in stats.skew.items()))
+        yield from self._sink_families(stats)
+
+    def _watermark(self, stats: HealthStats) -> Iterator[Family]:
+        known = stats.watermark is not None
+        mark = stats.watermark or 0
+        yield _family(WATERMARK, [((), mark / NS)] if known else [])
+        yield _family(WATERMARK_LAG, [((), (self._context.now() - mark) / NS)] if known else [])
+
+    def _sink_families(self, stats: HealthStats) -> Iterator[Family]:
+        yield _family(SINK_LAG, (((sink.name,), sink.lag_seconds) for sink in self._sinks()))
+        yield _family(SINK_DROPPED, (((name,), n) for name, n in stats.sink_dropped.items()))
+        yield _family(SINK_FAILURES, (((name,), n) for name, n in stats.sink_failures.items()))
+
+
+def _plain(stats: HealthStats) -> Iterator[tuple[Metric, Number]]:
+    yield READY, int(stats.ready)
+    yield DUPLICATES, stats.duplicates
+    yield LATE, stats.late
+    yield NO_OBLIGATION, stats.no_obligation
+    yield BUFFER, stats.buffer_rows
+    yield APPLY_ROWS, stats.apply_rows
+
+
+def _family(metric: Metric, samples: Samples) -> Family:
+    if metric.type == "counter":
+        counter = CounterMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+        for labels, value in samples:
+            counter.add_metric(labels, value)
+        return counter
+    if metric.type == "histogram":
+        return HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+    gauge = GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+    for labels, value in samples:
+        gauge.add_metric(labels, value)
+    return gauge
+
+
+def _histograms(metric: Metric, samples: Iterable[tuple[tuple[str, ...], Histogram]]) -> Family:
+    made = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+    for labels, histogram in samples:
+        limits = [*(repr(bound / NS) for bound in histogram.bounds), "+Inf"]
+        buckets = zip(limits, accumulate(histogram.counts), strict=True)
+        made.add_metric(labels, buckets=list(buckets), sum_value=histogram.total / NS)
+    return made

@@ -1,0 +1,228 @@
+"""`/metrics`: what is there, what is not, and that promtool has nothing to say about it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from mm_monitor.core.model import BreachKind, State
+from mm_monitor.core.view import StatusView
+from mm_monitor.errors import ConfigError
+from mm_monitor.sinks import health_metrics, metrics
+from mm_monitor.sinks.context import SinkContext
+from mm_monitor.sinks.prometheus import PrometheusConfig, PrometheusSink
+from tests.unit.sinks.builders import START, S, Slot, breach, market, view
+
+DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
+SLOTS = (
+    Slot("M0", "C0", "A", quoted=90, lapsed=10),
+    Slot("M0", "C1", "A", quoted=40, lapsed=60, state=State.LAPSED),
+    Slot("M0", "C2", "B", quoted=0, lapsed=0),
+    Slot("M1", "C0", "A", quoted=10, lapsed=0, unknown=10, state=State.UNKNOWN),
+)
+
+
+def sink_of(*views: StatusView, **config: object) -> PrometheusSink:
+    sink = PrometheusSink(PrometheusConfig(**config), SinkContext())  # type: ignore[arg-type]
+    sink.watch([sink])
+    sink.publish(views, [])
+    return sink
+
+
+def samples(text: bytes) -> dict[tuple[str, tuple[str, ...]], float]:
+    """(name, label values sorted by label name) -> value."""
+    return {
+        (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def names(text: bytes) -> set[str]:
+    found = re.findall(r"^# TYPE (\S+)", text.decode(), re.MULTILINE)
+    assert len(found) == len(set(found)), "a family in two pieces"
+    return {name for name in found if name.startswith("mm_monitor_")}
+
+
+def test_counters_are_sums_over_contracts_of_a_maker_in_a_class() -> None:
+    got = samples(sink_of(view(SLOTS)).render())
+    key = ("A", "M0", "szse-2025")
+    assert got["mm_monitor_quoted_seconds_total", key] == 130
+    assert got["mm_monitor_required_seconds_total", key] == 200
+    assert got["mm_monitor_lapsed_seconds_total", ("A", "M0", "absent", "szse-2025")] == 70
+    assert got["mm_monitor_lapsed_seconds_total", ("A", "M0", "stale", "szse-2025")] == 0
+    assert got["mm_monitor_class_presence_ratio", key] == 0.65
+    assert got["mm_monitor_class_coverage_ratio", key] == 0.5
+    assert got["mm_monitor_lapsed_obligations", key] == 1
+    assert got["mm_monitor_unknown_seconds_total", ("A", "M1", "szse-2025")] == 10
+
+
+def test_a_ratio_over_nothing_has_no_sample_and_is_not_assessed() -> None:
+    got = samples(sink_of(view(SLOTS)).render())
+    assert ("mm_monitor_class_presence_ratio", ("B", "M0", "szse-2025")) not in got
+    assert got["mm_monitor_class_verdict", ("B", "M0", "szse-2025", "not_assessed")] == 1
+    assert got["mm_monitor_quoted_seconds_total", ("B", "M0", "szse-2025")] == 0
+
+
+def test_one_verdict_of_each_maker_is_one() -> None:
+    got = samples(sink_of(view(SLOTS)).render())
+    states = [v for (name, key), v in got.items() if name == "mm_monitor_maker_verdict"]
+    assert len(states) == 8
+    assert sum(states) == 2
+
+
+def test_a_presence_below_the_requirement_never_reads_as_equal() -> None:
+    built = view([Slot("M0", "C0", "A")])
+    just_below = Fraction(9 * 10**17 - 1, 10**18)
+    row = replace(built.maker_rows[0], presence=just_below)
+    got = samples(sink_of(replace(built, maker_rows=[row])).render())
+    ratio = got["mm_monitor_maker_presence_ratio", ("M0", "szse-2025")]
+    assert ratio < got["mm_monitor_required_ratio", ("szse-2025",)]
+
+
+def test_breaches_are_counted_by_kind_and_every_kind_is_there_at_zero() -> None:
+    shown = [breach("M0", "C0"), breach("M0", "C1", end=START + 60 * S)]
+    got = samples(sink_of(view(SLOTS, shown)).render())
+    assert got["mm_monitor_breaches_total", ("lapse", "M0", "szse-2025")] == 2
+    assert got["mm_monitor_open_breaches", ("lapse", "M0", "szse-2025")] == 1
+    for maker in ("M0", "M1"):
+        for kind in BreachKind:
+            assert ("mm_monitor_breaches_total", (kind.value, maker, "szse-2025")) in got
+
+
+def test_series_per_contract_are_opt_in() -> None:
+    text = sink_of(view(SLOTS)).render()
+    assert b"contract=" not in text
+    assert samples(text)["mm_monitor_contract_obligations_exported", ("szse-2025",)] == 0
+
+
+def test_patterns_allow_and_deny_and_the_cap_is_visible() -> None:
+    sink = sink_of(
+        view(SLOTS, market_hole=[("C0", 3 * S), ("C2", S)]),
+        contracts_allow=("*",),
+        contracts_deny=("M1/*", "C1"),
+        contracts_cap=1,
+    )
+    got = samples(sink.render())
+    quoted = [key for name, key in got if name == "mm_monitor_contract_quoted_seconds_total"]
+    assert quoted == [("A", "C0", "M0", "szse-2025")]
+    assert got["mm_monitor_contract_obligations_dropped", ("szse-2025",)] == 1
+    assert got["mm_monitor_market_hole_seconds_total", ("C0", "szse-2025")] == 3
+    assert ("mm_monitor_market_hole_seconds_total", ("C2", "szse-2025")) not in got
+
+
+def test_no_series_outlives_its_subject() -> None:
+    sink = sink_of(view(SLOTS), contracts_allow=("*",))
+    assert b'maker="M1"' in sink.render()
+    sink.publish([view([slot for slot in SLOTS if slot.maker == "M0"])], [])
+    assert b'maker="M1"' not in sink.render()
+    assert b'contract="C2"' in sink.render()
+
+
+def test_label_values_are_escaped() -> None:
+    text = sink_of(view([Slot('做"市\\商\n', "C0", "A")]), contracts_allow=("*",)).render()
+    assert '做"市\\商\n' in {
+        sample.labels.get("maker")
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def test_two_rulebooks_share_each_family() -> None:
+    text = sink_of(view(SLOTS, rulebook="b"), view(SLOTS, rulebook="a")).render()
+    assert names(text)
+    assert samples(text)["mm_monitor_maker_slack_seconds", ("M0", "a")] == pytest.approx(
+        samples(text)["mm_monitor_maker_slack_seconds", ("M0", "b")]
+    )
+
+
+def test_no_created_series() -> None:
+    assert b"_created" not in sink_of(view(SLOTS)).render()
+
+
+def test_dead_letters_of_unknown_makers_make_no_series() -> None:
+    sink = PrometheusSink(PrometheusConfig(), context := SinkContext())
+    context.health.know_makers(["M0"])
+    context.health.count_dead_letter("bad_price", "M0")
+    context.health.count_dead_letter("bad_price", "rubbish", times=3)
+    got = samples(sink.render())
+    assert got["mm_monitor_dead_letters_total", ("M0", "bad_price")] == 1
+    assert got["mm_monitor_dead_letters_total", ("", "bad_price")] == 3
+    assert got["mm_monitor_dead_letters_total", ("M0", "off_tick")] == 0
+
+
+def test_the_watermark_lags_behind_the_clock_it_is_given() -> None:
+    context = SinkContext(now=lambda: START + 3 * S)
+    sink = PrometheusSink(PrometheusConfig(), context)
+    assert "mm_monitor_watermark_lag_seconds" not in {name for name, _ in samples(sink.render())}
+    context.health.watermark = START
+    assert samples(sink.render())["mm_monitor_watermark_lag_seconds", ()] == 3
+
+
+def test_every_metric_is_documented_and_every_documented_metric_exists() -> None:
+    rows = re.findall(
+        r"^\| `(mm_monitor_\w+)` \| (\w+) \| (.*?) \| (.*) \|$", DOCS.read_text(), re.MULTILINE
+    )
+    documented = {
+        name: (kind, tuple(re.findall(r"`(\w+)`", labels)), meaning)
+        for name, kind, labels, meaning in rows
+    }
+    declared = {m.name: (m.type, m.labels, m.meaning) for m in (*metrics.ALL, *health_metrics.ALL)}
+    assert documented == declared
+    assert names(sink_of(view(SLOTS), contracts_allow=("*",)).render()) == set(declared)
+
+
+def test_labels_are_those_declared() -> None:
+    context = SinkContext()
+    context.health.watermark = START
+    context.health.skew_of("mm.quotes").observe(5)
+    context.health.source_lag["mm.quotes", 0] = 4
+    context.health.know_sink("mqtt")
+    sink = PrometheusSink(PrometheusConfig(contracts_allow=("*",)), context)
+    sink.publish([view(SLOTS, market_hole=[("C0", 1)])], [])
+    sink.watch([sink])
+    seen = dict(_labels(sink.render()))
+    for metric in (*metrics.ALL, *health_metrics.ALL):
+        if metric.name != "mm_monitor_period_end_timestamp_seconds":
+            assert seen[metric.name] == set(metric.labels), metric.name
+
+
+def _labels(text: bytes) -> Iterator[tuple[str, set[str]]]:
+    for family in text_string_to_metric_families(text.decode()):
+        suffix = "_total" if family.type == "counter" else ""
+        for sample in family.samples:
+            yield family.name + suffix, set(sample.labels) - {"le"}
+
+
+def test_promtool_has_nothing_to_say() -> None:
+    if (promtool := shutil.which("promtool")) is None:
+        pytest.skip("promtool is not installed")
+    text = sink_of(view(SLOTS, [breach()]), contracts_allow=("*",)).render()
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_chunks_are_small_and_twenty_makers_of_six_hundred_contracts_are_quick() -> None:
+    sink = sink_of(view(market(20, 600)), contracts_allow=("*",), contracts_cap=12_000)
+    sink.render()
+    began = time.perf_counter()
+    longest, last = 0.0, began
+    for _ in sink.chunks():
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+    assert last - began < 0.5  # 0.03 s on an idle core
+    assert longest < 0.1  # 0.001 s on an idle core
+
+
+def test_a_negative_cap_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"sinks\.prometheus\.contracts_cap: 0 or more, got -1"):
+        PrometheusConfig(contracts_cap=-1)
