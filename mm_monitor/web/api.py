@@ -1,0 +1,146 @@
+"""The JSON of `/api/v1`: views as plain objects, in the words and units of the report.
+
+Times are integer ns since the epoch with an RFC 3339 twin where a person reads them; ratios are
+decimal text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mm_monitor.core.model import REASONS, Breach, State
+from mm_monitor.core.view import PresenceRow, StatusView
+from mm_monitor.formats import ratio_text, rfc3339
+
+Json = dict[str, Any]
+
+
+def status(views: Sequence[StatusView]) -> list[Json]:
+    """Each rulebook's makers and classes."""
+    return [
+        {
+            **_head(view),
+            "period": {"start": view.period_start, "end": view.period_end},
+            "obligations": len(view.obligations.maker),
+            "open_breaches": sum(breach.end is None for breach in view.breaches),
+            "makers": [_presence(row, view) for row in view.maker_rows],
+            "classes": [_presence(row, view) for row in view.class_rows],
+        }
+        for view in views
+    ]
+
+
+def obligations(view: StatusView, rows: Sequence[int]) -> list[Json]:
+    """The obligations at the indices `rows`."""
+    columns = view.obligations
+    return [
+        {
+            "maker": view.makers[columns.maker[i]],
+            "contract": view.contracts[columns.contract[i]],
+            "class": view.classes[columns.klass[i]],
+            "state": state_name(int(columns.state[i])),
+            "obliged": bool(columns.obliged[i]),
+            "provisional": bool(columns.provisional[i]),
+            "quoted_ns": int(columns.quoted[i]),
+            "lapsed_ns": int(columns.lapsed[i]),
+            "exempt_ns": int(columns.exempt[i]),
+            "unknown_ns": int(columns.unknown[i]),
+            "lapsed_by_reason_ns": dict(
+                zip(REASONS, columns.lapsed_by_reason[i].tolist(), strict=True)
+            ),
+            "slack_ns": None if view.required is None else int(columns.slack[i]),
+            "lapses": int(columns.lapses[i]),
+            "longest_lapse_ns": int(columns.longest_lapse[i]),
+            "current_lapse_ns": int(columns.current_lapse[i]),
+            "last_valid": None if columns.last_valid[i] < 0 else int(columns.last_valid[i]),
+            "switches": int(columns.switches[i]),
+        }
+        for i in rows
+    ]
+
+
+def matching(view: StatusView, maker: str, klass: str) -> list[int]:
+    """Indices of the obligations of `maker` in `klass`; an empty name matches all."""
+    columns = view.obligations
+    pairs = zip(columns.maker.tolist(), columns.klass.tolist(), strict=True)
+    return [
+        i
+        for i, (m, k) in enumerate(pairs)
+        if maker in ("", view.makers[m]) and klass in ("", view.classes[k])
+    ]
+
+
+def breaches(views: Sequence[StatusView]) -> Iterator[Json]:
+    """All breaches of the trading date, newest start first."""
+    found = [breach for view in views for breach in view.breaches]
+    return map(_breach, sorted(found, key=lambda breach: breach.start, reverse=True))
+
+
+def state_name(state: int) -> str:
+    """`quoted`, `unknown`, `exempt`, or `lapsed:REASON`."""
+    if state < State.LAPSED:
+        return State(state).name.lower()
+    return f"lapsed:{REASONS[state - State.LAPSED]}"
+
+
+def _head(view: StatusView) -> Json:
+    return {
+        "rulebook": {
+            "id": view.rulebook_id,
+            "version": view.rulebook_version,
+            "sha256": view.rulebook_sha256,
+        },
+        "required": ratio_text(view.required),
+        "judged_by": view.judged_by,
+        "at": view.at,
+        "at_text": rfc3339(view.at),
+        "estimate": view.estimate,
+        "trading_date": view.trading_date,
+    }
+
+
+def _presence(row: PresenceRow, view: StatusView) -> Json:
+    made: Json = {
+        "maker": row.maker,
+        "obligations": row.obligations,
+        "quoted_ns": row.quoted,
+        "lapsed_ns": row.lapsed,
+        "exempt_ns": row.exempt,
+        "unknown_ns": row.unknown,
+        "required_ns": row.required_time,
+        "remaining_ns": row.remaining,
+        "presence": ratio_text(row.presence),
+        "mean_of_ratios": ratio_text(row.mean_of_ratios),
+        "coverage": ratio_text(row.coverage),
+        "contracts_required": row.contracts_required,
+        "contracts_passed": row.contracts_passed,
+        "contracts_undecided": row.contracts_open,
+        "verdict": row.verdict.value,
+        "slack_ns": row.slack,
+        "lapsed_now": row.lapsed_slots,
+        "unknown_now": row.unknown_slots,
+        "dominant_reason": row.dominant_reason,
+        "unreachable": row.unreachable,
+    }
+    if row.klass:
+        return {**made, "class": row.klass}
+    mine = (breach for breach in view.breaches if breach.maker == row.maker)
+    return {**made, "open_breaches": sum(breach.end is None for breach in mine)}
+
+
+def _breach(breach: Breach) -> Json:
+    return {
+        "id": breach.id,
+        "rulebook": {"id": breach.rulebook, "version": breach.version},
+        "kind": breach.kind,
+        "maker": breach.maker,
+        "contract": breach.contract,
+        "class": breach.klass,
+        "start": breach.start,
+        "start_text": rfc3339(breach.start),
+        "end": breach.end,
+        "end_text": None if breach.end is None else rfc3339(breach.end),
+        "reason": breach.reason,
+        "evidence": dict(breach.evidence),
+    }

@@ -1,0 +1,245 @@
+"""One HTTP server for people, scrapers and probes: the live page, `/metrics`, health, and a JSON
+API.
+
+It only reads: whatever it shows it gets from callables, at the time of the request. It changes
+nothing and so needs no login, but it shows everything: it listens on loopback unless told
+otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import msgspec
+from aiohttp import hdrs, web
+
+from mm_monitor import __version__
+from mm_monitor.core.view import StatusView
+from mm_monitor.errors import ConfigError
+from mm_monitor.web import api
+
+GetViews = Callable[[], Sequence[StatusView]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MOST_ROWS = 5_000
+_PAGES = {
+    "/": ("index.html", "text/html"),
+    "/static/board.js": ("board.js", "text/javascript"),
+    "/static/board.css": ("board.css", "text/css"),
+    "/static/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """Where to listen."""
+
+    host: str = "127.0.0.1"
+    port: int = 8088  # 0 = any free one
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise ConfigError("web.port", "a port from 0 to 65535", self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class WebSources:
+    """What the server reads, each at the time of a request; all return at once."""
+
+    get_views: GetViews  # published, as of the watermark
+    get_estimates: GetViews  # extended to now, for screens
+    is_ready: Callable[[], tuple[bool, str]]  # and why not
+    render_metrics: Callable[[], Iterable[bytes]]  # chunks of Prometheus text
+
+
+class WebServer:
+    """`start`, `stop`; `url` says where it listens, once it does."""
+
+    def __init__(self, config: WebConfig, sources: WebSources) -> None:
+        self._config = config
+        self._sources = sources
+        self._runner: web.AppRunner | None = None
+        self.port = config.port
+
+    @property
+    def url(self) -> str:
+        """`http://host:port/` for a person's browser."""
+        host = self._config.host
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+        return f"http://[{shown}]:{self.port}/" if ":" in shown else f"http://{shown}:{self.port}/"
+
+    async def start(self) -> None:
+        """Listen. Raises ConfigError when the address cannot be had."""
+        runner = web.AppRunner(application(self._sources), access_log=None, shutdown_timeout=2)
+        await runner.setup()
+        site = web.TCPSite(runner, self._config.host, self._config.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await runner.cleanup()
+            requirement = f"an address that can be listened on ({error.strerror or error})"
+            where = f"{self._config.host}:{self._config.port}"
+            raise ConfigError("web", requirement, where) from None
+        self._runner = runner
+        self.port = runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close the port and every connection; idempotent."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+
+def application(sources: WebSources) -> web.Application:
+    """The aiohttp application, not listening yet."""
+    app = web.Application(middlewares=[_answer_errors_as_json])
+    app.on_response_prepare.append(_add_headers)
+    pages = _Pages(sources)
+    for path, (name, content_type) in _PAGES.items():
+        app.router.add_get(path, _file(name, content_type))
+    app.router.add_get("/metrics", pages.metrics)
+    app.router.add_get("/healthz", pages.healthz)
+    app.router.add_get("/readyz", pages.readyz)
+    app.router.add_get("/version", pages.version)
+    app.router.add_get("/api/v1/status", pages.status)
+    app.router.add_get("/api/v1/obligations", pages.obligations)
+    app.router.add_get("/api/v1/breaches", pages.breaches)
+    return app
+
+
+class _Pages:
+    """The handlers."""
+
+    def __init__(self, sources: WebSources) -> None:
+        self._sources = sources
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """Prometheus text, sent chunk by chunk so that the tape goes on in between."""
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: METRICS_TYPE})
+        response.enable_compression()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionResetError):  # the scraper's own time is up
+            for chunk in self._sources.render_metrics():
+                await response.write(chunk)
+                await asyncio.sleep(0)
+            await response.write_eof()
+        return response
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        """Alive: the event loop answers."""
+        return _json({"status": "alive"})
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        """Whether the verdicts can be used."""
+        ready, reason = self._sources.is_ready()
+        body = {"status": "ready" if ready else "not ready", "reason": reason}
+        return _json(body, 200 if ready else 503)
+
+    async def version(self, request: web.Request) -> web.Response:
+        """What is running."""
+        return _json({"name": "mm-monitor", "version": __version__})
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Makers and classes of each rulebook: `?at=now` for the estimate, `?rulebook=` for one."""
+        ready, reason = self._sources.is_ready()
+        shown = api.status(self._views(request))
+        return _json({"ready": ready, "reason": reason, "rulebooks": shown})
+
+    async def obligations(self, request: web.Request) -> web.Response:
+        """`?maker=&class=&rulebook=&at=`, and `offset` and `limit` as there may be many."""
+        maker, klass = request.query.get("maker", ""), request.query.get("class", "")
+        offset = _number(request, "offset", 0, 2**31)
+        left = _number(request, "limit", 1_000, MOST_ROWS)
+        total, answer = 0, []
+        for view in self._views(request):
+            rows = api.matching(view, maker, klass)
+            part = rows[max(0, offset - total) :][:left]
+            total += len(rows)
+            left -= len(part)
+            shown = api.obligations(view, part)
+            answer += [{"rulebook": view.rulebook_id, "at": view.at, **row} for row in shown]
+        return _json({"total": total, "offset": offset, "obligations": answer})
+
+    async def breaches(self, request: web.Request) -> web.Response:
+        """`?open=true|false&maker=&class=&kind=&rulebook=`, newest first, `offset`, `limit`."""
+        wanted = {
+            key: request.query[key] for key in ("maker", "class", "kind") if request.query.get(key)
+        }
+        is_open = _choice(request, "open", ("", "true", "false"))
+        found = [
+            breach
+            for breach in api.breaches(self._views(request))
+            if all(breach[key] == value for key, value in wanted.items())
+            and is_open in ("", "true" if breach["end"] is None else "false")
+        ]
+        offset = _number(request, "offset", 0, 2**31)
+        limit = _number(request, "limit", 1_000, MOST_ROWS)
+        part = found[offset : offset + limit]
+        return _json({"total": len(found), "offset": offset, "breaches": part})
+
+    def _views(self, request: web.Request) -> Sequence[StatusView]:
+        estimate = _choice(request, "at", ("", "watermark", "now")) == "now"
+        views = self._sources.get_estimates() if estimate else self._sources.get_views()
+        rulebook = request.query.get("rulebook", "")
+        return [view for view in views if rulebook in ("", view.rulebook_id)]
+
+
+def _choice(request: web.Request, name: str, allowed: tuple[str, ...]) -> str:
+    value = request.query.get(name, "")
+    if value not in allowed:
+        known = ", ".join(choice for choice in allowed if choice)
+        raise web.HTTPBadRequest(text=f"{name}: one of {known}, got {value!r}")
+    return value
+
+
+def _number(request: web.Request, name: str, default: int, most: int) -> int:
+    text = request.query.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > most:
+        raise web.HTTPBadRequest(text=f"{name}: a number from 0 to {most}, got {text!r}")
+    return int(text)
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(body), status=status, content_type="application/json"
+    )
+
+
+def _file(name: str, content_type: str) -> Handler:
+    body = files("mm_monitor.web").joinpath("static", name).read_bytes()
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=content_type, charset="utf-8")
+
+    return handler
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+
+
+@web.middleware
+async def _answer_errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPError as error:
+        answer = _json({"error": error.text or error.reason}, error.status)
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            answer.headers[hdrs.ALLOW] = ",".join(sorted(error.allowed_methods))
+        return answer
