@@ -31,13 +31,15 @@ DIRECTIVES = {
     "show_performance_hints": not DEBUG,
 }
 
-# Where the build commands put things; the debug libraries stay out of the source tree.
+# One place for what is built, whichever command builds it: nothing is compiled twice.
 OPTIONS: dict[str, dict[str, str | int]] = {
-    "build": {"build_base": OUT},
-    "build_ext": {"build_temp": f"{OUT}/temp", "parallel": os.cpu_count() or 1},
+    "build": {"build_base": OUT, "build_lib": f"{OUT}/lib"},
+    "build_ext": {
+        "build_lib": f"{OUT}/lib",
+        "build_temp": f"{OUT}/temp",
+        "parallel": os.cpu_count() or 1,
+    },
 }
-if DEBUG:
-    OPTIONS["build_ext"]["build_lib"] = f"{OUT}/lib"
 
 
 def extension(name: str, source: str) -> Extension:
