@@ -1,0 +1,111 @@
+"""Reads a rulebook file into a `Rulebook`, or says everything that is wrong with it at once.
+
+The sha256 is of the file's bytes, so that a report names the very file that judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.errors import ConfigErrors, InputError
+from mm_monitor.rulebooks.schema import RULEBOOK, TABLES
+from mm_monitor.tables import INVALID, Place, attempt, read_bytes, read_table, read_toml
+
+_SHIPPED = files("mm_monitor.rulebooks")
+
+
+def names() -> list[str]:
+    """Names of the shipped rulebooks, sorted."""
+    found = (entry.name for entry in _SHIPPED.iterdir())
+    return sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml"))
+
+
+def load(name_or_path: str | Path) -> Rulebook:
+    """A shipped rulebook by name, or any by path.
+
+    Raises ConfigErrors with all that is wrong in the file, InputError if there is no such file.
+    """
+    if isinstance(name_or_path, str) and name_or_path in names():
+        file = f"{name_or_path}.toml"
+        return parse((_SHIPPED / file).read_bytes(), file=file)
+    path = Path(name_or_path)
+    if not path.exists():
+        raise InputError(
+            f"a rulebook file, or one of {', '.join(names())}", value=str(name_or_path)
+        )
+    return parse(read_bytes(path), file=str(path))
+
+
+def parse(data: bytes, *, file: str = "") -> Rulebook:
+    """A rulebook from the bytes of its file, which `file` names in errors. Raises ConfigErrors."""
+    place = Place(file, [])
+    table = read_toml(data, file)
+    values = attempt(lambda value, at: read_table(value, RULEBOOK, at), table, place)
+    source = _source(table, place)
+    if values is INVALID or place.errors:
+        raise ConfigErrors(place.errors)
+    return _rulebook(values, source, sha256(data).hexdigest())
+
+
+def _source(table: dict[str, Any], place: Place) -> str:
+    """All sources in one text; a number without one is an error."""
+    tables = [name for name in TABLES if isinstance(table.get(name), dict)]
+    lacking = [name for name in tables if "source" not in table[name]]
+    if "source" not in table:
+        if len(lacking) == len(tables):
+            place.key("source").wrong("required, and missing (or one in every table)")
+        else:
+            for name in lacking:
+                place.key(name).key("source").wrong("required without a source for the whole file")
+    return "; ".join(f"{path}: {text}" if path else str(text) for path, text in _sources(table))
+
+
+def _sources(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every source in a file with the path of its table, "" for that of the whole file."""
+    if isinstance(value, dict):
+        if "source" in value:
+            yield path, value["source"]
+        for name, inner in value.items():
+            yield from _sources(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _sources(inner, f"{path}[{index}]")
+
+
+def _rulebook(values: dict[str, Any], source: str, digest: str) -> Rulebook:
+    """Put the values of a sound file where the engine looks for them."""
+    quote, spread = values["quote"] or {}, values["spread"] or {}
+    theo, presence = values["theo"] or {}, values["presence"] or {}
+    difference, of = quote.get("max_size_difference") or (None, "")
+    return Rulebook(
+        id=values["id"],
+        version=values["version"],
+        sha256=digest,
+        title=values["title"],
+        effective=values["effective"],
+        verified=values["verified"],
+        source=source,
+        calendar=values["calendar"],
+        min_size=quote.get("min_size"),
+        size_difference=difference,
+        size_difference_of=of,
+        max_age=quote.get("max_age"),
+        zero_bid_below=quote.get("zero_bid_below"),
+        combine=spread.get("combine", "max"),
+        terms=spread.get("terms", ()),
+        grace=spread.get("grace"),
+        off_theo=spread.get("off_theo"),
+        theo_max_age=theo.get("max_age"),
+        when_missing=theo.get("when_missing", "unknown"),
+        required=presence.get("required"),
+        judged_by=presence.get("judged_by", "ratio_of_sums"),
+        coverage_required=presence.get("coverage_required"),
+        longest_permitted=(values["lapse"] or {}).get("longest_permitted"),
+        stress_relief=(values["stress"] or {}).get("relief"),
+        exemptions=values["exemptions"] or {},
+    )
