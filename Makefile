@@ -39,22 +39,31 @@ preflight:
 	  { echo "'$(PYTHON)' has no venv module; on Debian and Ubuntu: apt install python3-venv." >&2; exit 1; }
 	@$(PYTHON) -c 'import pathlib, sysconfig, sys; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").is_file())' || \
 	  { echo "'$(PYTHON)' has no C headers (Python.h); on Debian and Ubuntu: apt install python3-dev." >&2; exit 1; }
-	@command -v $${CC:-cc} >/dev/null 2>&1 || \
-	  { echo "mm-monitor compiles its kernels and found no C compiler ('$${CC:-cc}'); on Debian and Ubuntu: apt install gcc." >&2; exit 1; }
+	@cc=$${CC:-$$($(PYTHON) -c 'import sysconfig; print((sysconfig.get_config_var("CC") or "cc").split()[0])')}; \
+	command -v "$$cc" >/dev/null 2>&1 || \
+	  { echo "mm-monitor compiles its kernels and found no C compiler ('$$cc'); on Debian and Ubuntu: apt install gcc libc6-dev." >&2; exit 1; }
 
 $(PY): | preflight
 	@echo "==> environment: creating $(VENV) with $$($(PYTHON) -V)"
 	@$(PYTHON) -m venv $(VENV)
 
-# Installing also compiles the kernels in place, in a build environment that pip makes for itself.
+# Installing compiles the kernels in place, with the build tools of the environment: they come first,
+# because Cython's own files are among what the kernels depend on.
+BUILD_REQUIRES := 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+PIP_INSTALL    := $(PY) -m pip install -q --disable-pip-version-check
+define INSTALL
+@$(PY) -c $(BUILD_REQUIRES) | $(PIP_INSTALL) -r /dev/stdin
+@$(PIP_INSTALL) --no-build-isolation -e
+endef
+
 $(VENV)/.demo: pyproject.toml setup.py | $(PY) build/release/.configured
 	@echo "==> environment: installing the monitor and what the demo needs, compiling the kernels (about a minute)"
-	@$(PY) -m pip install -q --disable-pip-version-check -e '.[build,demo]'
+	$(INSTALL) '.[demo]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml setup.py | $(PY) build/release/.configured
 	@echo "==> environment: installing the monitor, its tests' and linters' needs, compiling the kernels (about a minute)"
-	@$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'
+	$(INSTALL) '.[dev]'
 	@touch $(VENV)/.demo $@
 
 venv: $(VENV)/.dev ## .venv with everything for development, kernels compiled
