@@ -1,0 +1,222 @@
+"""Control and reference records: json objects, or lines of a capture, to objects of the tape.
+
+`control_of` is the one place that says what such a record must have. Whether a scope or exemption
+kind exists is not decided here: a listing may come before it on the tape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import Raw
+
+from mm_monitor.codecs.directory import check_reference
+from mm_monitor.codecs.fields import parse_time, shown
+from mm_monitor.codecs.json import MALFORMED, MAX_ELEMENTS, elements_of, text_of
+from mm_monitor.codecs.protocol import Chunk
+from mm_monitor.codecs.verdicts import dead_letter
+from mm_monitor.core.batch import Decoded, Rows, empty_rows
+from mm_monitor.core.model import (
+    BadReason,
+    Control,
+    DeadLetter,
+    ExemptionRecord,
+    FeedRecord,
+    Kind,
+    Phase,
+    PhaseRecord,
+    RawRecord,
+    ReferenceRecord,
+    StressRecord,
+)
+from mm_monitor.core.reference import Reference
+from mm_monitor.errors import DecodeError
+
+Fields = Mapping[str, str]
+
+PHASES = frozenset(phase.value for phase in Phase)
+STATUSES = frozenset(("down", "up", "synced"))
+EDGES = frozenset(("start", "end"))
+ACTIONS = frozenset(("add", "remove"))
+KINDS: Mapping[type, Kind] = {
+    ReferenceRecord: Kind.REFERENCE,
+    PhaseRecord: Kind.PHASE,
+    ExemptionRecord: Kind.EXEMPTION,
+    FeedRecord: Kind.FEED,
+    StressRecord: Kind.STRESS,
+}
+_COLUMNS = {"contracts": ("contract",), "makers": ("maker", "class"), "accounts": ("account",)}
+_object = msgspec.json.Decoder(dict[str, Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRecord(RawRecord):
+    """A record of the compacted reference topic: its key says what a tombstone removes."""
+
+    key: bytes = b""
+    timestamp: int = 0  # ns, of the log: when a row without ts_event takes effect
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A control and its address."""
+
+    control: Control
+    offset: int
+    sub: int = 0
+
+
+class ControlCodec:
+    """Codec of the control topic and of the compacted reference topic; always json."""
+
+    name = "control"
+
+    def decode(self, chunk: Chunk, reference: Reference) -> Decoded:
+        """Controls and dead letters of a chunk. Never raises for bad data."""
+        placed: list[Placed] = []
+        dead: list[DeadLetter] = []
+        for record in chunk.records:
+            for sub, element in enumerate(_elements(record, dead)):
+                try:
+                    control = _decode_one(chunk.feed, record, element)
+                except DecodeError as error:
+                    detail = f"element {sub}: {error.detail}"
+                    dead.append(dead_letter(record, element, BadReason(error.reason), detail))
+                else:
+                    placed.append(Placed(control, record.offset, sub))
+        return Decoded(place(placed, chunk.part), [p.control for p in placed], dead)
+
+
+def place(placed: Iterable[Placed], part: int) -> Rows:
+    """Rows that carry controls, in their order: `a` is the index."""
+    placed = list(placed)
+    rows = empty_rows(len(placed))
+    for i, p in enumerate(placed):
+        rows[i] = (p.control.ts, p.offset, i, 0, 0, 0, -1, -1, part, p.sub,
+                   KINDS[type(p.control)], 0, 0)  # fmt: skip
+    return rows
+
+
+def control_of(record: str, fields: Fields, raw: RawRecord | None) -> Control:
+    """The control of kind `record`: phase | exemption | feed | stress | reference.
+
+    Raises DecodeError with the reason and the column.
+    """
+    build = _BUILDERS.get(record)
+    if build is None:
+        known = ", ".join(_BUILDERS)
+        raise DecodeError(BadReason.UNDECODABLE, f"record is none of {known}, got {shown(record)}")
+    return build(fields, raw)
+
+
+def _phase(fields: Fields, raw: RawRecord | None) -> Control:
+    phase = _one_of(fields, "phase", PHASES, BadReason.UNKNOWN_PHASE)
+    return PhaseRecord(_time(fields), _text(fields, "scope"), phase, raw)
+
+
+def _exemption(fields: Fields, raw: RawRecord | None) -> Control:
+    action = _one_of(fields, "action", EDGES, BadReason.UNKNOWN_ACTION)
+    scope, maker, kind = (_text(fields, name) for name in ("scope", "maker", "kind"))
+    return ExemptionRecord(_time(fields), scope, maker, kind, action, raw)
+
+
+def _feed(fields: Fields, raw: RawRecord | None) -> Control:
+    status = _one_of(fields, "status", STATUSES, BadReason.UNKNOWN_ACTION)
+    return FeedRecord(_time(fields), _text(fields, "scope"), _text(fields, "maker"), status, raw)
+
+
+def _stress(fields: Fields, raw: RawRecord | None) -> Control:
+    action = _one_of(fields, "action", EDGES, BadReason.UNKNOWN_ACTION)
+    return StressRecord(_time(fields), _text(fields, "scope"), action, raw)
+
+
+def _reference(fields: Fields, raw: RawRecord | None) -> Control:
+    action = _one_of(fields, "action", ACTIONS, BadReason.UNKNOWN_ACTION)
+    table = fields.get("table") or ("contracts" if fields.get("contract") else "makers")
+    if table not in _COLUMNS:
+        raise DecodeError(BadReason.BAD_REFERENCE, f"column table is unknown, got {shown(table)}")
+    own = ("record", "ts_event", "table", "action")
+    row = {name: text for name, text in fields.items() if name not in own}
+    check_reference(table, action, row)
+    return ReferenceRecord(_time(fields), table, action, row, raw)
+
+
+_BUILDERS: Mapping[str, Callable[[Fields, RawRecord | None], Control]] = {
+    "phase": _phase,
+    "exemption": _exemption,
+    "feed": _feed,
+    "stress": _stress,
+    "reference": _reference,
+}
+
+
+def _text(fields: Fields, name: str) -> str:
+    text = fields.get(name, "")
+    if not text:
+        raise DecodeError(BadReason.UNDECODABLE, f"column {name} is missing or empty")
+    return text
+
+
+def _time(fields: Fields) -> int:
+    return parse_time(_text(fields, "ts_event"))
+
+
+def _one_of(fields: Fields, name: str, known: frozenset[str], reason: BadReason) -> str:
+    text = _text(fields, name)
+    if text not in known:
+        listed = ", ".join(sorted(known))
+        raise DecodeError(reason, f"column {name} is none of {listed}, got {shown(text)}")
+    return text
+
+
+def _elements(record: RawRecord, dead: list[DeadLetter]) -> list[bytes]:
+    """Elements of a record; of one that is no json none, and a dead letter. A tombstone is one."""
+    try:
+        elements = elements_of(record.value)
+    except MALFORMED as error:
+        dead.append(DeadLetter(record, BadReason.UNDECODABLE, f"no JSON: {error}"))
+        return []
+    if len(elements) > MAX_ELEMENTS:
+        detail = f"array of over {MAX_ELEMENTS} elements"
+        dead.append(DeadLetter(record, BadReason.UNDECODABLE, detail))
+        return []
+    return elements
+
+
+def _decode_one(feed: str, record: RawRecord, element: bytes) -> Control:
+    if feed == "reference" and isinstance(record, KeyedRecord):
+        return _keyed(record, element)
+    fields = _fields(element)
+    return control_of(fields.get("record", ""), fields, record)
+
+
+def _keyed(record: KeyedRecord, element: bytes) -> Control:
+    """A row of the compacted topic is added, a tombstone removes what its key names."""
+    fields = {"ts_event": str(record.timestamp), **row_of(record.key, element)}
+    return control_of("reference", fields, record)
+
+
+def row_of(key: bytes, value: bytes) -> dict[str, str]:
+    """Columns of a record of the reference topic, with `table` and `action`.
+
+    Raises DecodeError `undecodable`.
+    """
+    if value:
+        return {**_fields(value), "action": "add"}
+    table, _, rest = key.decode("utf-8", "replace").partition("/")
+    columns = _COLUMNS.get(table)
+    names = rest.split("/", 1) if table == "makers" else [rest]
+    if columns is None or len(names) != len(columns) or not all(names):
+        wanted = "contracts/NAME, makers/MAKER/CLASS or accounts/ACCOUNT"
+        raise DecodeError(BadReason.UNDECODABLE, f"key is not {wanted}, got {shown(key)}")
+    return {"table": table, "action": "remove", **dict(zip(columns, names, strict=True))}
+
+
+def _fields(element: bytes) -> dict[str, str]:
+    """An object's members as text."""
+    try:
+        return {name: text_of(bytes(raw)) for name, raw in _object.decode(element).items()}
+    except MALFORMED as error:
+        raise DecodeError(BadReason.UNDECODABLE, f"no JSON object: {error}") from None
