@@ -6,7 +6,7 @@ reference, period) carries in `a` the key of its object in the batch's `controls
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,3 +66,11 @@ def control_rows(controls: Sequence[Control], kinds: Sequence[Kind], part: int, 
         rows["a"][i] = i
     rows["part"] = part
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A piece of the tape: rows in the one total order, and the control objects that they name."""
+
+    rows: Rows
+    controls: Mapping[int, Control] = field(default_factory=dict)

@@ -35,7 +35,7 @@ class ObligationColumns:
     longest_lapse: Ints
     current_lapse: Ints  # obliged ns of the lapse now open, 0 if none
     last_valid: Ints  # event time at which the quote was last valid, -1 = never
-    limit_use: tuple[int, ...]  # PRES-08, 128-bit sums of floor(1e9 * spread / limit) * ns
+    limit_use: Sequence[int]  # PRES-08, exact sums of floor(1e9 * spread / limit) * ns
     switches: Ints  # times it went between quoted and lapsed
     state: NDArray[np.uint8]  # model.State now: QUOTED | UNKNOWN | EXEMPT | LAPSED + reason
     obliged: NDArray[np.bool_]  # is the contract in continuous trading now?

@@ -1,0 +1,214 @@
+# Integration of a slot's state over its contract's net obligation clock, and what falls due by time alone.
+#
+# The clock of a contract is piecewise linear: a pause stops it for all its slots at once (OBL-04). A state that
+# lasted zero clock time leaves no trace. Plain twin: mm_monitor/kernels/reference.py.
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from layout cimport *
+from judge cimport Judged, judge, limit_use
+
+cdef struct World:
+    Slot* slots
+    int64_t* wide       # obliged ns that a quote has stood wide, per slot; NULL without a grace
+    Con* cons
+    const Param* p
+    const Term* terms   # p.terms for each relief: index relax * 2 + stress
+    Edge* edges
+    int64_t edge_count
+    int64_t edge_room
+    int64_t slot_count
+    bint overrun        # debug builds: an index was out of range, nothing was touched
+
+cdef extern from *:
+    """
+    #if MM_DEBUG
+    #define MM_CHECKS 1
+    #else
+    #define MM_CHECKS 0
+    #endif
+    """
+    const bint MM_CHECKS
+
+cdef inline Slot* slot_at(World* w, int64_t i) noexcept nogil:
+    if MM_CHECKS and not 0 <= i < w.slot_count:
+        w.overrun = True
+        return w.slots
+    return w.slots + i
+
+cdef inline const Term* terms_of(const World* w, const Slot* s, const Con* c) noexcept nogil:
+    return w.terms + (<int64_t>s.relax * 2 + c.stress) * w.p.terms
+
+cdef inline int64_t net_clock(const Con* c, int64_t t) noexcept nogil:
+    return c.n_val + (t - c.t_last) * c.n_run
+
+cdef inline void emit(World* w, const Slot* s, const Con* c, int kind, int64_t n) noexcept nogil:
+    if MM_CHECKS and w.edge_count >= w.edge_room:
+        w.overrun = True
+        return
+    cdef Edge* e = w.edges + w.edge_count
+    w.edge_count += 1
+    e.n = n
+    e.bid = s.bid
+    e.ask = s.ask
+    e.quote_ts = s.quote_ts
+    e.src = s.src
+    e.theo = c.theo
+    e.theo_src = c.theo_src
+    e.slot = <int32_t>(s - w.slots)
+    e.bid_size = s.bid_size
+    e.ask_size = s.ask_size
+    e.kind = kind
+    e.state = s.state
+    e.flags = c.theo_ok | (c.stress << 1)
+    e.relax = s.relax
+
+cdef inline void end_lapse(World* w, Slot* s, const Con* c) noexcept nogil:
+    if s.current:
+        if w.p.longest >= 0 and s.current > w.p.longest:
+            emit(w, s, c, LAPSE_CLOSE, s.n_last)
+        s.current = 0
+
+cdef inline void add_lapse(World* w, Slot* s, const Con* c, int64_t d) noexcept nogil:
+    cdef int64_t before = s.current
+    if before == 0:
+        s.lapses += 1
+    s.current = before + d
+    s.lapsed[s.state - LAPSED] += d
+    if s.current > s.longest:
+        s.longest = s.current
+    if w.p.longest >= 0 and before <= w.p.longest < s.current:
+        emit(w, s, c, LAPSE_OPEN, s.n_last + (w.p.longest - before))
+
+cdef inline void stand_wide(World* w, Slot* s, const Con* c, int64_t d) noexcept nogil:
+    cdef int64_t* wide = w.wide + (s - w.slots)
+    cdef int64_t before = wide[0]
+    if LAPSED <= s.state < DEEMED and s.ex & WIDE:
+        wide[0] = before + d
+        if before <= w.p.grace < wide[0]:
+            emit(w, s, c, SPREAD_OPEN, s.n_last + (w.p.grace - before))
+    elif before:
+        if before > w.p.grace:
+            emit(w, s, c, SPREAD_CLOSE, s.n_last)
+        wide[0] = 0
+
+cdef inline void accrue(World* w, Slot* s, const Con* c, int64_t t) noexcept nogil:
+    # bring the slot's totals to instant t
+    cdef int64_t n = net_clock(c, t)
+    cdef int64_t d = n - s.n_last
+    cdef u128 use
+    if d <= 0:
+        return
+    if s.state == EXEMPT:
+        s.exempt += d
+    elif s.state == NONE:
+        pass
+    else:
+        if w.wide != NULL:
+            stand_wide(w, s, c, d)
+        if s.state == VALID:
+            s.quoted += d
+            if s.rate:
+                use = (<u128>s.use_hi << 64) + s.use_lo + <u128>s.rate * <u128>(<uint64_t>d)
+                s.use_lo = <uint64_t>use
+                s.use_hi = <unsigned int>(use >> 64)
+            s.last_valid = t if c.n_run else c.t_last
+            end_lapse(w, s, c)
+        elif s.state == DEEMED:
+            s.quoted += d
+            end_lapse(w, s, c)
+        elif s.state == UNKNOWN:
+            s.unknown += d
+            end_lapse(w, s, c)
+        else:
+            add_lapse(w, s, c, d)
+    s.n_last = n
+
+cdef inline void count_hole(Con* c, int64_t t) noexcept nogil:
+    # PRES-08: obliged time in which every maker's quote is known to fail, exempt or not
+    cdef int64_t e = c.e_val + (t - c.t_last) * c.e_run
+    if c.cover == 0 and c.slots:
+        c.hole += e - c.hole_e
+    c.hole_e = e
+
+cdef inline uint8_t overrule(const World* w, const Slot* s, const Con* c, uint8_t state) noexcept nogil:
+    # OBL-02, OBL-03, VAL-12: exclude, deem, unknown feed, policy for a missing theo; in this order
+    if s.state == NONE:
+        return NONE
+    if s.ex & EXCLUDE:
+        return EXEMPT
+    if s.ex & DEEM:
+        return DEEMED
+    if s.unk:
+        return UNKNOWN
+    if not c.theo_ok and w.p.missing == MISSING_EXCLUDE and w.p.reads_theo:
+        return EXEMPT
+    return state
+
+cdef inline void rejudge(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
+    # the slot must be accrued to t
+    cdef const Term* terms = terms_of(w, s, c)
+    cdef Judged j = judge(s, c, w.p, terms)
+    cdef uint8_t state, maybe
+    if j.mask:
+        state = LAPSED + MM_CTZ(j.mask)
+    elif j.hang and w.p.missing != MISSING_SKIP:
+        state = UNKNOWN
+    else:
+        state = VALID
+    maybe = MAYBE if (s.unk or j.mask == 0) and s.state != NONE else 0
+    if maybe != (s.ex & MAYBE):
+        count_hole(c, t)
+        c.cover += 1 if maybe else -1
+    s.ex = (s.ex & ~(MAYBE | WIDE)) | maybe | (WIDE if j.mask & B_SPREAD else 0)
+    s.theo_lo = j.lo
+    s.theo_hi = j.hi
+    s.state = overrule(w, s, c, state)
+    s.rate = limit_use(s, c, w.p, terms) if s.state == VALID else 0
+
+cdef inline int64_t quote_expiry(const World* w, const Slot* s) noexcept nogil:
+    if w.p.max_age < 0 or s.ex & STALE or not (s.bid_size or s.ask_size):
+        return never()
+    if s.quote_ts > never() - w.p.max_age:
+        return never()
+    return s.quote_ts + w.p.max_age
+
+cdef inline int64_t next_due(World* w, const Con* c) noexcept nogil:
+    cdef int64_t first = c.theo_until if c.theo_ok else never()
+    cdef int64_t at
+    cdef int32_t k
+    if w.p.max_age >= 0:
+        for k in range(c.slots):
+            at = quote_expiry(w, slot_at(w, c.slot0 + k))
+            if at < first:
+                first = at
+    return first
+
+cdef inline void fall_due(World* w, Con* c, int64_t t) noexcept nogil:
+    # everything that expires on this contract up to and including t, at its own instant
+    cdef int64_t e
+    cdef int32_t k
+    cdef Slot* s
+    cdef bint theo_gone
+    while c.due <= t:
+        e = next_due(w, c)
+        c.due = e
+        if e > t or e == never():
+            return
+        theo_gone = c.theo_ok and c.theo_until <= e
+        for k in range(c.slots):
+            s = slot_at(w, c.slot0 + k)
+            if theo_gone or quote_expiry(w, s) <= e:
+                accrue(w, s, c, e)
+        if theo_gone:
+            c.theo_ok = 0
+        for k in range(c.slots):
+            s = slot_at(w, c.slot0 + k)
+            if quote_expiry(w, s) <= e:
+                s.ex |= STALE
+                rejudge(w, s, c, e)
+            elif theo_gone:
+                rejudge(w, s, c, e)
+
+cdef inline void expect(Con* c, int64_t at) noexcept nogil:
+    if at < c.due:
+        c.due = at

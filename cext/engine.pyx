@@ -1,0 +1,330 @@
+"""The engine's loop: rows in, state and edges out; integers only.
+
+Every entry point takes the state arrays as bytes-like rows of the layouts in `kernels/layout.py`, checks lengths and
+ranges before it releases the GIL, and can stop early when the edge buffer might not hold what comes next: call it
+again from where it stopped. Plain twin: mm_monitor/kernels/reference.py.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from layout cimport *
+from judge cimport floor_div
+from accrue cimport *
+
+
+cdef class Arrays:
+    """The arrays of one evaluator, checked once per call of `bind`.
+
+    slots (n,) SLOT, wide (n,) int64 or empty, slot_con (n,) int32, cons (m,) CON, rank (classes * makers,) int32,
+    param (1,) PARAM, terms (reliefs * 2 * terms,) TERM, edges (k,) EDGE.
+    """
+
+    cdef World w
+    cdef object keep
+    cdef int64_t con_count
+    cdef int64_t rank_count
+    cdef int64_t most_slots
+    cdef const int32_t* rank
+    cdef const int32_t* slot_con
+
+    def __init__(self, Slot[::1] slots, int64_t[::1] wide, const int32_t[::1] slot_con, Con[::1] cons,
+                 const int32_t[::1] rank, const Param[::1] param, const Term[::1] terms, Edge[::1] edges,
+                 int64_t reliefs):
+        cdef int64_t i, total = 0
+        if param.shape[0] != 1 or terms.shape[0] != reliefs * 2 * param[0].terms:
+            raise ValueError(f"terms: {reliefs} reliefs x 2 x {param[0].terms}, got {terms.shape[0]}")
+        if slot_con.shape[0] != slots.shape[0]:
+            raise ValueError(f"slot_con: {slots.shape[0]} elements, got {slot_con.shape[0]}")
+        if (param[0].grace >= 0) != (wide.shape[0] > 0 or slots.shape[0] == 0) and param[0].grace >= 0:
+            raise ValueError("wide: one element per slot when the rulebook has a grace")
+        if param[0].grace >= 0 and wide.shape[0] != slots.shape[0]:
+            raise ValueError(f"wide: {slots.shape[0]} elements, got {wide.shape[0]}")
+        self.most_slots = 1
+        for i in range(cons.shape[0]):
+            if cons[i].slots < 0 or cons[i].slot0 != total:
+                raise ValueError(f"contract {i}: slots must follow each other, slot0 {cons[i].slot0}")
+            total += cons[i].slots
+            self.most_slots = max(self.most_slots, cons[i].slots)
+            if cons[i].cls < 0 or (cons[i].cls + 1) * param[0].makers > rank.shape[0]:
+                raise ValueError(f"contract {i}: class {cons[i].cls} is outside the rank table")
+        if total != slots.shape[0]:
+            raise ValueError(f"slots: contracts hold {total}, got {slots.shape[0]}")
+        for i in range(slots.shape[0]):
+            if slots[i].relax >= reliefs:
+                raise ValueError(f"slot {i}: relief {slots[i].relax} of {reliefs}")
+            if not 0 <= slot_con[i] < cons.shape[0]:
+                raise ValueError(f"slot {i}: contract {slot_con[i]} of {cons.shape[0]}")
+        if edges.shape[0] < self.most_slots * EDGES_PER_SLOT * 2:
+            raise ValueError(f"edges: at least {self.most_slots * EDGES_PER_SLOT * 2}, got {edges.shape[0]}")
+        self.keep = (slots, wide, slot_con, cons, rank, param, terms, edges)
+        self.w.slots = &slots[0] if slots.shape[0] else NULL
+        self.w.wide = &wide[0] if param[0].grace >= 0 and wide.shape[0] else NULL
+        self.w.cons = &cons[0] if cons.shape[0] else NULL
+        self.w.p = &param[0]
+        self.w.terms = &terms[0] if terms.shape[0] else NULL
+        self.w.edges = &edges[0]
+        self.w.edge_count = 0
+        self.w.edge_room = edges.shape[0]
+        self.w.slot_count = slots.shape[0]
+        self.w.overrun = False
+        self.con_count = cons.shape[0]
+        self.rank_count = rank.shape[0]
+        self.rank = &rank[0] if rank.shape[0] else NULL
+        self.slot_con = &slot_con[0] if slot_con.shape[0] else NULL
+
+    @property
+    def edge_count(self):
+        """Edges written since the last `clear_edges`."""
+        return self.w.edge_count
+
+    def clear_edges(self):
+        """Forget the edges that were read."""
+        self.w.edge_count = 0
+
+    cdef bint full(self) noexcept nogil:
+        return self.w.edge_room - self.w.edge_count < self.most_slots * EDGES_PER_SLOT
+
+    cdef int finish(self) except -1:
+        if self.w.overrun:
+            self.w.overrun = False
+            raise IndexError("kernel index out of range")
+        return 0
+
+
+cdef inline int64_t slot_of(Arrays a, const Row* r) noexcept nogil:
+    # -1: no such obligation
+    cdef Con* c
+    cdef int32_t k
+    if r.maker < 0 or r.maker >= a.w.p.makers:
+        return -1
+    c = a.w.cons + r.contract
+    if not c.live:
+        return -1
+    k = a.rank[c.cls * a.w.p.makers + r.maker]
+    return -1 if k < 0 else c.slot0 + k
+
+
+cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept nogil:
+    accrue(w, s, c, r.ts)
+    if r.flags & ROW_QUOTE_BAD:
+        s.unk |= BAD
+    else:
+        s.bid = r.a
+        s.ask = r.b
+        s.bid_size = r.a_size
+        s.ask_size = r.b_size
+        s.quote_ts = r.ts
+        s.src = source(r)
+        s.ex &= ~STALE
+        s.unk = s.unk & (DOWN | WAIT) if s.unk & DOWN else 0  # a quote while down is no snapshot
+        if w.p.max_age >= 0 and (r.a_size or r.b_size) and r.ts < never() - w.p.max_age:
+            expect(c, r.ts + w.p.max_age)
+    rejudge(w, s, c, r.ts)
+
+
+cdef inline int64_t take_theo(World* w, Con* c, const Row* r) noexcept nogil:
+    # VAL-11: only slots whose interval the theo leaves are judged again; returns how many
+    cdef bint gone = r.flags & ROW_THEO_MISSING
+    cdef bint was = c.theo_ok
+    cdef int64_t judged = 0
+    cdef int32_t k
+    cdef Slot* s
+    if gone and (not was or w.p.missing == MISSING_HOLD):
+        return 0
+    for k in range(c.slots):
+        s = slot_at(w, c.slot0 + k)
+        if gone or not was or r.a < s.theo_lo or r.a > s.theo_hi or s.rate:
+            accrue(w, s, c, r.ts)
+    c.theo_ok = not gone
+    if not gone:
+        c.theo = r.a
+        c.theo_src = source(r)
+        c.theo_until = never()
+        if w.p.theo_age >= 0 and w.p.missing != MISSING_HOLD and r.ts < never() - w.p.theo_age:
+            c.theo_until = r.ts + w.p.theo_age
+            expect(c, c.theo_until)
+    for k in range(c.slots):
+        s = slot_at(w, c.slot0 + k)
+        if gone or not was or r.a < s.theo_lo or r.a > s.theo_hi:
+            rejudge(w, s, c, r.ts)
+            judged += 1
+        elif s.rate:
+            s.rate = limit_use(s, c, w.p, terms_of(w, s, c))
+    return judged
+
+
+def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts):
+    """Apply quote and theo rows from `start`, in order; returns the index of the first row not applied.
+
+    It stops at a row of another kind, and before the edge buffer could overflow. `counts` (5,) int64 grows by quotes,
+    theos, no_obligation, bad_quotes, rejudged. ValueError for a contract outside the arrays.
+    """
+    cdef int64_t i = start, n = rows.shape[0], slot, ahead
+    cdef const Row* r
+    cdef Con* c
+    cdef World* w = &a.w
+    if counts.shape[0] != 5:
+        raise ValueError(f"counts: 5 elements, got {counts.shape[0]}")
+    if not 0 <= start <= n:
+        raise ValueError(f"start: 0 to {n}, got {start}")
+    with nogil:
+        while i < n:
+            r = &rows[i]
+            if r.kind != K_QUOTE and r.kind != K_THEO:
+                break
+            if r.contract < 0 or r.contract >= a.con_count:
+                break
+            if a.full():
+                break
+            c = w.cons + r.contract
+            if r.ts >= c.due:
+                fall_due(w, c, r.ts)
+            if r.kind == K_THEO:
+                counts[1] += 1
+                counts[4] += take_theo(w, c, r)
+            else:
+                slot = slot_of(a, r)
+                if slot >= 0:
+                    take_quote(w, slot_at(w, slot), c, r)
+                    counts[3 if r.flags & ROW_QUOTE_BAD else 0] += 1
+                elif not r.flags & ROW_QUOTE_BAD:
+                    counts[2] += 1
+                else:
+                    counts[3] += 1
+            i += 1
+    a.finish()
+    if i < n and (rows[i].kind == K_QUOTE or rows[i].kind == K_THEO) and not 0 <= rows[i].contract < a.con_count:
+        raise ValueError(f"row {i}: contract {rows[i].contract} of {a.con_count}")
+    return i
+
+
+def set_clocks(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const uint8_t[::1] e_run,
+               const uint8_t[::1] n_run):
+    """Run or stop the clocks of contracts `which` at `t`; O(1) each but for what falls due by then.
+
+    Returns the position reached in `which`.
+    """
+    cdef int64_t i = start, n = which.shape[0]
+    cdef Con* c
+    if e_run.shape[0] != n or n_run.shape[0] != n:
+        raise ValueError(f"e_run, n_run: {n} elements, got {e_run.shape[0]}, {n_run.shape[0]}")
+    check_indices(which, a.con_count, "contract")
+    with nogil:
+        while i < n and not a.full():
+            c = a.w.cons + which[i]
+            fall_due(&a.w, c, t)
+            c.e_val += (t - c.t_last) * c.e_run
+            c.n_val += (t - c.t_last) * c.n_run
+            c.t_last = t
+            c.e_run = e_run[i]
+            c.n_run = n_run[i]
+            i += 1
+    a.finish()
+    return i
+
+
+def set_stress(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const uint8_t[::1] on):
+    """Enter or leave stress on contracts `which` at `t`; re-judges their slots. Returns the position reached."""
+    cdef int64_t i = start, n = which.shape[0]
+    cdef int32_t k
+    cdef Con* c
+    if on.shape[0] != n:
+        raise ValueError(f"on: {n} elements, got {on.shape[0]}")
+    check_indices(which, a.con_count, "contract")
+    with nogil:
+        while i < n and not a.full():
+            c = a.w.cons + which[i]
+            fall_due(&a.w, c, t)
+            for k in range(c.slots):
+                accrue(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+            c.stress = on[i]
+            for k in range(c.slots):
+                rejudge(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+            i += 1
+    a.finish()
+    return i
+
+
+def restate(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const uint8_t[::1] unk,
+            const uint8_t[::1] ex, const uint8_t[::1] relax, const uint8_t[::1] absent, int64_t reliefs):
+    """Give slots `which` new conditions at `t`: feed bits, exemption bits, relief; withdraw the quote where `absent`.
+
+    `ex` holds EXCLUDE | DEEM | ONE_SIDE only. Returns the position reached.
+    """
+    cdef int64_t i = start, n = which.shape[0]
+    cdef Slot* s
+    cdef Con* c
+    if unk.shape[0] != n or ex.shape[0] != n or relax.shape[0] != n or absent.shape[0] != n:
+        raise ValueError(f"unk, ex, relax, absent: {n} elements each")
+    check_indices(which, a.w.slot_count, "slot")
+    for j in range(n):
+        if relax[j] >= reliefs:
+            raise ValueError(f"relax: below {reliefs}, got {relax[j]}")
+    with nogil:
+        while i < n and not a.full():
+            s = slot_at(&a.w, which[i])
+            c = a.w.cons + a.slot_con[which[i]]
+            fall_due(&a.w, c, t)
+            accrue(&a.w, s, c, t)
+            s.unk = unk[i]
+            s.ex = (s.ex & (STALE | MAYBE | WIDE)) | ex[i]
+            s.relax = relax[i]
+            if absent[i]:
+                s.bid_size = 0
+                s.ask_size = 0
+            rejudge(&a.w, s, c, t)
+            i += 1
+    a.finish()
+    return i
+
+
+def settle(Arrays a, int64_t start, int64_t t):
+    """Bring every contract and slot from contract `start` on to instant `t`; returns the contract reached.
+
+    Meant for a copy of the arrays (TAPE-01): it is how `at(t)` reads.
+    """
+    cdef int64_t i = start
+    cdef int32_t k
+    cdef Con* c
+    with nogil:
+        while i < a.con_count and not a.full():
+            c = a.w.cons + i
+            fall_due(&a.w, c, t)
+            for k in range(c.slots):
+                accrue(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+            count_hole(c, t)
+            c.e_val += (t - c.t_last) * c.e_run
+            c.n_val += (t - c.t_last) * c.n_run
+            c.t_last = t
+            i += 1
+    a.finish()
+    return i
+
+
+def compare(const int64_t[::1] have, const int64_t[::1] whole, int64_t num, int64_t den, uint8_t[::1] out):
+    """out[i] = 1 where have[i] >= whole[i] * num / den, exactly. All non-negative, num and den below 2**34."""
+    cdef int64_t i
+    if whole.shape[0] != have.shape[0] or out.shape[0] != have.shape[0]:
+        raise ValueError("have, whole, out: equal lengths")
+    with nogil:
+        for i in range(have.shape[0]):
+            out[i] = <i128>have[i] * den >= <i128>whole[i] * num
+
+
+def slacks(const int64_t[::1] have, const int64_t[::1] whole, int64_t num, int64_t den, int64_t[::1] out):
+    """out[i] = floor(have[i] - whole[i] * num / den), exactly; whole non-negative, den > 0."""
+    cdef int64_t i
+    cdef i128 x
+    if whole.shape[0] != have.shape[0] or out.shape[0] != have.shape[0]:
+        raise ValueError("have, whole, out: equal lengths")
+    with nogil:
+        for i in range(have.shape[0]):
+            x = <i128>whole[i] * num
+            out[i] = have[i] - (floor_div(x + den - 1, den) if x > 0 else 0)
+
+
+cdef int check_indices(const int32_t[::1] which, int64_t limit, str what) except -1:
+    cdef int64_t i
+    for i in range(which.shape[0]):
+        if not 0 <= which[i] < limit:
+            raise ValueError(f"{what} {which[i]} of {limit}")
+    return 0

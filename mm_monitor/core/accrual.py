@@ -1,0 +1,145 @@
+"""The state arrays of one evaluator and the only calls that move them.
+
+Reading at an instant copies the arrays and settles the copy (TAPE-01), so what is shown is what will be applied. The
+clock's history turns a value of a contract's obligation clock back into an instant.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_monitor import kernels
+from mm_monitor.core.batch import Rows
+from mm_monitor.core.book import Book
+from mm_monitor.core.params import Params
+from mm_monitor.kernels import layout
+
+ClockHistory = list[tuple[int, int]]  # (instant, net clock then) of every change, ascending
+
+
+class Accruals:
+    """Slots (n,) SLOT, contracts (m,) CON, and `wide` (n,) int64 when the rulebook has a grace."""
+
+    def __init__(self, book: Book, params: Params) -> None:
+        self.book, self.params = book, params
+        n, m = len(book.slot_con), len(book.slots)
+        self.slots = np.zeros(n, dtype=layout.SLOT)
+        self.wide = np.zeros(n if params.param["grace"][0] >= 0 else 0, dtype=np.int64)
+        self.cons = np.zeros(m, dtype=layout.CON)
+        self.histories: list[ClockHistory] = [[] for _ in range(m)]
+        self._reset_rows()
+        most = int(book.slots.max(initial=1))
+        self.edges = np.empty(most * layout.EDGES_PER_SLOT * 2 + 4096, dtype=layout.EDGE)
+        self._bind()
+
+    def _reset_rows(self) -> None:
+        self.slots["quote_ts"] = layout.LONG_AGO
+        self.slots["last_valid"] = -1
+        self.slots["state"] = layout.LAPSED
+        self.slots["theo_lo"], self.slots["theo_hi"] = 1, 0
+        self.cons["slot0"], self.cons["slots"] = self.book.slot0, self.book.slots
+        self.cons["cls"] = self.book.cls
+        self.cons["due"] = layout.NEVER
+        self.cons["theo_until"] = layout.NEVER
+        self.cons["live"] = 1
+
+    def _bind(self) -> None:
+        self.kernel = kernels.Arrays(
+            self.slots, self.wide, self.book.slot_con, self.cons, self.book.rank, self.params.param,
+            self.params.terms, self.edges, len(self.params.reliefs),
+        )  # fmt: skip
+
+    def copy(self) -> Accruals:
+        """An independent copy that shares the layout; histories are shared too, for reading."""
+        twin = object.__new__(Accruals)
+        twin.book, twin.params, twin.histories = self.book, self.params, self.histories
+        twin.slots, twin.wide, twin.cons = self.slots.copy(), self.wide.copy(), self.cons.copy()
+        twin.edges = np.empty_like(self.edges)
+        twin._bind()
+        return twin
+
+    def load(self, other: Accruals) -> None:
+        """Take over the state of another copy of the same layout."""
+        np.copyto(self.slots, other.slots)
+        np.copyto(self.wide, other.wide)
+        np.copyto(self.cons, other.cons)
+
+    def apply(self, rows: Rows, counts: NDArray[np.int64]) -> list[NDArray[np.void]]:
+        """Apply quote and theo rows, all of them; returns the edges in the order in which they came."""
+        return self._run(lambda start: kernels.apply_rows(self.kernel, rows, start, counts), len(rows))
+
+    def set_clocks(
+        self, which: NDArray[np.int32], t: int, e_run: NDArray[np.uint8], n_run: NDArray[np.uint8]
+    ) -> list[NDArray[np.void]]:
+        """Run or stop the obliged (e) and net (n) clocks of contracts at `t`."""
+        edges = self._run(
+            lambda start: kernels.set_clocks(self.kernel, which, start, t, e_run, n_run), len(which)
+        )
+        for c, n in zip(which.tolist(), self.cons["n_val"][which].tolist(), strict=True):
+            self.histories[c].append((t, n))
+        return edges
+
+    def set_stress(self, which: NDArray[np.int32], t: int, on: NDArray[np.uint8]) -> list[NDArray[np.void]]:
+        """Enter or leave stress on contracts at `t`."""
+        return self._run(lambda start: kernels.set_stress(self.kernel, which, start, t, on), len(which))
+
+    def restate(
+        self,
+        which: NDArray[np.int32],
+        t: int,
+        unk: NDArray[np.uint8],
+        ex: NDArray[np.uint8],
+        relax: NDArray[np.uint8],
+        absent: NDArray[np.uint8],
+    ) -> list[NDArray[np.void]]:
+        """Give slots new feed bits, exemption bits and relief at `t`; withdraw the quote where `absent`."""
+        reliefs = len(self.params.reliefs)
+        return self._run(
+            lambda start: kernels.restate(self.kernel, which, start, t, unk, ex, relax, absent, reliefs), len(which)
+        )
+
+    def settle(self, t: int) -> list[NDArray[np.void]]:
+        """Bring everything to `t`. For copies, and for the edges of a period."""
+        return self._run(lambda start: kernels.settle(self.kernel, start, t), len(self.cons))
+
+    def _run(self, step: Callable[[int], int], n: int) -> list[NDArray[np.void]]:
+        chunks: list[NDArray[np.void]] = []
+        at = 0
+        while True:
+            at = step(at)
+            count = self.kernel.edge_count
+            if count:
+                chunks.append(self.edges[:count].copy())
+                self.kernel.clear_edges()
+            if at >= n:
+                return chunks
+
+    def instant(self, contract: int, n: int) -> int:
+        """The last instant at which the net clock of a contract stood at `n`: when it ran on from there."""
+        history = self.histories[contract]
+        i = bisect_right(history, n, key=lambda entry: entry[1]) - 1
+        if i < 0:  # before the first change nothing ran
+            return history[0][0] if history else int(self.cons["t_last"][contract])
+        t, value = history[i]
+        return t + (n - value)
+
+    def zero(self, t: int) -> None:
+        """Totals and clocks start at zero at `t`; quotes, theo and conditions stay."""
+        self.settle(t)
+        self.kernel.clear_edges()
+        for name in ("n_last", "quoted", "unknown", "exempt", "lapsed", "current", "longest"):
+            self.slots[name] = 0
+        for name in ("use_lo", "use_hi", "lapses"):
+            self.slots[name] = 0
+        self.slots["last_valid"] = -1
+        self.wide[:] = 0
+        for name in ("e_val", "n_val", "hole", "hole_e"):
+            self.cons[name] = 0
+        for c, history in enumerate(self.histories):
+            history.clear()
+            if self.cons["n_run"][c]:
+                history.append((t, 0))

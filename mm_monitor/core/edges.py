@@ -1,0 +1,96 @@
+"""Turns the kernels' edges (a lapse or a wide spread crossed its limit, or ended) into breaches with their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_monitor.core.accrual import Accruals
+from mm_monitor.core.book import Book
+from mm_monitor.core.breaches import BreachBook
+from mm_monitor.core.explain import Standing, failures, price_text, spread_limit
+from mm_monitor.core.model import REASONS, BreachKind
+from mm_monitor.core.params import fraction
+from mm_monitor.core.reference import Reference
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.kernels import layout
+
+_KINDS = {
+    layout.LAPSE_OPEN: BreachKind.LAPSE,
+    layout.LAPSE_CLOSE: BreachKind.LAPSE,
+    layout.SPREAD_OPEN: BreachKind.SPREAD,
+    layout.SPREAD_CLOSE: BreachKind.SPREAD,
+}
+
+
+class EdgeReader:
+    """Reads edges of one layout. `sources` maps a part number to (topic, partition)."""
+
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        reference: Reference,
+        book: Book,
+        reliefs: tuple[Fraction, ...],
+        sources: Mapping[int, tuple[str, int]],
+    ) -> None:
+        self.rulebook, self.reference, self.book = rulebook, reference, book
+        self.reliefs, self.sources = reliefs, sources
+
+    def notice(
+        self, chunks: list[NDArray[np.void]], accruals: Accruals, breaches: BreachBook, noticed_at: int
+    ) -> None:
+        """Open and close breaches; edges that were noticed before change nothing."""
+        for chunk in chunks:
+            for edge in chunk:
+                self._one(edge, accruals, breaches, noticed_at)
+
+    def _one(self, edge: np.void, accruals: Accruals, breaches: BreachBook, noticed_at: int) -> None:
+        slot = int(edge["slot"])
+        contract = self.reference.contracts[int(self.book.slot_con[slot])]
+        maker = self.reference.makers[int(self.book.slot_maker[slot])]
+        kind, t = _KINDS[int(edge["kind"])], accruals.instant(int(self.book.slot_con[slot]), int(edge["n"]))
+        if edge["kind"] in (layout.LAPSE_CLOSE, layout.SPREAD_CLOSE):
+            breaches.close(kind, maker, contract.name, t, noticed_at)
+            return
+        reason = "spread" if kind is BreachKind.SPREAD else REASONS[int(edge["state"]) - layout.LAPSED]
+        breaches.open(
+            kind, maker, contract.name, contract.klass, t, reason, self.evidence(edge, contract.tick), noticed_at
+        )
+
+    def evidence(self, edge: np.void, tick: int) -> dict[str, object]:
+        """The quote, theo and limit in force, by how much each test failed, and the records they came from."""
+        theo = int(edge["theo"]) if edge["flags"] & 1 else None
+        stale = int(edge["state"]) == layout.LAPSED + 7
+        quote = Standing(
+            int(edge["bid"]), int(edge["ask"]), int(edge["bid_size"]), int(edge["ask_size"]), tick, theo,
+            self._relief(int(edge["relax"]), bool(edge["flags"] & 2)), stale,
+        )  # fmt: skip
+        limit = spread_limit(quote, self.rulebook)
+        return {
+            "quote": {
+                "bid_price": price_text(quote.bid) if quote.bid_size else None,
+                "bid_size": quote.bid_size,
+                "ask_price": price_text(quote.ask) if quote.ask_size else None,
+                "ask_size": quote.ask_size,
+                "ts_event": None if edge["quote_ts"] == layout.LONG_AGO else int(edge["quote_ts"]),
+                "source": self._source(int(edge["src"])),
+            },
+            "theo": None if theo is None else {"theo": price_text(theo), "source": self._source(int(edge["theo_src"]))},
+            "limit": None if limit is None else price_text(limit.numerator // limit.denominator),
+            "failed_by": dict(failures(quote, self.rulebook)),
+        }
+
+    def _relief(self, relax: int, stress: bool) -> Fraction:
+        relief = self.reliefs[relax]
+        return relief * fraction(self.rulebook.stress_relief) if stress and self.rulebook.stress_relief else relief
+
+    def _source(self, src: int) -> dict[str, object] | None:
+        part, offset = src >> layout.SRC_OFFSET_BITS, src & ((1 << layout.SRC_OFFSET_BITS) - 1)
+        if part not in self.sources:
+            return None
+        topic, partition = self.sources[part]
+        return {"topic": topic, "partition": partition, "offset": offset}

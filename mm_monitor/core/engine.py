@@ -1,0 +1,167 @@
+"""The engine: the one writer. Rows and control records in tape order go in; pictures and breaches come out.
+
+It resolves each control record once (what it names must exist) and hands it to every rulebook's evaluator. Live, replay
+and restart are this same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mm_monitor.core.batch import Batch
+from mm_monitor.core.evaluator import Evaluator
+from mm_monitor.core.model import (
+    BadReason,
+    BreachEvent,
+    Control,
+    DeadLetter,
+    ExemptionRecord,
+    FeedRecord,
+    Kind,
+    PeriodRecord,
+    PhaseRecord,
+    RawRecord,
+    ReferenceRecord,
+    StressRecord,
+)
+from mm_monitor.core.reference import Reference
+from mm_monitor.core.reference_rows import BadRow, apply_reference
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.schedule import Schedule
+from mm_monitor.core.view import StatusView
+
+_NOWHERE = RawRecord("", -1, -1, b"")
+
+
+@dataclass(slots=True)
+class Records:
+    """What became of the records, of all rulebooks together."""
+
+    applied: int = 0
+    no_obligation: int = 0
+
+
+class Engine:
+    """Evaluators over one reference. `sources` maps a part number to (topic, partition), for evidence."""
+
+    def __init__(
+        self,
+        rulebooks: Sequence[Rulebook],
+        reference: Reference,
+        sources: Mapping[int, tuple[str, int]],
+        *,
+        calendar: bool = True,
+    ) -> None:
+        """With `calendar` False the rulebooks' calendars are not consulted for the rest of the day (R = 0)."""
+        self.reference = reference
+        self.evaluators = [
+            Evaluator(book, reference, sources, Schedule(book.calendar) if calendar and book.calendar else None)
+            for book in rulebooks
+        ]
+        self.position = 0  # instant of the last record applied
+        self.records = Records()
+        self.kinds = {kind for book in rulebooks for kind in book.exemptions}
+        self._laid_out = (len(reference.contracts), len(reference.makers))
+
+    def apply(self, batch: Batch) -> list[DeadLetter]:
+        """Apply a piece of the tape; returns the control records that name what does not exist."""
+        rows, dead = batch.rows, []
+        if not len(rows):
+            return []
+        self._grow()
+        is_control = rows["kind"] < Kind.UNDERLYING
+        at = 0
+        for i in [*np.flatnonzero(is_control).tolist(), len(rows)]:
+            piece = rows[at:i]
+            for evaluator in self.evaluators:
+                evaluator.apply(piece)
+            if i < len(rows):
+                letter = self.control(batch.controls[int(rows["a"][i])])
+                if letter is not None:
+                    dead.append(letter)
+            at = i + 1
+        self.position = int(rows["ts"][-1])
+        self._count()
+        return dead
+
+    def _grow(self) -> None:
+        """Names announced for later need their (idle) places before a row can carry them."""
+        size = (len(self.reference.contracts), len(self.reference.makers))
+        if size != self._laid_out:
+            self._laid_out = size
+            for evaluator in self.evaluators:
+                evaluator.reference_changed(self.position)
+
+    def _count(self) -> None:
+        counts = [evaluator.counts for evaluator in self.evaluators]
+        quotes = max(int(c[0]) for c in counts)
+        self.records.no_obligation = min(int(c[2]) for c in counts)
+        self.records.applied = quotes + int(counts[0][1]) + self._controls
+
+    _controls = 0  # control records applied that came from outside
+
+    def control(self, record: Control) -> DeadLetter | None:
+        """Apply one control record to every evaluator, or say what it names that does not exist."""
+        reason = self._defect(record)
+        if reason is not None:
+            raw = getattr(record, "raw", None) or _NOWHERE
+            return DeadLetter(raw, reason[0], reason[1], getattr(record, "maker", ""))
+        self.position = max(self.position, record.ts)
+        if isinstance(record, ReferenceRecord):
+            return self._reference(record)
+        for evaluator in self.evaluators:
+            _hand_over(evaluator, record)
+        if not isinstance(record, PeriodRecord) and record.raw is not None:
+            self._controls += 1
+        return None
+
+    def _defect(self, record: Control) -> tuple[BadReason, str] | None:
+        if isinstance(record, PeriodRecord | ReferenceRecord):
+            return None
+        if self.reference.scope_contracts(record.scope) is None:
+            return BadReason.UNKNOWN_SCOPE, f"scope must be *, a class or a contract, got {record.scope!r}"
+        if isinstance(record, ExemptionRecord) and record.kind not in self.kinds:
+            known = ", ".join(sorted(self.kinds)) or "none"
+            return BadReason.UNKNOWN_KIND, f"kind must be one of the rulebook's ({known}), got {record.kind!r}"
+        return None
+
+    def _reference(self, record: ReferenceRecord) -> DeadLetter | None:
+        for evaluator in self.evaluators:
+            evaluator.look(record.ts)
+        try:
+            apply_reference(self.reference, record)
+        except BadRow as error:
+            return DeadLetter(record.raw or _NOWHERE, BadReason.BAD_REFERENCE, str(error))
+        self._laid_out = (len(self.reference.contracts), len(self.reference.makers))
+        for evaluator in self.evaluators:
+            evaluator.reference_changed(record.ts)
+        return None
+
+    def advance(self, watermark: int) -> None:
+        """Everything before `watermark` has been applied: find what time alone has brought."""
+        for evaluator in self.evaluators:
+            evaluator.look(watermark)
+
+    def at(self, t: int, *, estimate: bool = False) -> list[StatusView]:
+        """One picture per rulebook as of `t` (TAPE-01). Changes no state."""
+        return [evaluator.at(t, estimate=estimate) for evaluator in self.evaluators]
+
+    def drain(self) -> list[BreachEvent]:
+        """Breach transitions since the last call, of all rulebooks."""
+        return [event for evaluator in self.evaluators for event in evaluator.drain()]
+
+
+def _hand_over(evaluator: Evaluator, record: Control) -> None:
+    if isinstance(record, PhaseRecord):
+        evaluator.phase(record)
+    elif isinstance(record, ExemptionRecord):
+        evaluator.exemption(record)
+    elif isinstance(record, FeedRecord):
+        evaluator.feed(record)
+    elif isinstance(record, StressRecord):
+        evaluator.stress(record)
+    elif isinstance(record, PeriodRecord):
+        evaluator.on_period(record)

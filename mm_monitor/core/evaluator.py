@@ -1,0 +1,397 @@
+"""One rulebook's judge: its obligations, what is on or off around them, and the breaches it found.
+
+The engine hands it rows and resolved control records in tape order; nothing else changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_monitor.core.accrual import Accruals
+from mm_monitor.core.batch import Rows
+from mm_monitor.core.book import appointed, build_book
+from mm_monitor.core.conditions import DOWN, Conditions, Effects, Mask
+from mm_monitor.core.edges import EdgeReader
+from mm_monitor.core.breaches import BreachBook
+from mm_monitor.core.model import (
+    BreachEvent,
+    BreachKind,
+    ExemptionRecord,
+    FeedRecord,
+    PeriodRecord,
+    PhaseRecord,
+    StressRecord,
+    Verdict,
+)
+from mm_monitor.core.params import build_params
+from mm_monitor.core.reference import ALL, Reference
+from mm_monitor.core.relayout import carry_over
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.rules.unreachable import first_instant, safe_for, unreachable
+from mm_monitor.core.schedule import Schedule
+from mm_monitor.core.totals import Totals, read_totals
+from mm_monitor.core.view import Ints, StatusView
+from mm_monitor.core.views import ViewBuilder
+from mm_monitor.kernels import layout
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where to go back to while a crossing is searched for."""
+
+    accruals: Accruals
+    counts: NDArray[np.int64]
+    last: int
+
+
+class Evaluator:
+    """Everything of one rulebook. `sources` maps a part number to (topic, partition), for evidence."""
+
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        reference: Reference,
+        sources: Mapping[int, tuple[str, int]],
+        schedule: Schedule | None = None,
+    ) -> None:
+        """`schedule` is the calendar by which the rest of the day is known; without one R = 0 (PRES-04)."""
+        self.rulebook, self.reference, self.sources = rulebook, reference, sources
+        self.schedule = schedule
+        self.conditions = Conditions()
+        self.breaches = BreachBook(rulebook.id, rulebook.version)
+        self.counts = np.zeros(len(layout.COUNTS), dtype=np.int64)
+        self.trading_date = ""
+        self.period: tuple[int | None, int | None] = (None, None)  # start, end once it is over
+        self.final: StatusView | None = None  # the picture at the end of the period
+        self.ledger: list[StatusView] = []  # final pictures of the days before
+        self.unreachable: frozenset[int] = frozenset()
+        self.safe_until = layout.LONG_AGO
+        self.last = 0  # instant of the last record applied
+        self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
+        self.members = appointed(reference, rulebook.id)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        self.book = build_book(self.reference, self.members)
+        self.params = build_params(self.rulebook, self.book.makers)
+        self.accruals = Accruals(self.book, self.params)
+        self._index()
+
+    def _index(self) -> None:
+        self.scratch = self.accruals.copy()
+        self.effects = Effects.of(
+            self.conditions, self.rulebook, self.reference, self.book, self.params.reliefs
+        )
+        self.edges = EdgeReader(self.rulebook, self.reference, self.book, self.params.reliefs, self.sources)
+        self.views = ViewBuilder(self.rulebook, self.reference, self.book)
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def totals_at(self, t: int) -> Totals:
+        """Totals at `t`, which must not lie before the last record. Changes nothing but the edges noticed."""
+        self.scratch.load(self.accruals)
+        edges = self.scratch.settle(t)
+        self._notice(edges, t)
+        return read_totals(self.scratch, self.remaining(t))
+
+    def remaining(self, t: int) -> Ints:
+        """R of PRES-04 by contract: what would still be obliged if from now on only the calendar spoke."""
+        rest = np.zeros(len(self.book.slots), dtype=np.int64)
+        if self.schedule is None or not self.trading_date or self.period[1] is not None:
+            return rest
+        rest[:] = self.schedule.remaining(self.trading_date, t)
+        for scope, phase in self.conditions.phases.items():
+            if phase == "closed" if scope == ALL else phase != "continuous":
+                rest[self.effects.contracts(scope)] = 0
+        rest[~np.array(self.reference.live, dtype=np.bool_)] = 0
+        return rest
+
+    def at(self, t: int, *, estimate: bool = False, exact: bool = False) -> StatusView:
+        """The picture as of `t` (TAPE-01); after the end of the period it stands still."""
+        if self.final is not None:
+            return self.views.stamped(self.final, t, estimate)
+        return self._picture(t, estimate=estimate, exact=exact)
+
+    def _picture(self, t: int, *, estimate: bool = False, exact: bool = False) -> StatusView:
+        totals = self.totals_at(t)
+        return self.views.build(
+            self.scratch, totals, t, estimate=estimate, exact=exact, trading_date=self.trading_date,
+            period=self.period, unreachable=self._unreachable_names(), breaches=self.breaches.sorted(),
+            provisional=self.provisional,
+        )  # fmt: skip
+
+    def _unreachable_names(self) -> frozenset[str]:
+        return frozenset(self.views.makers[k] for k in self.unreachable)
+
+    # -- rows ---------------------------------------------------------------------------------
+
+    def apply(self, rows: Rows) -> None:
+        """Apply quote and theo rows in tape order, and find what broke on the way, at its own instant."""
+        if not len(rows):
+            return
+        if not self._watched() or int(rows["ts"][-1]) <= self.safe_until:
+            self._apply(rows)
+            return
+        before = self._mark()
+        self._apply(rows)
+        if self._check(self.last) - self.unreachable:
+            self._locate(rows, before)
+
+    def _apply(self, rows: Rows) -> None:
+        edges = self.accruals.apply(rows, self.counts)
+        self.last = int(rows["ts"][-1])
+        self._notice(edges, self.last)
+
+    def _mark(self) -> Mark:
+        return Mark(self.accruals.copy(), self.counts.copy(), self.last)
+
+    def _rewind(self, mark: Mark, rows: Rows) -> None:
+        self.accruals.load(mark.accruals)
+        self.counts[:], self.last = mark.counts, mark.last
+        if len(rows):
+            self._apply(rows)
+
+    @property
+    def in_period(self) -> bool:
+        """Is a trading date being judged now?"""
+        return self.period[0] is not None and self.final is None
+
+    def _notice(self, edges: list[NDArray[np.void]], noticed_at: int) -> None:
+        if edges and self.in_period:
+            self.edges.notice(edges, self.accruals, self.breaches, noticed_at)
+
+    def _watched(self) -> bool:
+        return self.schedule is not None and self.rulebook.required is not None and self.in_period
+
+    def _check(self, t: int) -> frozenset[int]:
+        totals = self.totals_at(t)
+        found = unreachable(totals, self.views.maker_slots, self.rulebook)
+        self.safe_until = t + safe_for(totals, self.views.maker_slots, self.rulebook, found)
+        return found
+
+    def _locate(self, rows: Rows, before: Mark) -> None:
+        """Halve the rows, then the time, until the first nanosecond of each new crossing is known."""
+        while True:
+            low, high = 0, len(rows)  # with rows[:low] applied nothing is new, with rows[:high] something is
+            while high - low > 1:
+                middle = (low + high) // 2
+                self._rewind(before, rows[:middle])
+                if self._check(self.last) - self.unreachable:
+                    high = middle
+                else:
+                    low = middle
+            self._rewind(before, rows[:low])
+            self.safe_until = self.last
+            self.look(int(rows["ts"][low]))
+            rows, before = rows[low:], self._mark()
+            self._apply(rows)
+            if not self._check(self.last) - self.unreachable:
+                return
+
+    def look(self, t: int) -> None:
+        """Notice what time alone has brought by `t`: everything before `t` must have been applied."""
+        if not self._watched() or t <= self.safe_until:
+            return
+        found = self._check(t)
+        since = max(self.last, self.period[0] or 0)
+        while found - self.unreachable:
+            known = self.unreachable
+            since = first_instant(since, t, lambda x, known=known: bool(self._unreachable_at(x) - known))
+            self._open_unreachable(self._unreachable_at(since), since, t)
+
+    def _unreachable_at(self, t: int) -> frozenset[int]:
+        return unreachable(self.totals_at(t), self.views.maker_slots, self.rulebook)
+
+    def _open_unreachable(self, found: frozenset[int], start: int, noticed_at: int) -> None:
+        totals = self.totals_at(start)
+        for k in sorted(found - self.unreachable):
+            self._open_maker(BreachKind.PRESENCE_UNREACHABLE, k, start, totals, noticed_at)
+        self.unreachable |= found
+
+    def _open_maker(self, kind: BreachKind, k: int, start: int, totals: Totals, noticed_at: int) -> None:
+        evidence = self.views.maker_evidence(k, totals)
+        self.breaches.open(kind, self.views.makers[k], "", "", start, "", evidence, noticed_at)
+
+    # -- control records ----------------------------------------------------------------------
+
+    def phase(self, record: PhaseRecord) -> None:
+        """A scope enters a phase: clocks run or stop (OBL-01)."""
+        self.look(record.ts)
+        self.conditions.phases[record.scope] = record.phase
+        self._set_clocks(record.ts)
+
+    def _set_clocks(self, t: int) -> None:
+        e_run = self.effects.running(self.conditions.phases)
+        n_run = e_run & (self.effects.exclude_all == 0)
+        cons = self.accruals.cons
+        changed = (cons["e_run"] != e_run) | (cons["n_run"] != n_run)
+        which = np.flatnonzero(changed).astype(np.int32)
+        edges = self.accruals.set_clocks(which, t, _bytes(e_run[which]), _bytes(n_run[which]))
+        self._after_control(edges, t)
+
+    def _after_control(self, edges: list[NDArray[np.void]], t: int) -> None:
+        self._notice(edges, t)
+        self.last = max(self.last, t)
+        if not self._watched():
+            return
+        found = self._check(t)
+        for k in sorted(self.unreachable - found):
+            self.breaches.close(BreachKind.PRESENCE_UNREACHABLE, self.views.makers[k], "", t, t)
+        self.unreachable &= found
+        self._open_unreachable(found, t, t)
+
+    def exemption(self, record: ExemptionRecord) -> None:
+        """An exemption starts or ends; kinds that this rulebook does not name mean nothing to it."""
+        meaning = self.rulebook.exemptions.get(record.kind)
+        key = (record.scope, record.maker, record.kind)
+        starts = record.action == "start"
+        if meaning is None or starts == (key in self.conditions.exemptions):
+            return
+        self.look(record.ts)
+        (self.conditions.exemptions.add if starts else self.conditions.exemptions.discard)(key)
+        mask = self.effects.exempt(record.scope, record.maker, meaning, 1 if starts else -1)
+        if mask is None:
+            self._set_clocks(record.ts)
+        else:
+            self._restate(mask, record.ts)
+
+    def _restate(self, mask: Mask, t: int, unk: NDArray[np.uint8] | None = None, absent: Mask | None = None) -> None:
+        which = np.flatnonzero(mask).astype(np.int32)
+        bits = self.accruals.slots["unk"][which] if unk is None else unk[which]
+        gone = np.zeros(len(which), dtype=np.uint8) if absent is None else _bytes(absent[which])
+        edges = self.accruals.restate(
+            which, t, np.ascontiguousarray(bits), self.effects.ex_bits(which), self.effects.relief(which), gone
+        )
+        self._after_control(edges, t)
+
+    def feed(self, record: FeedRecord) -> None:
+        """A feed goes down, comes up, or is complete again (OBL-03)."""
+        key, feed = (record.scope, record.maker), self.conditions.feed
+        since = feed.get(key)
+        mask, owed = self.effects.slots(*key), self.effects.owed
+        unk, absent = self.accruals.slots["unk"].copy(), np.zeros(len(self.book.slot_con), dtype=np.bool_)
+        for debt in owed.values():  # a quote on a healthy feed has settled what was owed
+            debt &= unk & layout.WAIT > 0
+        if record.status == "down" and since != DOWN:
+            feed[key] = DOWN
+            owed.pop(key, None)
+            self.effects.down[mask] += 1
+            unk[mask] |= layout.DOWN
+        elif record.status == "up" and since == DOWN:
+            feed[key] = record.ts
+            owed[key] = mask
+            self.effects.down[mask] -= 1
+            unk[mask] |= layout.WAIT
+            unk[mask & (self.effects.down == 0)] &= ~np.uint8(layout.DOWN)
+        elif record.status == "synced" and since is not None and since != DOWN:
+            del feed[key]
+            absent = owed.pop(key)
+            settled = absent & ~np.logical_or.reduce([absent & False, *owed.values()])
+            unk[settled] &= ~np.uint8(layout.WAIT)
+        else:
+            return
+        self.look(record.ts)
+        self._restate(mask, record.ts, unk, absent)
+
+    def stress(self, record: StressRecord) -> None:
+        """Stress starts or ends in a scope; with relief the limits move (OBL-02)."""
+        starts = record.action == "start"
+        if starts == (record.scope in self.conditions.stress):
+            return
+        self.look(record.ts)
+        (self.conditions.stress.add if starts else self.conditions.stress.discard)(record.scope)
+        mask = self.effects.contracts(record.scope)
+        self.effects.stress[mask] += 1 if starts else -1
+        which = np.flatnonzero(mask & ((self.effects.stress > 0) != (self.accruals.cons["stress"] > 0)))
+        on = _bytes(self.effects.stress[which] > 0)
+        self._after_control(self.accruals.set_stress(which.astype(np.int32), record.ts, on), record.ts)
+
+    def reference_changed(self, t: int) -> None:
+        """A listing, adjustment or appointment took effect at `t`: lay the slots out anew, carrying state over."""
+        self.look(t)
+        self._notice(self.accruals.settle(t), t)
+        now = appointed(self.reference, self.rulebook.id)
+        names = self._unreachable_names()
+        self.members = [
+            old | new for old, new in zip([*self.members, *([set()] * len(now))], now, strict=False)
+        ]
+        old_accruals, old_book = self.accruals, self.book
+        old_owed = self.effects.owed
+        self._lay_out()
+        moved = carry_over(old_accruals, old_book, self.accruals, self.book, self.reference, now, t)
+        for key, debt in self.effects.owed.items():  # who comes anew into a feed that waits is waited for
+            debt[moved[1]] = old_owed[key][moved[0]]
+        self.scratch = self.accruals.copy()
+        self.unreachable = frozenset(k for k, name in enumerate(self.views.makers) if name in names)
+        self._inherit(t)
+
+    def _inherit(self, t: int) -> None:
+        """New slots and contracts are born into the conditions that are on."""
+        self._set_clocks(t)
+        stress = np.flatnonzero((self.effects.stress > 0) != (self.accruals.cons["stress"] > 0)).astype(np.int32)
+        self.accruals.set_stress(stress, t, _bytes(self.effects.stress[stress] > 0))
+        unk = self.accruals.slots["unk"].copy()
+        unk[self.effects.down > 0] |= layout.DOWN
+        for debt in self.effects.owed.values():
+            unk[debt & (self.accruals.slots["state"] != layout.NONE)] |= layout.WAIT
+        self._restate(np.ones(len(unk), dtype=np.bool_), t, unk)
+
+    # -- periods ------------------------------------------------------------------------------
+
+    def on_period(self, record: PeriodRecord) -> None:
+        """Start, end or roll-over of a trading date's judged period (OBL-05)."""
+        getattr(self, f"_period_{record.edge}")(record)
+
+    def _period_roll(self, record: PeriodRecord) -> None:
+        if self.period[0] is not None and self.final is None:
+            self._period_end(record)
+        if self.final is not None:
+            self.ledger.append(self.final)
+        self.accruals.zero(record.ts)
+        mask = np.ones(len(self.book.slot_con), dtype=np.bool_)
+        unk = self.accruals.slots["unk"] & layout.DOWN
+        self.conditions.feed = {key: since for key, since in self.conditions.feed.items() if since == DOWN}
+        self.effects.owed.clear()
+        self.final, self.period, self.unreachable = None, (None, None), frozenset()
+        self.trading_date = record.trading_date
+        self.breaches.new_day()
+        self.provisional.clear()
+        self._restate(mask, record.ts, unk, mask)
+
+    def _period_start(self, record: PeriodRecord) -> None:
+        self.trading_date = record.trading_date
+        self.accruals.zero(record.ts)
+        self.period, self.final = (record.ts, None), None
+        self.safe_until = layout.LONG_AGO
+
+    def _period_end(self, record: PeriodRecord) -> None:
+        if self.period[0] is None or self.final is not None:
+            return
+        t = record.ts
+        self.look(t - 1)  # what is lost at the last instant is a failed presence, no longer one out of reach
+        self.period = (self.period[0], t)
+        totals = self.totals_at(t)
+        for k, verdict in enumerate(self.views.maker_verdicts(totals)):
+            if verdict is Verdict.BREACHED:
+                self._open_maker(BreachKind.PRESENCE, k, t, totals, t)
+        self.breaches.close_all(t, t)
+        self.final = self._picture(t, exact=True)
+
+    # -- late records -------------------------------------------------------------------------
+
+    def mark_late(self, rows: Rows) -> None:
+        """TAPE-03: the windows of the slots that late rows name are provisional."""
+        quotes = rows[rows["kind"] == 9]
+        self.provisional.update(zip(quotes["maker"].tolist(), quotes["contract"].tolist(), strict=True))
+
+    def drain(self) -> list[BreachEvent]:
+        """Breach transitions since the last call."""
+        return self.breaches.drain()
+
+
+def _bytes(mask: Mask) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(mask).astype(np.uint8)

@@ -1,0 +1,93 @@
+"""A reference record of the tape, applied to the directory of names: a listing, an adjustment, an appointment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from mm_monitor.core.model import MAX_PRICE, PRICE_SCALE, ReferenceRecord
+from mm_monitor.core.reference import Appointment, Contract, Reference
+
+
+class BadRow(ValueError):
+    """A reference row that cannot be used; the text names the column, what it must be, and what it was."""
+
+
+def contract_of(row: Mapping[str, str]) -> Contract:
+    """A row of `contracts` with all its columns as text. BadRow names the column that is wrong."""
+    return Contract(
+        name=_text(row, "contract"),
+        klass=_text(row, "class"),
+        tick=_tick(_text(row, "tick")),
+        kind=row.get("kind") or "",
+        strike=row.get("strike") or "",
+        expiry=row.get("expiry") or "",
+        multiplier=row.get("multiplier") or "",
+        number=_number(row),
+    )
+
+
+def appointment_of(row: Mapping[str, str]) -> Appointment:
+    """A row of `makers`."""
+    return Appointment(_text(row, "maker"), _text(row, "class"), row.get("rulebook") or "", _number(row))
+
+
+def apply_reference(reference: Reference, record: ReferenceRecord) -> None:
+    """Take the row in, or out. BadRow if it cannot be."""
+    if record.table == "contracts" and record.action == "add":
+        reference.add_contract(contract_of(record.row))
+    elif record.table == "contracts" and record.action == "remove":
+        name = _text(record.row, "contract")
+        if name not in reference.contract_index:
+            raise BadRow(f"contract: one that is listed, got {name!r}")
+        reference.remove_contract(name)
+    elif record.table == "makers" and record.action == "add":
+        reference.appoint(appointment_of(record.row))
+    elif record.table == "makers" and record.action == "remove":
+        row = record.row
+        reference.dismiss(_text(row, "maker"), _text(row, "class"), row.get("rulebook") or "")
+    else:
+        raise BadRow(f"table and action: contracts or makers, add or remove, got {record.table!r} {record.action!r}")
+
+
+def announce(reference: Reference, record: ReferenceRecord) -> None:
+    """Give the names of a record that is still ahead on the tape their indices, so that rows can carry them.
+
+    Until the record itself is applied, the contract is not live and the maker not appointed.
+    """
+    if record.action != "add":
+        return
+    if record.table == "contracts" and record.row.get("contract") not in reference.contract_index:
+        index = reference.add_contract(contract_of(record.row))
+        reference.live[index] = False
+    elif record.table == "makers":
+        appointment = appointment_of(record.row)
+        index = reference.maker(appointment.maker)
+        if appointment.number is not None:
+            reference.maker_numbers[appointment.number] = index
+
+
+def _text(row: Mapping[str, str], column: str) -> str:
+    value = row.get(column) or ""
+    if not value:
+        raise BadRow(f"{column}: a name or value, got nothing")
+    return value
+
+
+def _tick(text: str) -> int:
+    try:
+        units = Decimal(text) * PRICE_SCALE
+    except InvalidOperation:
+        raise BadRow(f"tick: a positive decimal, got {text!r}") from None
+    if not units.is_finite() or units != units.to_integral_value() or not 0 < units <= MAX_PRICE:
+        raise BadRow(f"tick: a positive decimal of at most eight places, got {text!r}")
+    return int(units)
+
+
+def _number(row: Mapping[str, str]) -> int | None:
+    text = row.get("id") or ""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**32:
+        raise BadRow(f"id: an integer from 0 to 2^32-1, got {text!r}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""One file per rule over the totals: pure functions that take the instant, never ask for it."""

@@ -1,0 +1,62 @@
+"""Totals of every slot as of one instant, in plain columns: what the rules and the views read.
+
+Columns have n elements, one per slot in slot order; times in ns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_monitor.core.accrual import Accruals
+from mm_monitor.core.model import State
+from mm_monitor.core.view import Ints
+from mm_monitor.kernels import layout
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """PRES-01 by slot: quoted + lapsed + exempt + unknown = obliged."""
+
+    quoted: Ints
+    by_reason: Ints  # (n, 9)
+    lapsed: Ints
+    exempt: Ints
+    unknown: Ints
+    obliged: Ints
+    remaining: Ints  # R of PRES-04
+    state: NDArray[np.uint8]  # model.State; a removed obligation shows EXEMPT
+    running: NDArray[np.bool_]  # the contract's net clock runs
+
+    @property
+    def required(self) -> Ints:
+        """T of PRES-02."""
+        return self.quoted + self.lapsed + self.unknown
+
+
+def read_totals(settled: Accruals, remaining: Ints) -> Totals:
+    """Totals of settled arrays; `remaining` has one element per contract."""
+    slots, con = settled.slots, settled.book.slot_con
+    by_reason = np.zeros((len(slots), 9), dtype=np.int64)
+    by_reason[:, :8] = slots["lapsed"]
+    gone = slots["state"] == layout.NONE
+    for_all = (settled.cons["e_val"] - settled.cons["n_val"])[con]
+    exempt = slots["exempt"] + np.where(gone, 0, for_all)
+    lapsed = by_reason.sum(axis=1)
+    state = slots["state"].copy()
+    state[state == layout.DEEMED] = State.QUOTED
+    state[gone] = State.EXEMPT
+    quoted, unknown = slots["quoted"].copy(), slots["unknown"].copy()
+    return Totals(
+        quoted=quoted,
+        by_reason=by_reason,
+        lapsed=lapsed,
+        exempt=exempt,
+        unknown=unknown,
+        obliged=quoted + lapsed + exempt + unknown,
+        remaining=np.where(gone, 0, remaining[con]),
+        state=state,
+        running=(settled.cons["n_run"] > 0)[con] & ~gone,
+    )

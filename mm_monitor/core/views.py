@@ -1,0 +1,175 @@
+"""Builds the immutable pictures (`core/view.py`) from settled arrays and their totals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_monitor.core.accrual import Accruals
+from mm_monitor.core.book import Book
+from mm_monitor.core.model import Breach, Verdict
+from mm_monitor.core.params import fraction
+from mm_monitor.core.reference import Reference
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.rules.presence import dominant_reason, presence_row, slot_slack, slot_standing
+from mm_monitor.core.totals import Totals
+from mm_monitor.core.view import ObligationColumns, PresenceRow, StatusView
+from mm_monitor.kernels import layout
+
+
+class LimitUse(Sequence[int]):
+    """PRES-08 sums of 96 bits, made into Python integers only where somebody looks."""
+
+    def __init__(self, high: NDArray[np.uint32], low: NDArray[np.uint64]) -> None:
+        self._high, self._low = high, low
+
+    def __len__(self) -> int:
+        return len(self._low)
+
+    @overload
+    def __getitem__(self, i: int) -> int: ...
+    @overload
+    def __getitem__(self, i: slice) -> Sequence[int]: ...
+    def __getitem__(self, i: int | slice) -> int | Sequence[int]:
+        if isinstance(i, slice):
+            return LimitUse(self._high[i], self._low[i])
+        return (int(self._high[i]) << 64) + int(self._low[i])
+
+
+class ViewBuilder:
+    """Pictures of one layout. `makers` are those appointed under the rulebook, by name."""
+
+    def __init__(self, rulebook: Rulebook, reference: Reference, book: Book) -> None:
+        self.rulebook, self.reference, self.book = rulebook, reference, book
+        names = {a.maker for a in reference.appointments if a.rulebook in ("", rulebook.id)}
+        names |= {reference.makers[m] for m in np.unique(book.slot_maker).tolist()}
+        self.makers = sorted(names)
+        maker_of = [reference.maker_index[name] for name in self.makers]
+        self.maker_slots = [np.flatnonzero(book.slot_maker == m) for m in maker_of]
+        self.groups = list(self._groups())
+        self.contracts = tuple(c.name for c in reference.contracts)
+        self.classes = tuple(reference.classes)
+        position = np.zeros(max(1, len(reference.makers)), dtype=np.int32)
+        position[maker_of] = np.arange(len(maker_of))
+        self.maker_column = position[book.slot_maker][book.order]
+        self.contract_column = book.slot_con[book.order]
+        self.by_name = sorted(range(len(self.contracts)), key=self.contracts.__getitem__)
+
+    def _groups(self) -> Iterable[tuple[str, str, NDArray[np.int64]]]:
+        slot_cls = self.book.cls[self.book.slot_con]
+        for maker, slots in zip(self.makers, self.maker_slots, strict=True):
+            held = {self.reference.classes[k]: k for k in np.unique(slot_cls[slots]).tolist()}
+            for name in sorted(held):
+                yield maker, name, slots[slot_cls[slots] == held[name]]
+
+    def build(
+        self, settled: Accruals, totals: Totals, t: int, *, estimate: bool, exact: bool, trading_date: str,
+        period: tuple[int | None, int | None], unreachable: frozenset[str], breaches: Sequence[Breach],
+        provisional: set[tuple[int, int]],
+    ) -> StatusView:  # fmt: skip
+        """The picture as of `t`; `exact` sums means of ratios exactly however long that takes."""
+        standing = slot_standing(totals, self.rulebook.required)
+
+        def row(maker: str, klass: str, slots: NDArray[np.int64]) -> PresenceRow:
+            lost = not klass and maker in unreachable
+            return presence_row(maker, klass, slots, totals, self.rulebook, standing, exact=exact, unreachable=lost)
+
+        holes = settled.cons["hole"].tolist()
+        return StatusView(
+            rulebook_id=self.rulebook.id,
+            rulebook_version=self.rulebook.version,
+            rulebook_sha256=self.rulebook.sha256,
+            required=fraction(self.rulebook.required) if self.rulebook.required else None,
+            judged_by=self.rulebook.judged_by,
+            at=t,
+            estimate=estimate,
+            trading_date=trading_date,
+            period_start=period[0],
+            period_end=period[1],
+            makers=self.makers,
+            contracts=self.contracts,
+            classes=self.classes,
+            obligations=self._columns(settled, totals, t, provisional),
+            maker_rows=[row(m, "", s) for m, s in zip(self.makers, self.maker_slots, strict=True)],
+            class_rows=[row(maker, klass, slots) for maker, klass, slots in self.groups],
+            market_hole=[(self.contracts[c], holes[c]) for c in self.by_name],
+            breaches=breaches,
+        )
+
+    def _columns(
+        self, settled: Accruals, totals: Totals, t: int, provisional: set[tuple[int, int]]
+    ) -> ObligationColumns:
+        order, slots = self.book.order, settled.slots
+        lapses, current = slots["lapses"].astype(np.int64), slots["current"].copy()
+        valid_now = (slots["state"] == layout.VALID) & totals.running
+        switches = 2 * lapses - (current > 0)
+        late = np.zeros(len(order), dtype=np.bool_)
+        if provisional:
+            keys = self.book.keys()
+            late[[keys[pair] for pair in provisional if pair in keys]] = True
+        columns = {
+            "klass": self.book.cls[self.book.slot_con],
+            "quoted": totals.quoted,
+            "lapsed": totals.lapsed,
+            "lapsed_by_reason": totals.by_reason,
+            "exempt": totals.exempt,
+            "unknown": totals.unknown,
+            "remaining": totals.remaining,
+            "slack": slot_slack(totals, self.rulebook.required),
+            "lapses": lapses,
+            "longest_lapse": slots["longest"],
+            "current_lapse": current,
+            "last_valid": np.where(valid_now, t, slots["last_valid"]),
+            "switches": switches,
+            "state": totals.state,
+            "obliged": (settled.cons["e_run"] > 0)[self.book.slot_con] & (slots["state"] != layout.NONE),
+            "provisional": late,
+        }
+        picked = {name: _frozen(column[order]) for name, column in columns.items()}
+        use = LimitUse(slots["use_hi"][order], slots["use_lo"][order])
+        return ObligationColumns(
+            maker=_frozen(self.maker_column), contract=_frozen(self.contract_column), limit_use=use, **picked
+        )
+
+    def maker_verdicts(self, totals: Totals) -> list[Verdict]:
+        """Verdict of each maker by the rulebook's judged_by, exactly."""
+        standing = slot_standing(totals, self.rulebook.required)
+        return [
+            presence_row(m, "", s, totals, self.rulebook, standing, exact=True, unreachable=False).verdict
+            for m, s in zip(self.makers, self.maker_slots, strict=True)
+        ]
+
+    def maker_evidence(self, k: int, totals: Totals) -> dict[str, object]:
+        """The sums behind a maker-level breach."""
+        slots, required = self.maker_slots[k], self.rulebook.required
+        standing = slot_standing(totals, required)
+        row = presence_row(
+            self.makers[k], "", slots, totals, self.rulebook, standing, exact=True, unreachable=False
+        )
+        return {
+            "quoted_ns": row.quoted,
+            "unknown_ns": row.unknown,
+            "required_ns": row.required_time,
+            "remaining_ns": row.remaining,
+            "slack_ns": row.slack,
+            "contracts_required": row.contracts_required,
+            "contracts_passed": row.contracts_passed,
+            "required": str(fraction(required)) if required else None,
+            "judged_by": self.rulebook.judged_by,
+            "dominant_reason": dominant_reason(totals, slots),
+        }
+
+    @staticmethod
+    def stamped(view: StatusView, t: int, estimate: bool) -> StatusView:
+        """The same picture, shown later: after the end of a period nothing moves any more."""
+        return replace(view, at=max(t, view.at), estimate=estimate)
+
+
+def _frozen(column: NDArray[np.generic]) -> NDArray[np.generic]:
+    column = np.ascontiguousarray(column)
+    column.flags.writeable = False
+    return column

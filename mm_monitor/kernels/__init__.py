@@ -1,0 +1,54 @@
+"""The one door to compiled code: exact integer loops over rows of memory that the caller owns.
+
+There is no slow path behind it: if the kernels are not built, importing this says how to build them. Set
+`MM_MONITOR_KERNEL_DIR` to a directory with `mm_monitor/kernels/_*.so` to use another build (the debug one checks every
+index). The plain twins, which are the specification, are in `mm_monitor.kernels.reference`.
+"""
+
+import os
+
+_other_build = os.environ.get("MM_MONITOR_KERNEL_DIR")
+if _other_build:
+    __path__.insert(0, os.path.join(_other_build, "mm_monitor", "kernels"))
+
+try:
+    from mm_monitor.kernels._decode import (
+        check_quotes,
+        check_theos,
+        decode_quotes,
+        decode_theos,
+        scan_records,
+    )
+    from mm_monitor.kernels._engine import (
+        Arrays,
+        apply_rows,
+        compare,
+        restate,
+        set_clocks,
+        set_stress,
+        settle,
+        slacks,
+    )
+    from mm_monitor.kernels._merge import first_unsorted, merge_runs
+except ImportError as error:
+    raise ImportError(
+        f"mm-monitor's kernels are not built ({error}); build them with: python setup.py build_ext --inplace"
+    ) from error
+
+__all__ = [
+    "Arrays",
+    "apply_rows",
+    "check_quotes",
+    "check_theos",
+    "compare",
+    "decode_quotes",
+    "decode_theos",
+    "first_unsorted",
+    "merge_runs",
+    "restate",
+    "scan_records",
+    "set_clocks",
+    "set_stress",
+    "settle",
+    "slacks",
+]

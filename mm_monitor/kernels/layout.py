@@ -1,0 +1,128 @@
+"""The memory that kernels and Python share: one packed row per slot, per contract, per edge.
+
+The same layouts stand as C structs in `cext/layout.pxd`; a test compares sizes and offsets. A slot's row is the hot
+state of one obligation: 200 bytes, its first 64 are what every tick touches.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SLOT = np.dtype(
+    [
+        ("bid", "<i8"),
+        ("ask", "<i8"),
+        ("bid_size", "<i4"),  # 0 = no bid
+        ("ask_size", "<i4"),
+        ("quote_ts", "<i8"),  # of the last good quote, withdrawals included
+        ("src", "<i8"),  # part << 48 | offset of that quote
+        ("theo_lo", "<i8"),  # the verdict stands while theo_lo <= theo <= theo_hi (VAL-11)
+        ("theo_hi", "<i8"),
+        ("n_last", "<i8"),  # net obligation clock up to which this slot is accrued
+        ("quoted", "<i8"),
+        ("unknown", "<i8"),
+        ("exempt", "<i8"),  # its own; time excluded for all is the difference of the contract's clocks
+        ("lapsed", "<i8", (8,)),  # by primary reason, absent to stale
+        ("current", "<i8"),  # obliged ns of the lapse now open
+        ("longest", "<i8"),
+        ("last_valid", "<i8"),  # event time, -1 = never
+        ("use_lo", "<u8"),  # limit use, 96 bits
+        ("use_hi", "<u4"),
+        ("rate", "<u4"),  # floor(1e9 * spread / limit) of the standing quote
+        ("lapses", "<u4"),
+        ("state", "u1"),
+        ("unk", "u1"),  # DOWN | WAIT | BAD
+        ("ex", "u1"),  # EXCLUDE | DEEM | ONE_SIDE | STALE | MAYBE | WIDE
+        ("relax", "u1"),  # index into the relief table
+    ]
+)
+assert SLOT.itemsize == 200
+
+CON = np.dtype(
+    [
+        ("tick", "<i8"),
+        ("theo", "<i8"),
+        ("theo_until", "<i8"),  # instant at which the theo is too old
+        ("theo_src", "<i8"),
+        ("t_last", "<i8"),  # instant of the clock values below
+        ("e_val", "<i8"),  # time obliged, exclusions for all included
+        ("n_val", "<i8"),  # the same without them: the net obligation clock
+        ("due", "<i8"),  # nothing falls due by time alone on this contract before this instant
+        ("hole", "<i8"),  # market hole so far
+        ("hole_e", "<i8"),  # obliged clock up to which it is counted
+        ("slot0", "<i4"),  # its slots are slot0 .. slot0 + slots - 1
+        ("slots", "<i4"),
+        ("cover", "<i4"),  # slots that are, or may be, valid
+        ("cls", "<i4"),
+        ("theo_ok", "u1"),
+        ("e_run", "u1"),
+        ("n_run", "u1"),
+        ("stress", "u1"),
+        ("live", "u1"),
+        ("pad0", "u1"),
+        ("pad1", "<u2"),
+    ]
+)
+assert CON.itemsize == 104
+
+EDGE = np.dtype(
+    [
+        ("n", "<i8"),  # net clock of the contract at the edge
+        ("bid", "<i8"),
+        ("ask", "<i8"),
+        ("quote_ts", "<i8"),
+        ("src", "<i8"),
+        ("theo", "<i8"),
+        ("theo_src", "<i8"),
+        ("slot", "<i4"),
+        ("bid_size", "<i4"),
+        ("ask_size", "<i4"),
+        ("kind", "u1"),  # LAPSE_OPEN ...
+        ("state", "u1"),
+        ("flags", "u1"),  # bit 0 theo known, bit 1 stress
+        ("relax", "u1"),
+    ]
+)
+assert EDGE.itemsize == 72
+
+TERM = np.dtype([("base", "<i8"), ("num", "<i8"), ("den", "<i8"), ("value", "<i8")])
+PARAM = np.dtype(
+    [
+        ("min_size", "<i8"),  # 1 = any
+        ("size_num", "<i8"),  # size difference, -1 = not tested
+        ("size_den", "<i8"),
+        ("size_of", "<i8"),  # 0 smaller, 1 larger, 2 mean
+        ("max_age", "<i8"),  # -1 = none
+        ("zero_bid", "<i8"),  # -1 = none
+        ("band_abs", "<i8"),  # -1 = none
+        ("band_num", "<i8"),  # -1 = none
+        ("band_den", "<i8"),
+        ("theo_age", "<i8"),  # -1 = none
+        ("missing", "<i8"),  # MISSING_*
+        ("reads_theo", "<i8"),
+        ("longest", "<i8"),  # longest permitted lapse, -1 = none
+        ("grace", "<i8"),  # -1 = none
+        ("combine_min", "<i8"),
+        ("terms", "<i8"),  # number of spread terms
+        ("makers", "<i8"),  # columns of the rank table
+    ]
+)
+
+# Slot.state: reported states are model.State; two more live inside the engine.
+VALID, UNKNOWN, EXEMPT, LAPSED, DEEMED, NONE = 0, 1, 2, 3, 12, 13
+# Slot.unk
+DOWN, WAIT, BAD = 1, 2, 4
+# Slot.ex
+EXCLUDE, DEEM, ONE_SIDE, STALE, MAYBE, WIDE = 1, 2, 4, 8, 16, 32
+# Edge.kind
+LAPSE_OPEN, LAPSE_CLOSE, SPREAD_OPEN, SPREAD_CLOSE = 0, 1, 2, 3
+# Term.base: limit = num * base / den
+THEO, BID, ASK, MID, TICKS, ABSOLUTE = 0, 1, 2, 3, 4, 5
+# Param.missing
+MISSING_UNKNOWN, MISSING_SKIP, MISSING_EXCLUDE, MISSING_HOLD = 0, 1, 2, 3
+
+NEVER = 2**63 - 1
+LONG_AGO = -(2**63)
+SRC_OFFSET_BITS = 48
+EDGES_PER_SLOT = 16  # an upper bound of what one pass over a slot can emit
+COUNTS = ("quotes", "theos", "no_obligation", "bad_quotes", "rejudged")
