@@ -22,6 +22,7 @@ from mm_monitor.errors import ConfigError, ConfigErrors, InputError
 from mm_monitor.units import UnitError
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_SECRET = re.compile("pass|secret|token", re.IGNORECASE)
 LATER = "not implemented yet"
 
 
@@ -105,7 +106,7 @@ def read_table(value: object, keys: Mapping[str, Key], place: Place) -> dict[str
     before = len(place.errors)
     for name in value:
         if name not in keys:
-            place.key(name).wrong(_unknown(name, keys), value[name])
+            place.key(name).wrong(_unknown(name, keys), _shown(name, value[name]))
     values = {name: _read_key(value, name, key, place.key(name)) for name, key in keys.items()}
     if len(place.errors) > before:
         raise Recorded
@@ -117,8 +118,7 @@ def attempt(parse: Parser, value: object, place: Place) -> Any:
     try:
         return parse(value, place)
     except UnitError as error:
-        # A table as a value would bury the message.
-        place.wrong(str(error), None if isinstance(value, dict) else value)
+        place.wrong(str(error), _shown("", value))
     except Recorded:
         pass
     return INVALID
@@ -139,9 +139,14 @@ def _read_key(table: dict[str, Any], name: str, key: Key, place: Place) -> Any:
             place.wrong("required, and missing")
         return key.default
     if not key.implemented:
-        place.wrong(LATER, None if isinstance(table[name], dict) else table[name])
+        place.wrong(LATER, _shown(name, table[name]))
         return key.default
     return attempt(key.parse, table[name], place)
+
+
+def _shown(name: str, value: object) -> object:
+    """A value as an error may show it: a table would bury the message, a secret is not to leak."""
+    return None if isinstance(value, dict) or _SECRET.search(name) else value
 
 
 def _unknown(name: str, keys: Mapping[str, Key]) -> str:

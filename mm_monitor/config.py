@@ -1,0 +1,490 @@
+"""The service's one TOML file, read into frozen sections with a default for every key.
+
+Durations are text in the file and int ns here; relative paths are resolved against the file's own
+directory. Secrets are never in the file, only the names of the files that hold them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.errors import ConfigError, ConfigErrors, InputError, MonitorError
+from mm_monitor.logs import FORMATS, LEVELS
+from mm_monitor.rulebooks import load
+from mm_monitor.tables import (
+    INVALID,
+    Key,
+    Parser,
+    Place,
+    attempt,
+    boolean,
+    choice,
+    filled,
+    integer,
+    list_of,
+    read_bytes,
+    read_table,
+    read_toml,
+    table_of,
+    text,
+    unit,
+)
+from mm_monitor.units import UnitError, duration
+
+MAX_INT = 2**31 - 1
+
+_ADDRESS = re.compile(r"(?:[^\s:,\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+# Parsers of what only this file has ---------------------------------------------------------------
+
+
+def _addresses(value: object, place: Place) -> str:
+    parts = value.split(",") if isinstance(value, str) else [""]
+    matches = [_ADDRESS.fullmatch(part) for part in parts]
+    if not all(match and 0 < int(match[1]) < 65_536 for match in matches):
+        raise UnitError('"host:port", several of them with commas between')
+    return ",".join(parts)
+
+
+def _topic(value: object, place: Place) -> str:
+    if not isinstance(value, str) or not _TOPIC.fullmatch(value) or value in (".", ".."):
+        raise UnitError("the name of a Kafka topic: letters, digits, '.', '_' and '-'")
+    return value
+
+
+def _topic_or_none(value: object, place: Place) -> str:
+    return "" if value == "" else _topic(value, place)
+
+
+def _partitions(value: object, place: Place) -> tuple[int, ...]:
+    """No numbers at all stand for all partitions."""
+    if value == "all":
+        return ()
+    if not isinstance(value, list):
+        raise UnitError('"all" or a list of partition numbers')
+    numbers = list_of(integer(0, MAX_INT), "partition numbers", at_least=1)(value, place)
+    return tuple(sorted(numbers))
+
+
+def _url(value: object, place: Place) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]+\S*", value):
+        raise UnitError('an address such as "http://127.0.0.1:9093"')
+    return value
+
+
+def _url_or_none(value: object, place: Place) -> str:
+    return "" if value == "" else _url(value, place)
+
+
+_DURATION = unit(duration)
+_SOME_TIME = unit(duration, positive=True)
+_PORT = integer(0, 65_535)
+_COUNT = integer(1, MAX_INT)
+_CODEC = choice("json", "packed")
+_PATTERNS = list_of(filled, "patterns")
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
+def _key(default: object, parse: Parser, doc: str, *, path: bool = False) -> Any:
+    """A field with its default as it would stand in the file; `path` names a file or directory."""
+    value = parse(default, Place("", []))
+    key = Key(parse, default=value, doc=doc)
+    return field(default=value, metadata={"key": key, "toml": default, "path": path})
+
+
+# Sections -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Who this process is."""
+
+    id: str = _key(
+        "mm-monitor-1",
+        filled,
+        "Tells apart several monitors that share a broker; part of MQTT client ids and logs.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """How to reach the brokers, and which partitions to read."""
+
+    bootstrap: str = _key(
+        "127.0.0.1:9092", _addresses, "Brokers to ask first, `host:port`, with commas between."
+    )
+    client_id: str = _key("mm-monitor", filled, "Name under which the brokers log this client.")
+    group: str = _key(
+        "", text, "Consumer group that shares the partitions out; empty: read `partitions`."
+    )
+    partitions: tuple[int, ...] = _key(
+        "all", _partitions, 'Without a group: `"all"`, or a list of partition numbers.'
+    )
+    security_protocol: str = _key(
+        "PLAINTEXT", choice(*_PROTOCOLS), f"One of {', '.join(_PROTOCOLS)}."
+    )
+    sasl_mechanism: str = _key("PLAIN", choice(*_MECHANISMS), f"One of {', '.join(_MECHANISMS)}.")
+    sasl_username: str = _key("", text, "User, for the SASL protocols.")
+    sasl_password_file: str = _key("", text, "File that holds the user's password.", path=True)
+    ssl_cafile: str = _key("", text, "Certificates to trust (PEM); empty: the system's.", path=True)
+    ssl_certfile: str = _key("", text, "Our certificate (PEM), for mutual TLS.", path=True)
+    ssl_keyfile: str = _key("", text, "Our private key (PEM), for mutual TLS.", path=True)
+    fetch_max_wait: int = _key("50ms", _SOME_TIME, "Longest that a broker may hold a fetch open.")
+    max_records: int = _key(5000, _COUNT, "Most records that one poll takes in.")
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Where records come from and events go."""
+
+    quotes: str = _key("mm.quotes", _topic, "Quotes, keyed by class.")
+    theo: str = _key("mm.theo", _topic, "Theos, keyed by class, partitioned as the quotes.")
+    control: str = _key("mm.control", _topic, "Phases, exemptions, feed, stress, reference; JSON.")
+    reference: str = _key(
+        "mm.reference", _topic_or_none, "Compacted topic of contracts and makers; empty: none."
+    )
+    breaches: str = _key("mm.breaches", _topic, "Breach events, as CloudEvents in JSON.")
+    dead_letter: str = _key(
+        "mm.dead-letter", _topic_or_none, "Records that could not be used; empty: none."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Codecs:
+    """How records are written."""
+
+    quotes: str = _key("json", _CODEC, "Quotes: `json` or `packed`.")
+    theo: str = _key("json", _CODEC, "Theos: `json` or `packed`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Contracts, makers and accounts from files; see also `topics.reference`."""
+
+    directory: str = _key(
+        "",
+        text,
+        "Directory of `contracts.csv`, `makers.csv`, `accounts.csv`, or of such by date "
+        "(`YYYY-MM-DD`: the newest that is not after the trading date); empty: none.",
+        path=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebooks:
+    """By what makers are judged."""
+
+    names: tuple[str, ...] = _key(
+        ["szse-2025"],
+        list_of(filled, "rulebooks", at_least=1),
+        "Shipped rulebooks by name, own ones by file (with a `/` or ending in `.toml`); each "
+        "judges by itself.",
+    )
+    phases: str = _key(
+        "calendar",
+        choice("calendar", "feed"),
+        "Who says in which phase the market is: the rulebook's `calendar`, or records (`feed`).",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """Event time: what is late, what is ahead, what is silent."""
+
+    lateness: int = _key("0ms", _DURATION, "How far the watermark stays behind, for stragglers.")
+    max_ahead: int = _key(
+        "5s", _SOME_TIME, "A record further than this ahead of our clock is dead-lettered."
+    )
+    silent_after: int = _key(
+        "30s", _SOME_TIME, "A source silent for longer is down: its time is unknown."
+    )
+    idle_after: int = _key(
+        "500ms", _SOME_TIME, "A partition idle for longer no longer holds up the watermark."
+    )
+    start: str = _key(
+        "trading_date",
+        choice("trading_date", "earliest", "latest"),
+        "Without a checkpoint, read from the beginning of the `trading_date`, the `earliest` "
+        "record or the `latest`.",
+    )
+    far_ahead: int = _key(
+        "5s", _SOME_TIME, "A partition this far ahead of the watermark is paused."
+    )
+    clock_resolution: int = _key(
+        "1ns", _SOME_TIME, "Step of the venue's clock; no latency is published finer."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """The web page, `/metrics`, `/healthz`, `/readyz` and the JSON API."""
+
+    host: str = _key("127.0.0.1", filled, "Address to listen on.")
+    port: int = _key(8088, _PORT, "Port to listen on; 0: any free one.")
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Series for single contracts at `/metrics`; those for makers and classes are always there.
+
+    A pattern is a shell pattern of the contract, or of `maker/contract` if it has a slash.
+    """
+
+    per_contract: bool = _key(False, boolean, "Give obligations series of their own?")
+    allow: tuple[str, ...] = _key([], _PATTERNS, "Only those that match; empty: all.")
+    deny: tuple[str, ...] = _key([], _PATTERNS, "Never those that match.")
+    max_series: int = _key(
+        10_000,
+        integer(0, MAX_INT),
+        "Most obligations of a rulebook that get series; the rest is counted as dropped.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """Alerts pushed to Alertmanager's API v2, and repeated as it wants."""
+
+    urls: tuple[str, ...] = _key(
+        [], list_of(_url, "addresses"), "Every Alertmanager of the cluster; empty: off."
+    )
+    resend_every: int = _key("10s", _SOME_TIME, "How often open alerts are sent again.")
+    resolve_after: int = _key(
+        "5m",
+        _SOME_TIME,
+        "An open alert resolves by itself when the monitor has been gone for so long.",
+    )
+    resolved_for: int = _key("5m", _DURATION, "How long a closed breach is still told.")
+    timeout: int = _key("5s", _SOME_TIME, "Longest that one request may take.")
+    monitor_url: str = _key(
+        "", _url_or_none, "Where people reach this monitor, for links in alerts; empty: none."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    """Retained state of every maker and an event for every transition, over MQTT 5."""
+
+    host: str = _key("", text, "The broker; empty: off.")
+    port: int = _key(1883, integer(1, 65_535), "Its port.")
+    username: str = _key("", text, "User; empty: anonymous.")
+    password_file: str = _key("", text, "File that holds the user's password.", path=True)
+    topic_prefix: str = _key("mm-monitor", filled, "First levels of every topic.")
+    qos: int = _key(1, integer(0, 2), "Quality of service: 0, 1 or 2.")
+    outbox_limit: int = _key(
+        10_000, _COUNT, "Most events kept while the broker is away; the oldest go first."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Breaches:
+    """Breach events on Kafka (`topics.breaches`)."""
+
+    enabled: bool = _key(True, boolean, "Write them?")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """Records that could not be used, with their bytes and the reason."""
+
+    file: str = _key(
+        "", text, "File to which they are appended, beside the topic; empty: none.", path=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What no replay could know otherwise: idle partitions, feed gaps, the watermark."""
+
+    directory: str = _key("", text, "Directory of the journal; empty: none.", path=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What the process says on stderr."""
+
+    level: str = _key("info", choice(*LEVELS), f"One of {', '.join(LEVELS)}.")
+    format: str = _key("console", choice(*FORMATS), "For people (`console`) or machines (`json`).")
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """How fresh everything that is published is."""
+
+    every: int = _key("200ms", _SOME_TIME, "How often metrics, alerts and screens get a view.")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file. `Config()` is the empty file."""
+
+    service: Service = field(default_factory=Service)
+    kafka: Kafka = field(default_factory=Kafka)
+    topics: Topics = field(default_factory=Topics)
+    codecs: Codecs = field(default_factory=Codecs)
+    reference: Reference = field(default_factory=Reference)
+    rulebooks: Rulebooks = field(default_factory=Rulebooks)
+    tape: Tape = field(default_factory=Tape)
+    http: Http = field(default_factory=Http)
+    metrics: Metrics = field(default_factory=Metrics)
+    alertmanager: Alertmanager = field(default_factory=Alertmanager)
+    mqtt: Mqtt = field(default_factory=Mqtt)
+    breaches: Breaches = field(default_factory=Breaches)
+    dead_letter: DeadLetters = field(default_factory=DeadLetters)
+    journal: Journal = field(default_factory=Journal)
+    log: Log = field(default_factory=Log)
+    publish: Publish = field(default_factory=Publish)
+
+
+SECTIONS: dict[str, type[Any]] = {f.name: type(getattr(Config(), f.name)) for f in fields(Config)}
+
+
+# Reading ------------------------------------------------------------------------------------------
+
+
+def load_config(path: str | Path) -> Config:
+    """Read the file at `path`. Raises ConfigErrors with all that is wrong, InputError if it can't.
+
+    Only the file itself is looked at; `check_config` also looks at what it names.
+    """
+    path = Path(path)
+    return parse_config(read_bytes(path), file=str(path), base=path.parent)
+
+
+def parse_config(data: bytes, *, file: str = "", base: Path | None = None) -> Config:
+    """A config from the bytes of its file. Raises ConfigErrors.
+
+    `file` names it in errors, and paths in it are relative to `base`.
+    """
+    place = Place(file, [])
+    table = read_toml(data, file)
+    values = attempt(lambda value, at: read_table(value, _schema(), at), table, place)
+    if values is INVALID:
+        raise ConfigErrors(place.errors)
+    config = Config(**values)
+    for path, requirement in _contradictions(config):
+        place.key(path[0]).key(path[1]).wrong(requirement)
+    if place.errors:
+        raise ConfigErrors(place.errors)
+    return _resolved(config, (base or Path()).absolute())
+
+
+def check_config(path: str | Path) -> list[str]:
+    """What is wrong with the file and with the rulebooks and files that it names, one each line."""
+    try:
+        config = load_config(path)
+        errors = [ConfigError(at, what, file=str(path)) for at, what in _missing(config)]
+        return [str(error) for error in errors]
+    except MonitorError as error:
+        return str(error).splitlines()
+
+
+def load_rulebooks(config: Config) -> list[Rulebook]:
+    """The rulebooks that the config names, in its order. Raises MonitorError."""
+    return [load(name) for name in config.rulebooks.names]
+
+
+def read_secret(path: str) -> str:
+    """The content of a secret's file without the newline at its end. Raises InputError."""
+    try:
+        return Path(path).read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"a readable file that holds a secret ({error})", file=path) from None
+
+
+def _schema() -> dict[str, Key]:
+    def section(of: type[Any]) -> Key:
+        keys = {f.name: f.metadata["key"] for f in fields(of)}
+        return Key(table_of(keys, lambda values, place: of(**values)), default=of(), keys=keys)
+
+    return {name: section(of) for name, of in SECTIONS.items()}
+
+
+def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
+    """Keys that are sound by themselves and not together."""
+    kafka, topics = config.kafka, config.topics
+    if kafka.group and kafka.partitions:
+        yield ("kafka", "partitions"), '"all" with a group, which shares them out by itself'
+    if kafka.security_protocol.startswith("SASL"):
+        for name in ("sasl_username", "sasl_password_file"):
+            if not getattr(kafka, name):
+                yield ("kafka", name), f"required with {kafka.security_protocol}"
+    if bool(kafka.ssl_certfile) != bool(kafka.ssl_keyfile):
+        name = "ssl_keyfile" if kafka.ssl_certfile else "ssl_certfile"
+        yield ("kafka", name), "a certificate and its key go together"
+    yield from _topics_apart(topics)
+    if not topics.reference and not config.reference.directory:
+        yield ("reference", "directory"), "required without topics.reference"
+    if config.mqtt.password_file and not config.mqtt.username:
+        yield ("mqtt", "username"), "required with a password"
+    if config.alertmanager.resolve_after <= config.alertmanager.resend_every:
+        yield ("alertmanager", "resolve_after"), "more than resend_every, or alerts flap"
+
+
+def _topics_apart(topics: Topics) -> Iterator[tuple[tuple[str, str], str]]:
+    seen: dict[str, str] = {}
+    for f in fields(topics):
+        topic = getattr(topics, f.name)
+        if topic and topic in seen:
+            yield ("topics", f.name), f"a topic of its own: {topic} is topics.{seen[topic]}"
+        seen.setdefault(topic, f.name)
+
+
+def _resolved(config: Config, base: Path) -> Config:
+    sections = {}
+    for name, of in SECTIONS.items():
+        section = getattr(config, name)
+        paths = {f.name: getattr(section, f.name) for f in fields(of) if f.metadata["path"]}
+        absolute = {key: str(base / path) for key, path in paths.items() if path}
+        sections[name] = replace(section, **absolute)
+    names = tuple(
+        str(base / name) if "/" in name or name.endswith(".toml") else name
+        for name in config.rulebooks.names
+    )
+    sections["rulebooks"] = replace(sections["rulebooks"], names=names)
+    return Config(**sections)
+
+
+def _missing(config: Config) -> Iterator[tuple[str, str]]:
+    """What the file names and is not there, or not sound: (path, requirement)."""
+    yield from _unreadable(config)
+    ids: dict[str, int] = {}
+    for i, name in enumerate(config.rulebooks.names):
+        path = f"rulebooks.names[{i}]"
+        try:
+            rulebook = load(name)
+        except MonitorError as error:
+            yield from ((path, line) for line in str(error).splitlines())
+            continue
+        if rulebook.id in ids:
+            yield path, f"an id of its own: {rulebook.id} is rulebooks.names[{ids[rulebook.id]}]"
+        ids.setdefault(rulebook.id, i)
+        if config.rulebooks.phases == "calendar" and rulebook.calendar is None:
+            yield path, f'a rulebook with a calendar, for phases = "calendar"; {name} has none'
+
+
+def _unreadable(config: Config) -> Iterator[tuple[str, str]]:
+    for name in SECTIONS:
+        section = getattr(config, name)
+        for f in fields(section):
+            path, value = f"{name}.{f.name}", getattr(section, f.name)
+            if not f.metadata["path"] or not value:
+                continue
+            if path == "reference.directory" and not Path(value).is_dir():
+                yield path, f"a directory that is there, got {value!r}"
+            elif f.name.endswith("file") and name in ("kafka", "mqtt") and not _readable(value):
+                yield path, f"a file that can be read, got {value!r}"
+
+
+def _readable(path: str) -> bool:
+    try:
+        with Path(path).open("rb"):
+            return True
+    except OSError:
+        return False
