@@ -168,6 +168,12 @@ class ClassBook:
         self._judge(ts, np.array([cell]))
         return rows, reason
 
+    def close(self, ts: int) -> tuple[Rows, Rows]:
+        """After the session: the last theos once more, and every quote is withdrawn."""
+        wanted = self._present()
+        self.stance[:] = Stance.ABSENT
+        return self._theo_rows(ts, np.flatnonzero(~self._gone)), self._quote(ts, wanted)
+
     # -- how it is done -------------------------------------------------------------------------
 
     def _walk(self) -> Mask:

@@ -8,7 +8,7 @@ venue's clock.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from itertools import pairwise
@@ -107,6 +107,7 @@ class Scenario:
     requote_share: float = 0.5
     flicker_ns: int = 5 * MILLISECOND
     lead_in_ns: int = SECOND  # first theos and quotes come this long before continuous trading
+    lead_out_ns: int = SECOND  # all quotes are withdrawn this long after the end of the session
     quiet_breaks: bool = True  # the underlyings rest while the market is not in continuous trading
     feed_outages: tuple[FeedOutage, ...] = ()
     theo_gaps: tuple[TheoGap, ...] = ()
@@ -176,6 +177,24 @@ class Scenario:
     def appointed(self, maker: Maker, klass: str) -> bool:
         """Is `maker` appointed to class `klass`?"""
         return ALL in maker.classes or klass in maker.classes
+
+
+def starting_at(scenario: Scenario, start: int) -> Scenario:
+    """The same session with all its instants moved so that the judged period starts at `start`."""
+    by = start - scenario.start
+    return replace(
+        scenario,
+        phases=tuple(PhaseChange(p.ts + by, p.scope, p.phase) for p in scenario.phases),
+        feed_outages=tuple(
+            FeedOutage(o.scope, o.maker, o.down + by, o.up + by, o.synced and o.synced + by)
+            for o in scenario.feed_outages
+        ),
+        theo_gaps=tuple(TheoGap(g.contract, g.start + by, g.end + by) for g in scenario.theo_gaps),
+        exemptions=tuple(
+            Exemption(e.scope, e.maker, e.kind, e.start + by, e.end + by)
+            for e in scenario.exemptions
+        ),
+    )
 
 
 def _all_contracts(scenario: Scenario) -> list[Contract]:

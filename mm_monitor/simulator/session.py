@@ -112,8 +112,9 @@ class Session:
         """Let the event happen in its book; feed events go to every book they touch."""
         ts, book = event.ts, self._books[event.klass]
         match event.what:
-            case What.MOVE:
-                theos, quotes = book.move(ts)
+            case What.MOVE | What.CLOSE:
+                move = book.move if event.what is What.MOVE else book.close
+                theos, quotes = move(ts)
                 self._theos.append(theos)
                 self._quotes.append(quotes)
             case What.THEO_GONE:

@@ -31,6 +31,7 @@ class What(IntEnum):
     REACT = 7  # a maker with latency answers the last move
     SNAPSHOT = 8  # after a feed outage a maker's standing quotes come again
     POISON = 9  # a bad quote
+    CLOSE = 10  # after the session every maker withdraws its quotes
 
 
 class Event(NamedTuple):
@@ -45,7 +46,7 @@ class Event(NamedTuple):
 
 
 def timeline(scenario: Scenario) -> Iterator[Event]:
-    """All events before the end of the session, in order."""
+    """All events before the end of the session, in order, and the closing after it."""
     strands = [_moves(scenario, klass) for klass in range(len(scenario.classes))]
     for number, maker in enumerate(scenario.makers):
         strands.append(_script(scenario, number, maker))
@@ -53,8 +54,10 @@ def timeline(scenario: Scenario) -> Iterator[Event]:
     strands += [_feed(scenario), _snapshots(scenario), _theo_gaps(scenario), _poison(scenario)]
     for event in merge(*strands):
         if event.ts >= scenario.end:
-            return
+            break
         yield event
+    for klass in range(len(scenario.classes)):
+        yield Event(scenario.end + scenario.lead_out_ns, What.CLOSE, klass)
 
 
 def reaction_ns(scenario: Scenario, maker: Maker) -> int:
