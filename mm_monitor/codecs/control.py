@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import Raw
 
-from mm_monitor.codecs.directory import check_reference
+from mm_monitor.codecs.directory import NAMES, check_reference
 from mm_monitor.codecs.fields import parse_time, shown
 from mm_monitor.codecs.json import MALFORMED, MAX_ELEMENTS, elements_of, text_of
 from mm_monitor.codecs.protocol import Chunk
@@ -47,7 +47,6 @@ KINDS: Mapping[type, Kind] = {
     FeedRecord: Kind.FEED,
     StressRecord: Kind.STRESS,
 }
-_COLUMNS = {"contracts": ("contract",), "makers": ("maker", "class"), "accounts": ("account",)}
 _object = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -135,7 +134,7 @@ def _stress(fields: Fields, raw: RawRecord | None) -> Control:
 def _reference(fields: Fields, raw: RawRecord | None) -> Control:
     action = _one_of(fields, "action", ACTIONS, BadReason.UNKNOWN_ACTION)
     table = fields.get("table") or ("contracts" if fields.get("contract") else "makers")
-    if table not in _COLUMNS:
+    if table not in NAMES:
         raise DecodeError(BadReason.BAD_REFERENCE, f"column table is unknown, got {shown(table)}")
     own = ("record", "ts_event", "table", "action")
     row = {name: text for name, text in fields.items() if name not in own}
@@ -206,7 +205,7 @@ def row_of(key: bytes, value: bytes) -> dict[str, str]:
     if value:
         return {**_fields(value), "action": "add"}
     table, _, rest = key.decode("utf-8", "replace").partition("/")
-    columns = _COLUMNS.get(table)
+    columns = NAMES.get(table)
     names = rest.split("/", 1) if table == "makers" else [rest]
     if columns is None or len(names) != len(columns) or not all(names):
         wanted = "contracts/NAME, makers/MAKER/CLASS or accounts/ACCOUNT"

@@ -12,22 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_monitor.codecs.fields import parse_price, shown
-from mm_monitor.core.model import BadReason, ReferenceRecord
-from mm_monitor.core.reference import ALL, Appointment, Contract, Reference
+from mm_monitor.core.model import BadReason
+from mm_monitor.core.reference import ALL, Reference
+from mm_monitor.core.reference_rows import BadRow, appointment_of, contract_of
 from mm_monitor.errors import DecodeError
 
 MAX_NUMBER = 2**32 - 1  # numeric ids are u32
 CONTRACT_KINDS = ("", "call", "put", "future", "stock", "etf")
+# Columns that name something: those of a row's key, and those that an added row must have.
+REQUIRED = {
+    "contracts": ("contract", "class"),
+    "makers": ("maker", "class"),
+    "accounts": ("account", "maker"),
+}
+NAMES = {"contracts": ("contract",), "makers": ("maker", "class"), "accounts": ("account",)}
 _HASH = 2654435769
-
-
-class BadColumn(DecodeError):
-    """A column of a reference row that cannot be used, for messages that add the place."""
-
-    def __init__(self, column: str, requirement: str, value: str) -> None:
-        detail = f"column {column} {requirement}, got {shown(value)}"
-        super().__init__(BadReason.BAD_REFERENCE, detail)
-        self.column, self.requirement, self.value = column, requirement, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,99 +83,42 @@ class DirectoryCache:
         return self._directory
 
 
-def contract_of(row: Mapping[str, str]) -> Contract:
-    """A row of the contracts table; raises DecodeError `bad_reference` naming column and value."""
-    name, klass = _name(row, "contract"), _name(row, "class")
-    kind = row.get("kind", "")
-    if kind not in CONTRACT_KINDS:
-        raise BadColumn("kind", "must be call, put, future, stock or etf", kind)
-    return Contract(
-        name=name,
-        klass=klass,
-        tick=_tick(row),
-        kind=kind,
-        strike=row.get("strike", ""),
-        expiry=row.get("expiry", ""),
-        multiplier=row.get("multiplier", ""),
-        number=_number(row),
-    )
-
-
-def appointment_of(row: Mapping[str, str]) -> Appointment:
-    """A row of the makers table; raises DecodeError `bad_reference` naming column and value."""
-    return Appointment(
-        maker=_name(row, "maker"),
-        klass=_class_or_all(row),
-        rulebook=row.get("rulebook", ""),
-        number=_number(row),
-    )
-
-
-def account_of(row: Mapping[str, str]) -> tuple[str, str]:
-    """A row of the accounts table: account, maker. Raises DecodeError `bad_reference`."""
-    return _name(row, "account"), _name(row, "maker")
-
-
 def check_reference(table: str, action: str, row: Mapping[str, str]) -> None:
-    """Raise DecodeError `bad_reference` for a row that could not take effect."""
-    if action == "add":
-        {"contracts": contract_of, "makers": appointment_of, "accounts": account_of}[table](row)
-    elif table == "makers":
-        _name(row, "maker")
-        _class_or_all(row)
-    else:
-        _name(row, "contract" if table == "contracts" else "account")
+    """Raise DecodeError `bad_reference`, naming the column, for a row that could not take effect.
 
-
-def apply_reference(reference: Reference, record: ReferenceRecord) -> None:
-    """Let a listing, adjustment, delisting, appointment or dismissal take effect.
-
-    The removal of what is not there does nothing. Raises DecodeError `bad_reference` for a bad row.
+    `table` is contracts, makers or accounts; `action` is add or remove.
     """
-    check_reference(record.table, record.action, record.row)
-    row, adds = record.row, record.action == "add"
-    if record.table == "contracts":
-        if adds:
-            reference.add_contract(contract_of(row))
-        elif row["contract"] in reference.contract_index:
-            reference.remove_contract(row["contract"])
-    elif record.table == "makers":
-        if adds:
-            reference.appoint(appointment_of(row))
-        else:
-            reference.dismiss(row["maker"], row["class"], row.get("rulebook", ""))
-    elif adds:
-        reference.accounts.update([account_of(row)])
-    else:
-        reference.accounts.pop(row["account"], None)
+    for column in NAMES[table] if action == "remove" else REQUIRED[table]:
+        _check_name(row, column)
+    if action == "remove" or table == "accounts":
+        return
+    if table == "contracts":
+        _check_tick(row.get("tick", ""))
+    try:
+        contract_of(row) if table == "contracts" else appointment_of(row)
+    except BadRow as error:
+        raise DecodeError(BadReason.BAD_REFERENCE, f"column {error}") from None
+    if row.get("kind", "") not in CONTRACT_KINDS:
+        raise _bad("kind", "call, put, future, stock, etf or nothing", row["kind"])
 
 
-def _name(row: Mapping[str, str], column: str) -> str:
+def _check_name(row: Mapping[str, str], column: str) -> None:
+    """`*` is the name of all: only an appointment may be to all classes."""
     name = row.get(column, "")
-    if not name or name == ALL:
-        raise BadColumn(column, "must be a name", name)
-    return name
+    if not name or (name == ALL and not (column == "class" and "maker" in row)):
+        raise _bad(column, "a name", name)
 
 
-def _class_or_all(row: Mapping[str, str]) -> str:
-    return ALL if row.get("class") == ALL else _name(row, "class")
-
-
-def _tick(row: Mapping[str, str]) -> int:
-    text = row.get("tick", "")
+def _check_tick(text: str) -> None:
+    """Plain notation, as of every price."""
     try:
         tick = parse_price(text)
     except DecodeError:
         tick = 0
     if tick <= 0:
-        raise BadColumn("tick", "must be a positive decimal with at most 8 decimals", text)
-    return tick
+        raise _bad("tick", "a positive decimal of at most 8 decimals", text)
 
 
-def _number(row: Mapping[str, str]) -> int | None:
-    text = row.get("id", "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= MAX_NUMBER):
-        raise BadColumn("id", f"must be an integer from 0 to {MAX_NUMBER}", text)
-    return int(text)
+def _bad(column: str, requirement: str, value: str) -> DecodeError:
+    detail = f"column {column}: {requirement}, got {shown(value)}"
+    return DecodeError(BadReason.BAD_REFERENCE, detail)

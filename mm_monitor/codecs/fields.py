@@ -42,10 +42,11 @@ def price_text(value: int) -> str:
 def parse_price(text: str) -> int:
     """Decimal text to int64 10^-8.
 
-    Plain notation with an optional sign; at most 8 digits after the point, zeros included; within
-    +/-9.2e10. Raises DecodeError `bad_price`.
+    Plain notation with an optional sign; at most 8 digits after the point, trailing zeros apart;
+    within +/-9.2e10. Raises DecodeError `bad_price`.
     """
     sign, whole, part = _split(text, BadReason.BAD_PRICE, "price")
+    part = part.rstrip("0")
     if len(part) > DECIMALS:
         raise DecodeError(BadReason.BAD_PRICE, f"price has over 8 decimals, got {shown(text)}")
     return _scaled(text, sign, whole, part, 0, BadReason.BAD_PRICE, "price")
