@@ -8,16 +8,18 @@ PYTEST := $(PY) -m pytest
 # The kernels, one build directory per mode (see setup.py).
 CEXT       := $(wildcard cext/*.pyx cext/*.pxd cext/*.h)
 RELEASE    := build/release/.built
-DEBUG      := build/debug/.built
-DEBUG_LIB  := $(CURDIR)/build/debug/lib
 KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.kernels._decode
-# What runs on the debug build too: whatever can drive a kernel out of bounds.
+# What runs on the debug builds too: whatever can drive a kernel out of bounds.
 DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
+ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
+# The sanitizer must be in the process before anything allocates; numpy and Python keep their leaks.
+ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALLOC=malloc \
+               ASAN_OPTIONS=detect_leaks=0:alloc_dealloc_mismatch=0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug demo test test-long test-debug lint bench services \
+.PHONY: help preflight venv build build-debug build-asan demo test test-long test-debug test-asan lint bench services \
         packaging versions clean
 
 help: ## this list
@@ -81,14 +83,21 @@ $(RELEASE): $(CEXT) $(VENV)/.demo build/release/.configured
 	@$(PY) setup.py -q build_ext --inplace
 	@touch $@
 
-$(DEBUG): $(CEXT) $(VENV)/.demo build/debug/.configured
-	@echo "==> kernels: debug build (bounds checks on), in build/debug/lib"
+build/debug/.built: $(CEXT) $(VENV)/.demo build/debug/.configured
+	@echo "==> kernels: debug build (indexes checked), in build/debug/lib"
 	@MM_MONITOR_DEBUG=1 $(PY) setup.py -q build_ext
+	@touch $@
+
+build/asan/.built: $(CEXT) $(VENV)/.demo build/asan/.configured
+	@echo "==> kernels: sanitizer build (pointers watched), in build/asan/lib"
+	@MM_MONITOR_DEBUG=asan $(PY) setup.py -q build_ext
 	@touch $@
 
 build: $(RELEASE) ## compile the kernels in place (release)
 
-build-debug: $(DEBUG) ## compile the kernels with every bounds check on, apart from the release
+build-debug: build/debug/.built ## compile the kernels with every index checked, apart from the release
+
+build-asan: build/asan/.built ## compile the kernels for the address sanitizer, apart from the release
 
 ## --- run ---------------------------------------------------------------------------------------
 
@@ -101,7 +110,7 @@ test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with b
 	@$(MAKE) --no-print-directory build lint
 	@echo "==> tests: whole suite on the release build"
 	@$(PYTEST) -q -m "not slow"
-	@$(MAKE) --no-print-directory test-debug packaging versions
+	@$(MAKE) --no-print-directory test-debug test-asan packaging versions
 
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
 	@$(MAKE) --no-print-directory build build-debug
@@ -109,8 +118,13 @@ test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times 
 
 test-debug: $(VENV)/.dev build-debug ## the tests that drive kernels, on the debug build
 	@echo "==> tests: $(DEBUG_TESTS) on the debug build"
-	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} MM_MONITOR_KERNEL_DIR=$(DEBUG_LIB) \
+	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} MM_MONITOR_KERNEL_DIR=$(CURDIR)/build/debug/lib \
 	  $(PYTEST) -q -m "not slow" $(DEBUG_TESTS)
+
+test-asan: $(VENV)/.dev build-asan ## the kernels' own tests, with the address sanitizer watching
+	@echo "==> tests: $(ASAN_TESTS) under the address sanitizer"
+	@$(ASAN_ENV) HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} \
+	  MM_MONITOR_KERNEL_DIR=$(CURDIR)/build/asan/lib $(PYTEST) -q -m "not slow" $(ASAN_TESTS)
 
 lint: $(VENV)/.dev build ## ruff, formatting, mypy --strict, stubs against the compiled kernels
 	@echo "==> lint: ruff, mypy, stubtest"

@@ -2,7 +2,8 @@
 
 Each mode owns a directory, because Cython decides by file time, not by directives, what to
 regenerate: `build/release/` for the kernels that ship, `build/debug/` (MM_MONITOR_DEBUG=1) for
-those that check every index.
+those that check every index of a memoryview, `build/asan/` (MM_MONITOR_DEBUG=asan) for those whose
+every pointer the address sanitizer watches too.
 """
 
 import os
@@ -11,8 +12,12 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-DEBUG = os.environ.get("MM_MONITOR_DEBUG", "0") not in ("", "0")
-OUT = "build/debug" if DEBUG else "build/release"
+MODE = {"": "release", "0": "release", "1": "debug", "asan": "asan"}[
+    os.environ.get("MM_MONITOR_DEBUG", "")
+]
+DEBUG = MODE != "release"
+OUT = f"build/{MODE}"
+SANITIZE = ["-fsanitize=address"] if MODE == "asan" else []
 
 KERNELS = {
     "mm_monitor.kernels._engine": "cext/engine.pyx",
@@ -50,7 +55,8 @@ def extension(name: str, source: str) -> Extension:
         include_dirs=["cext"],
         depends=HEADERS,
         define_macros=[("MM_DEBUG", "1" if DEBUG else "0")],
-        extra_compile_args=["-O1", "-g"] if DEBUG else ["-O3"],
+        extra_compile_args=["-O1", "-g", *SANITIZE] if DEBUG else ["-O3"],
+        extra_link_args=SANITIZE,
     )
 
 
