@@ -70,7 +70,9 @@ class Accruals:
 
     def apply(self, rows: Rows, counts: NDArray[np.int64]) -> list[NDArray[np.void]]:
         """Apply quote and theo rows, all of them; returns the edges in the order in which they came."""
-        return self._run(lambda start: kernels.apply_rows(self.kernel, rows, start, counts), len(rows))
+        return self._run(
+            lambda start: kernels.apply_rows(self.kernel, rows, start, counts), len(rows)
+        )
 
     def set_clocks(
         self, which: NDArray[np.int32], t: int, e_run: NDArray[np.uint8], n_run: NDArray[np.uint8]
@@ -83,9 +85,13 @@ class Accruals:
             self.histories[c].append((t, n))
         return edges
 
-    def set_stress(self, which: NDArray[np.int32], t: int, on: NDArray[np.uint8]) -> list[NDArray[np.void]]:
+    def set_stress(
+        self, which: NDArray[np.int32], t: int, on: NDArray[np.uint8]
+    ) -> list[NDArray[np.void]]:
         """Enter or leave stress on contracts at `t`."""
-        return self._run(lambda start: kernels.set_stress(self.kernel, which, start, t, on), len(which))
+        return self._run(
+            lambda start: kernels.set_stress(self.kernel, which, start, t, on), len(which)
+        )
 
     def restate(
         self,
@@ -99,7 +105,10 @@ class Accruals:
         """Give slots new feed bits, exemption bits and relief at `t`; withdraw the quote where `absent`."""
         reliefs = len(self.params.reliefs)
         return self._run(
-            lambda start: kernels.restate(self.kernel, which, start, t, unk, ex, relax, absent, reliefs), len(which)
+            lambda start: kernels.restate(
+                self.kernel, which, start, t, unk, ex, relax, absent, reliefs
+            ),
+            len(which),
         )
 
     def settle(self, t: int) -> list[NDArray[np.void]]:

@@ -56,7 +56,9 @@ class Decoded:
     dead: Sequence[DeadLetter] = field(default=())
 
 
-def control_rows(controls: Sequence[Control], kinds: Sequence[Kind], part: int, offsets: Sequence[int]) -> Rows:
+def control_rows(
+    controls: Sequence[Control], kinds: Sequence[Kind], part: int, offsets: Sequence[int]
+) -> Rows:
     """Rows that carry `controls`, in the same order."""
     rows = empty_rows(len(controls))
     for i, (control, kind, offset) in enumerate(zip(controls, kinds, offsets, strict=True)):

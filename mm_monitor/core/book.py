@@ -23,7 +23,9 @@ class Book:
     slot0: NDArray[np.int32]  # (m,) first slot of a contract
     slots: NDArray[np.int32]  # (m,) number of slots of a contract
     cls: NDArray[np.int32]  # (m,) class of a contract
-    rank: NDArray[np.int32]  # (c * k,) position of a maker among those appointed to a class, -1 = not appointed
+    rank: NDArray[
+        np.int32
+    ]  # (c * k,) position of a maker among those appointed to a class, -1 = not appointed
     makers: int
     order: NDArray[np.int64]  # (n,) slots sorted by maker name, then contract name
 
@@ -62,7 +64,14 @@ def build_book(reference: Reference, members: list[set[int]]) -> Book:
     slot_maker = np.array([m for group in groups for m in group], dtype=np.int32)
     slot_con = np.repeat(np.arange(len(slots), dtype=np.int32), slots)
     return Book(
-        slot_maker, slot_con, slot0, slots, cls, rank.ravel(), makers, _order(reference, slot_maker, slot_con)
+        slot_maker,
+        slot_con,
+        slot0,
+        slots,
+        cls,
+        rank.ravel(),
+        makers,
+        _order(reference, slot_maker, slot_con),
     )
 
 

@@ -18,7 +18,9 @@ class BreachBook:
     rulebook: str
     version: int
     found: dict[str, Breach] = field(default_factory=dict)
-    open_by_subject: dict[tuple[str, str, str], str] = field(default_factory=dict)  # kind, maker, contract -> id
+    open_by_subject: dict[tuple[str, str, str], str] = field(
+        default_factory=dict
+    )  # kind, maker, contract -> id
     events: list[BreachEvent] = field(default_factory=list)
 
     def open(
@@ -31,7 +33,17 @@ class BreachBook:
         if known is not None:
             return known
         breach = Breach(
-            key, self.rulebook, self.version, kind, maker, contract, klass, start, None, reason, evidence
+            key,
+            self.rulebook,
+            self.version,
+            kind,
+            maker,
+            contract,
+            klass,
+            start,
+            None,
+            reason,
+            evidence,
         )
         self.found[key] = breach
         self.open_by_subject[kind, maker, contract] = key

@@ -28,14 +28,18 @@ class Conditions:
 
     phases: dict[str, str] = field(default_factory=dict)  # scope -> phase last said
     exemptions: set[tuple[str, str, str]] = field(default_factory=set)  # scope, maker, kind
-    feed: dict[tuple[str, str], int] = field(default_factory=dict)  # scope, maker -> DOWN or instant of `up`
+    feed: dict[tuple[str, str], int] = field(
+        default_factory=dict
+    )  # scope, maker -> DOWN or instant of `up`
     stress: set[str] = field(default_factory=set)
 
 
 class Effects:
     """What the keys mean for each of n slots and m contracts of one layout."""
 
-    def __init__(self, rulebook: Rulebook, reference: Reference, book: Book, reliefs: tuple[Fraction, ...]) -> None:
+    def __init__(
+        self, rulebook: Rulebook, reference: Reference, book: Book, reliefs: tuple[Fraction, ...]
+    ) -> None:
         n, m = len(book.slot_con), len(book.slots)
         self.rulebook, self.reference, self.book = rulebook, reference, book
         self.reliefs = reliefs
@@ -46,7 +50,9 @@ class Effects:
         self.down = np.zeros(n, dtype=np.int32)
         self.exclude_all = np.zeros(m, dtype=np.int32)
         self.stress = np.zeros(m, dtype=np.int32)
-        self.owed: dict[tuple[str, str], Mask] = {}  # feed key that is up -> slots it has not seen restated
+        self.owed: dict[
+            tuple[str, str], Mask
+        ] = {}  # feed key that is up -> slots it has not seen restated
 
     @classmethod
     def of(

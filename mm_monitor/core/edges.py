@@ -41,24 +41,42 @@ class EdgeReader:
         self.reliefs, self.sources = reliefs, sources
 
     def notice(
-        self, chunks: list[NDArray[np.void]], accruals: Accruals, breaches: BreachBook, noticed_at: int
+        self,
+        chunks: list[NDArray[np.void]],
+        accruals: Accruals,
+        breaches: BreachBook,
+        noticed_at: int,
     ) -> None:
         """Open and close breaches; edges that were noticed before change nothing."""
         for chunk in chunks:
             for edge in chunk:
                 self._one(edge, accruals, breaches, noticed_at)
 
-    def _one(self, edge: np.void, accruals: Accruals, breaches: BreachBook, noticed_at: int) -> None:
+    def _one(
+        self, edge: np.void, accruals: Accruals, breaches: BreachBook, noticed_at: int
+    ) -> None:
         slot = int(edge["slot"])
         contract = self.reference.contracts[int(self.book.slot_con[slot])]
         maker = self.reference.makers[int(self.book.slot_maker[slot])]
-        kind, t = _KINDS[int(edge["kind"])], accruals.instant(int(self.book.slot_con[slot]), int(edge["n"]))
+        kind, t = (
+            _KINDS[int(edge["kind"])],
+            accruals.instant(int(self.book.slot_con[slot]), int(edge["n"])),
+        )
         if edge["kind"] in (layout.LAPSE_CLOSE, layout.SPREAD_CLOSE):
             breaches.close(kind, maker, contract.name, t, noticed_at)
             return
-        reason = "spread" if kind is BreachKind.SPREAD else REASONS[int(edge["state"]) - layout.LAPSED]
+        reason = (
+            "spread" if kind is BreachKind.SPREAD else REASONS[int(edge["state"]) - layout.LAPSED]
+        )
         breaches.open(
-            kind, maker, contract.name, contract.klass, t, reason, self.evidence(edge, contract.tick), noticed_at
+            kind,
+            maker,
+            contract.name,
+            contract.klass,
+            t,
+            reason,
+            self.evidence(edge, contract.tick),
+            noticed_at,
         )
 
     def evidence(self, edge: np.void, tick: int) -> dict[str, object]:
@@ -79,14 +97,20 @@ class EdgeReader:
                 "ts_event": None if edge["quote_ts"] == layout.LONG_AGO else int(edge["quote_ts"]),
                 "source": self._source(int(edge["src"])),
             },
-            "theo": None if theo is None else {"theo": price_text(theo), "source": self._source(int(edge["theo_src"]))},
+            "theo": None
+            if theo is None
+            else {"theo": price_text(theo), "source": self._source(int(edge["theo_src"]))},
             "limit": None if limit is None else price_text(limit.numerator // limit.denominator),
             "failed_by": dict(failures(quote, self.rulebook)),
         }
 
     def _relief(self, relax: int, stress: bool) -> Fraction:
         relief = self.reliefs[relax]
-        return relief * fraction(self.rulebook.stress_relief) if stress and self.rulebook.stress_relief else relief
+        return (
+            relief * fraction(self.rulebook.stress_relief)
+            if stress and self.rulebook.stress_relief
+            else relief
+        )
 
     def _source(self, src: int) -> dict[str, object] | None:
         part, offset = src >> layout.SRC_OFFSET_BITS, src & ((1 << layout.SRC_OFFSET_BITS) - 1)

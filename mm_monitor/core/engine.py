@@ -58,7 +58,12 @@ class Engine:
         """With `calendar` False the rulebooks' calendars are not consulted for the rest of the day (R = 0)."""
         self.reference = reference
         self.evaluators = [
-            Evaluator(book, reference, sources, Schedule(book.calendar) if calendar and book.calendar else None)
+            Evaluator(
+                book,
+                reference,
+                sources,
+                Schedule(book.calendar) if calendar and book.calendar else None,
+            )
             for book in rulebooks
         ]
         self.position = 0  # instant of the last record applied
@@ -122,10 +127,16 @@ class Engine:
         if isinstance(record, PeriodRecord | ReferenceRecord):
             return None
         if self.reference.scope_contracts(record.scope) is None:
-            return BadReason.UNKNOWN_SCOPE, f"scope must be *, a class or a contract, got {record.scope!r}"
+            return (
+                BadReason.UNKNOWN_SCOPE,
+                f"scope must be *, a class or a contract, got {record.scope!r}",
+            )
         if isinstance(record, ExemptionRecord) and record.kind not in self.kinds:
             known = ", ".join(sorted(self.kinds)) or "none"
-            return BadReason.UNKNOWN_KIND, f"kind must be one of the rulebook's ({known}), got {record.kind!r}"
+            return (
+                BadReason.UNKNOWN_KIND,
+                f"kind must be one of the rulebook's ({known}), got {record.kind!r}",
+            )
         return None
 
     def _reference(self, record: ReferenceRecord) -> DeadLetter | None:

@@ -74,11 +74,14 @@ class Evaluator:
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
         self.members = appointed(reference, rulebook.id)
         self._lay_out()
+        self._restate(np.ones(len(self.book.slot_con), dtype=np.bool_), 0)
 
     def _lay_out(self) -> None:
         self.book = build_book(self.reference, self.members)
         self.params = build_params(self.rulebook, self.book.makers)
         self.accruals = Accruals(self.book, self.params)
+        self.accruals.cons["tick"] = [contract.tick for contract in self.reference.contracts]
+        self.accruals.cons["live"] = self.reference.live
         self._index()
 
     def _index(self) -> None:
@@ -86,7 +89,9 @@ class Evaluator:
         self.effects = Effects.of(
             self.conditions, self.rulebook, self.reference, self.book, self.params.reliefs
         )
-        self.edges = EdgeReader(self.rulebook, self.reference, self.book, self.params.reliefs, self.sources)
+        self.edges = EdgeReader(
+            self.rulebook, self.reference, self.book, self.params.reliefs, self.sources
+        )
         self.views = ViewBuilder(self.rulebook, self.reference, self.book)
 
     # -- reading ------------------------------------------------------------------------------
@@ -176,7 +181,10 @@ class Evaluator:
     def _locate(self, rows: Rows, before: Mark) -> None:
         """Halve the rows, then the time, until the first nanosecond of each new crossing is known."""
         while True:
-            low, high = 0, len(rows)  # with rows[:low] applied nothing is new, with rows[:high] something is
+            low, high = (
+                0,
+                len(rows),
+            )  # with rows[:low] applied nothing is new, with rows[:high] something is
             while high - low > 1:
                 middle = (low + high) // 2
                 self._rewind(before, rows[:middle])
@@ -200,7 +208,9 @@ class Evaluator:
         since = max(self.last, self.period[0] or 0)
         while found - self.unreachable:
             known = self.unreachable
-            since = first_instant(since, t, lambda x, known=known: bool(self._unreachable_at(x) - known))
+            since = first_instant(
+                since, t, lambda x, known=known: bool(self._unreachable_at(x) - known)
+            )
             self._open_unreachable(self._unreachable_at(since), since, t)
 
     def _unreachable_at(self, t: int) -> frozenset[int]:
@@ -212,7 +222,9 @@ class Evaluator:
             self._open_maker(BreachKind.PRESENCE_UNREACHABLE, k, start, totals, noticed_at)
         self.unreachable |= found
 
-    def _open_maker(self, kind: BreachKind, k: int, start: int, totals: Totals, noticed_at: int) -> None:
+    def _open_maker(
+        self, kind: BreachKind, k: int, start: int, totals: Totals, noticed_at: int
+    ) -> None:
         evidence = self.views.maker_evidence(k, totals)
         self.breaches.open(kind, self.views.makers[k], "", "", start, "", evidence, noticed_at)
 
@@ -259,12 +271,19 @@ class Evaluator:
         else:
             self._restate(mask, record.ts)
 
-    def _restate(self, mask: Mask, t: int, unk: NDArray[np.uint8] | None = None, absent: Mask | None = None) -> None:
+    def _restate(
+        self, mask: Mask, t: int, unk: NDArray[np.uint8] | None = None, absent: Mask | None = None
+    ) -> None:
         which = np.flatnonzero(mask).astype(np.int32)
         bits = self.accruals.slots["unk"][which] if unk is None else unk[which]
         gone = np.zeros(len(which), dtype=np.uint8) if absent is None else _bytes(absent[which])
         edges = self.accruals.restate(
-            which, t, np.ascontiguousarray(bits), self.effects.ex_bits(which), self.effects.relief(which), gone
+            which,
+            t,
+            np.ascontiguousarray(bits),
+            self.effects.ex_bits(which),
+            self.effects.relief(which),
+            gone,
         )
         self._after_control(edges, t)
 
@@ -273,7 +292,10 @@ class Evaluator:
         key, feed = (record.scope, record.maker), self.conditions.feed
         since = feed.get(key)
         mask, owed = self.effects.slots(*key), self.effects.owed
-        unk, absent = self.accruals.slots["unk"].copy(), np.zeros(len(self.book.slot_con), dtype=np.bool_)
+        unk, absent = (
+            self.accruals.slots["unk"].copy(),
+            np.zeros(len(self.book.slot_con), dtype=np.bool_),
+        )
         for debt in owed.values():  # a quote on a healthy feed has settled what was owed
             debt &= unk & layout.WAIT > 0
         if record.status == "down" and since != DOWN:
@@ -306,9 +328,13 @@ class Evaluator:
         (self.conditions.stress.add if starts else self.conditions.stress.discard)(record.scope)
         mask = self.effects.contracts(record.scope)
         self.effects.stress[mask] += 1 if starts else -1
-        which = np.flatnonzero(mask & ((self.effects.stress > 0) != (self.accruals.cons["stress"] > 0)))
+        which = np.flatnonzero(
+            mask & ((self.effects.stress > 0) != (self.accruals.cons["stress"] > 0))
+        )
         on = _bytes(self.effects.stress[which] > 0)
-        self._after_control(self.accruals.set_stress(which.astype(np.int32), record.ts, on), record.ts)
+        self._after_control(
+            self.accruals.set_stress(which.astype(np.int32), record.ts, on), record.ts
+        )
 
     def reference_changed(self, t: int) -> None:
         """A listing, adjustment or appointment took effect at `t`: lay the slots out anew, carrying state over."""
@@ -323,7 +349,10 @@ class Evaluator:
         old_owed = self.effects.owed
         self._lay_out()
         moved = carry_over(old_accruals, old_book, self.accruals, self.book, self.reference, now, t)
-        for key, debt in self.effects.owed.items():  # who comes anew into a feed that waits is waited for
+        for (
+            key,
+            debt,
+        ) in self.effects.owed.items():  # who comes anew into a feed that waits is waited for
             debt[moved[1]] = old_owed[key][moved[0]]
         self.scratch = self.accruals.copy()
         self.unreachable = frozenset(k for k, name in enumerate(self.views.makers) if name in names)
@@ -332,7 +361,9 @@ class Evaluator:
     def _inherit(self, t: int) -> None:
         """New slots and contracts are born into the conditions that are on."""
         self._set_clocks(t)
-        stress = np.flatnonzero((self.effects.stress > 0) != (self.accruals.cons["stress"] > 0)).astype(np.int32)
+        stress = np.flatnonzero(
+            (self.effects.stress > 0) != (self.accruals.cons["stress"] > 0)
+        ).astype(np.int32)
         self.accruals.set_stress(stress, t, _bytes(self.effects.stress[stress] > 0))
         unk = self.accruals.slots["unk"].copy()
         unk[self.effects.down > 0] |= layout.DOWN
@@ -354,7 +385,9 @@ class Evaluator:
         self.accruals.zero(record.ts)
         mask = np.ones(len(self.book.slot_con), dtype=np.bool_)
         unk = self.accruals.slots["unk"] & layout.DOWN
-        self.conditions.feed = {key: since for key, since in self.conditions.feed.items() if since == DOWN}
+        self.conditions.feed = {
+            key: since for key, since in self.conditions.feed.items() if since == DOWN
+        }
         self.effects.owed.clear()
         self.final, self.period, self.unreachable = None, (None, None), frozenset()
         self.trading_date = record.trading_date
@@ -372,7 +405,9 @@ class Evaluator:
         if self.period[0] is None or self.final is not None:
             return
         t = record.ts
-        self.look(t - 1)  # what is lost at the last instant is a failed presence, no longer one out of reach
+        self.look(
+            t - 1
+        )  # what is lost at the last instant is a failed presence, no longer one out of reach
         self.period = (self.period[0], t)
         totals = self.totals_at(t)
         for k, verdict in enumerate(self.views.maker_verdicts(totals)):
@@ -386,7 +421,9 @@ class Evaluator:
     def mark_late(self, rows: Rows) -> None:
         """TAPE-03: the windows of the slots that late rows name are provisional."""
         quotes = rows[rows["kind"] == 9]
-        self.provisional.update(zip(quotes["maker"].tolist(), quotes["contract"].tolist(), strict=True))
+        self.provisional.update(
+            zip(quotes["maker"].tolist(), quotes["contract"].tolist(), strict=True)
+        )
 
     def drain(self) -> list[BreachEvent]:
         """Breach transitions since the last call."""

@@ -51,7 +51,12 @@ def _term(term: SpreadTerm, quote: Standing) -> Fraction | None:
     if term.kind == "absolute":
         return Fraction(term.absolute)
     assert term.ratio is not None
-    bases = {"theo": quote.theo, "bid": quote.bid, "ask": quote.ask, "mid": Fraction(quote.bid + quote.ask, 2)}
+    bases = {
+        "theo": quote.theo,
+        "bid": quote.bid,
+        "ask": quote.ask,
+        "mid": Fraction(quote.bid + quote.ask, 2),
+    }
     base = bases[term.of]
     return None if base is None else fraction(term.ratio) * base
 
@@ -93,7 +98,11 @@ def _one_side_suffices(quote: Standing, rulebook: Rulebook) -> bool:
 
 def _size_excess(quote: Standing, rulebook: Rulebook) -> Fraction:
     small, large = sorted((quote.bid_size, quote.ask_size))
-    base = {"smaller": Fraction(small), "larger": Fraction(large), "mean": Fraction(small + large, 2)}
+    base = {
+        "smaller": Fraction(small),
+        "larger": Fraction(large),
+        "mean": Fraction(small + large, 2),
+    }
     assert rulebook.size_difference is not None
     return large - small - fraction(rulebook.size_difference) * base[rulebook.size_difference_of]
 
@@ -102,7 +111,11 @@ def _off_theo(quote: Standing, rulebook: Rulebook) -> Fraction:
     if rulebook.off_theo is None or quote.theo is None:
         return Fraction(0)
     absolute, ratio = rulebook.off_theo.absolute, rulebook.off_theo.ratio
-    band = Fraction(absolute) if absolute is not None else (fraction(ratio) * quote.theo if ratio else Fraction(0))
+    band = (
+        Fraction(absolute)
+        if absolute is not None
+        else (fraction(ratio) * quote.theo if ratio else Fraction(0))
+    )
     beyond = Fraction(0)
     if quote.bid_size:
         beyond = max(beyond, quote.bid - quote.theo - band)

@@ -207,7 +207,9 @@ class BreachKind(StrEnum):
     SPREAD = "spread"
 
 
-def breach_id(rulebook_id: str, version: int, kind: str, maker: str, contract: str, start: int) -> str:
+def breach_id(
+    rulebook_id: str, version: int, kind: str, maker: str, contract: str, start: int
+) -> str:
     """BRCH-01: the same id however late the breach is noticed. 32 hex digits of SHA-256."""
     text = f"{rulebook_id}|{version}|{kind}|{maker}|{contract}|{start}"
     return sha256(text.encode()).hexdigest()[:32]

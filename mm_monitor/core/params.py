@@ -70,18 +70,32 @@ def _term(term: SpreadTerm, relief: Fraction, path: str) -> tuple[int, int, int,
         base, factor, value = layout.ABSOLUTE, Fraction(1), term.absolute
     factor *= relief
     if max(factor.numerator, factor.denominator) > 2 * MAX_RATIO_PART:
-        raise ConfigError(path, f"times a relief of {relief} must stay a fraction of at most {2 * MAX_RATIO_PART}")
+        raise ConfigError(
+            path, f"times a relief of {relief} must stay a fraction of at most {2 * MAX_RATIO_PART}"
+        )
     return base, factor.numerator, factor.denominator, value
 
 
 def _param(rulebook: Rulebook, makers: int) -> NDArray[np.void]:
     param = np.zeros(1, dtype=layout.PARAM)
     row = param[0]
-    for name in ("size_num", "max_age", "zero_bid", "band_abs", "band_num", "theo_age", "longest", "grace"):
+    for name in (
+        "size_num",
+        "max_age",
+        "zero_bid",
+        "band_abs",
+        "band_num",
+        "theo_age",
+        "longest",
+        "grace",
+    ):
         row[name] = -1
     row["min_size"] = 1 if rulebook.min_size is None else rulebook.min_size
     if rulebook.size_difference is not None:
-        row["size_num"], row["size_den"] = rulebook.size_difference.num, rulebook.size_difference.den
+        row["size_num"], row["size_den"] = (
+            rulebook.size_difference.num,
+            rulebook.size_difference.den,
+        )
         row["size_of"] = _SIZE_OF[rulebook.size_difference_of]
     if rulebook.off_theo is not None and rulebook.off_theo.absolute is not None:
         row["band_abs"] = rulebook.off_theo.absolute

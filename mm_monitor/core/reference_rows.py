@@ -29,7 +29,9 @@ def contract_of(row: Mapping[str, str]) -> Contract:
 
 def appointment_of(row: Mapping[str, str]) -> Appointment:
     """A row of `makers`."""
-    return Appointment(_text(row, "maker"), _text(row, "class"), row.get("rulebook") or "", _number(row))
+    return Appointment(
+        _text(row, "maker"), _text(row, "class"), row.get("rulebook") or "", _number(row)
+    )
 
 
 def apply_reference(reference: Reference, record: ReferenceRecord) -> None:
@@ -47,7 +49,9 @@ def apply_reference(reference: Reference, record: ReferenceRecord) -> None:
         row = record.row
         reference.dismiss(_text(row, "maker"), _text(row, "class"), row.get("rulebook") or "")
     else:
-        raise BadRow(f"table and action: contracts or makers, add or remove, got {record.table!r} {record.action!r}")
+        raise BadRow(
+            f"table and action: contracts or makers, add or remove, got {record.table!r} {record.action!r}"
+        )
 
 
 def announce(reference: Reference, record: ReferenceRecord) -> None:

@@ -10,7 +10,9 @@ from mm_monitor.core.book import Book
 from mm_monitor.core.reference import Reference
 from mm_monitor.kernels import layout
 
-Moved = tuple[NDArray[np.int64], NDArray[np.int64]]  # slots before, the same obligations' slots after
+Moved = tuple[
+    NDArray[np.int64], NDArray[np.int64]
+]  # slots before, the same obligations' slots after
 
 
 def carry_over(

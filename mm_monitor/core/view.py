@@ -90,4 +90,6 @@ class StatusView:
     maker_rows: Sequence[PresenceRow]  # sorted by maker
     class_rows: Sequence[PresenceRow]  # sorted by maker, class
     market_hole: Sequence[tuple[str, int]]  # contract, ns; sorted by contract
-    breaches: Sequence[Breach]  # of this trading date, open and closed, sorted by start, kind, maker, contract
+    breaches: Sequence[
+        Breach
+    ]  # of this trading date, open and closed, sorted by start, kind, maker, contract

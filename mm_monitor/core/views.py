@@ -76,7 +76,9 @@ class ViewBuilder:
 
         def row(maker: str, klass: str, slots: NDArray[np.int64]) -> PresenceRow:
             lost = not klass and maker in unreachable
-            return presence_row(maker, klass, slots, totals, self.rulebook, standing, exact=exact, unreachable=lost)
+            return presence_row(
+                maker, klass, slots, totals, self.rulebook, standing, exact=exact, unreachable=lost
+            )
 
         holes = settled.cons["hole"].tolist()
         return StatusView(
@@ -126,20 +128,26 @@ class ViewBuilder:
             "last_valid": np.where(valid_now, t, slots["last_valid"]),
             "switches": switches,
             "state": totals.state,
-            "obliged": (settled.cons["e_run"] > 0)[self.book.slot_con] & (slots["state"] != layout.NONE),
+            "obliged": (settled.cons["e_run"] > 0)[self.book.slot_con]
+            & (slots["state"] != layout.NONE),
             "provisional": late,
         }
         picked = {name: _frozen(column[order]) for name, column in columns.items()}
         use = LimitUse(slots["use_hi"][order], slots["use_lo"][order])
         return ObligationColumns(
-            maker=_frozen(self.maker_column), contract=_frozen(self.contract_column), limit_use=use, **picked
+            maker=_frozen(self.maker_column),
+            contract=_frozen(self.contract_column),
+            limit_use=use,
+            **picked,
         )
 
     def maker_verdicts(self, totals: Totals) -> list[Verdict]:
         """Verdict of each maker by the rulebook's judged_by, exactly."""
         standing = slot_standing(totals, self.rulebook.required)
         return [
-            presence_row(m, "", s, totals, self.rulebook, standing, exact=True, unreachable=False).verdict
+            presence_row(
+                m, "", s, totals, self.rulebook, standing, exact=True, unreachable=False
+            ).verdict
             for m, s in zip(self.makers, self.maker_slots, strict=True)
         ]
 
@@ -148,7 +156,14 @@ class ViewBuilder:
         slots, required = self.maker_slots[k], self.rulebook.required
         standing = slot_standing(totals, required)
         row = presence_row(
-            self.makers[k], "", slots, totals, self.rulebook, standing, exact=True, unreachable=False
+            self.makers[k],
+            "",
+            slots,
+            totals,
+            self.rulebook,
+            standing,
+            exact=True,
+            unreachable=False,
         )
         return {
             "quoted_ns": row.quoted,

@@ -21,7 +21,10 @@ SLOT = np.dtype(
         ("n_last", "<i8"),  # net obligation clock up to which this slot is accrued
         ("quoted", "<i8"),
         ("unknown", "<i8"),
-        ("exempt", "<i8"),  # its own; time excluded for all is the difference of the contract's clocks
+        (
+            "exempt",
+            "<i8",
+        ),  # its own; time excluded for all is the difference of the contract's clocks
         ("lapsed", "<i8", (8,)),  # by primary reason, absent to stale
         ("current", "<i8"),  # obliged ns of the lapse now open
         ("longest", "<i8"),

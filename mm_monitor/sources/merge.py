@@ -46,7 +46,9 @@ class Merge:
         if not len(rows):
             return rows, []
         rows = self._shelve(rows, delivery.decoded.controls)
-        self.greatest[delivery.part] = max(self.greatest.get(delivery.part, BEFORE_ALL), int(rows["ts"].max()))
+        self.greatest[delivery.part] = max(
+            self.greatest.get(delivery.part, BEFORE_ALL), int(rows["ts"].max())
+        )
         late = rows["ts"] < self.watermark
         if late.any():
             return self._refuse(delivery.part, rows, late)

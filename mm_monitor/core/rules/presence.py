@@ -22,7 +22,9 @@ ENOUGH, SHORT, OPEN, NONE = 0, 1, 2, 3
 def meets(have: Ints, whole: Ints, ratio: Ratio) -> NDArray[np.bool_]:
     """have >= ratio * whole, exactly, element by element."""
     out = np.empty(len(have), dtype=np.uint8)
-    kernels.compare(np.ascontiguousarray(have), np.ascontiguousarray(whole), ratio.num, ratio.den, out)
+    kernels.compare(
+        np.ascontiguousarray(have), np.ascontiguousarray(whole), ratio.num, ratio.den, out
+    )
     return out.astype(np.bool_)
 
 
@@ -71,11 +73,18 @@ def mean_of(part: Ints, whole: Ints, *, exact: bool) -> Fraction | None:
         return None
     denominators, which = np.unique(whole[chosen], return_inverse=True)
     if len(denominators) > FEW and not exact:
-        cut = sum((int(p) << 40) // int(w) for p, w in zip(part[chosen], whole[chosen], strict=True))
+        cut = sum(
+            (int(p) << 40) // int(w) for p, w in zip(part[chosen], whole[chosen], strict=True)
+        )
         return Fraction(cut, count << 40)
     sums = np.zeros(len(denominators), dtype=np.int64)
     np.add.at(sums, which, part[chosen])
-    return sum((Fraction(int(s), int(d)) for s, d in zip(sums, denominators, strict=True)), Fraction(0)) / count
+    return (
+        sum(
+            (Fraction(int(s), int(d)) for s, d in zip(sums, denominators, strict=True)), Fraction(0)
+        )
+        / count
+    )
 
 
 def presence_row(
@@ -90,7 +99,9 @@ def presence_row(
     passed, hanging = int((here == ENOUGH).sum()), int((here == OPEN).sum())
     required_contracts = int((totals.required[slots] > 0).sum())
     presence = Fraction(quoted, whole) if whole else None
-    coverage = Fraction(passed, required_contracts) if required_contracts and rulebook.required else None
+    coverage = (
+        Fraction(passed, required_contracts) if required_contracts and rulebook.required else None
+    )
     mean = mean_of(totals.quoted[slots], totals.required[slots], exact=exact)
     required = fraction(rulebook.required) if rulebook.required else None
     if rulebook.judged_by == "coverage":
@@ -98,7 +109,9 @@ def presence_row(
         could = Fraction(passed + hanging, required_contracts) if required_contracts else None
         verdict = judge(coverage, could, wanted if required else None)
     elif rulebook.judged_by == "mean_of_ratios":
-        could = mean_of((totals.quoted + totals.unknown)[slots], totals.required[slots], exact=exact)
+        could = mean_of(
+            (totals.quoted + totals.unknown)[slots], totals.required[slots], exact=exact
+        )
         verdict = judge(mean, could, required)
     else:
         verdict = judge(presence, Fraction(quoted + unknown, whole) if whole else None, required)

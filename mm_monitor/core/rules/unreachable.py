@@ -35,7 +35,10 @@ def unreachable(totals: Totals, makers: Groups, rulebook: Rulebook) -> frozenset
             mean = mean_of(best[slots], whole[slots], exact=True)
             if mean is not None and mean < required:
                 found.add(k)
-        elif int(best[slots].sum()) * required.denominator < int(whole[slots].sum()) * required.numerator:
+        elif (
+            int(best[slots].sum()) * required.denominator
+            < int(whole[slots].sum()) * required.numerator
+        ):
             found.add(k)
     return frozenset(found)
 
@@ -47,7 +50,9 @@ def _by_coverage(
     wanted = fraction(rulebook.coverage_required) if rulebook.coverage_required else Fraction(1)
     can = meets(best, whole, rulebook.required) & (whole > 0)
     return frozenset(
-        k for k, slots in enumerate(makers) if int(can[slots].sum()) < wanted * int((whole[slots] > 0).sum())
+        k
+        for k, slots in enumerate(makers)
+        if int(can[slots].sum()) < wanted * int((whole[slots] > 0).sum())
     )
 
 

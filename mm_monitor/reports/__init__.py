@@ -1,0 +1,1 @@
+"""Pictures of an engine turned into documents."""

@@ -1,0 +1,222 @@
+"""OUT.json of SPEC section 10: one period under one rulebook, equal byte for byte between runs.
+
+A period of several trading dates sums their final pictures; ratios and verdicts are of the sums.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_monitor.core.model import REASONS, Breach, Verdict
+from mm_monitor.core.rules.presence import judge
+from mm_monitor.core.view import StatusView
+
+SCHEMA = "mm-monitor/report/1"
+NINE = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCounts:
+    """What became of every record of the period."""
+
+    applied: int = 0
+    late: int = 0
+    dead_letter: int = 0
+    duplicate: int = 0
+    no_obligation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """The numbers of a rulebook that verdicts of sums need."""
+
+    required: Fraction | None
+    coverage_required: Fraction
+    judged_by: str
+
+
+@dataclass(slots=True)
+class _Row:
+    """Sums of one obligation over the trading dates of the period."""
+
+    quoted: int = 0
+    exempt: int = 0
+    unknown: int = 0
+    by_reason: NDArray[np.int64] | None = None
+    lapses: int = 0
+    longest: int = 0
+    klass: str = ""
+
+    @property
+    def lapsed(self) -> int:
+        return 0 if self.by_reason is None else int(self.by_reason.sum())
+
+    @property
+    def required(self) -> int:
+        return self.quoted + self.lapsed + self.unknown
+
+
+def ratio_text(ratio: Fraction | None) -> str | None:
+    """Decimal text with nine digits, cut toward zero; None stays None."""
+    if ratio is None:
+        return None
+    whole, rest = divmod(ratio.numerator * NINE // ratio.denominator, NINE)
+    return f"{whole}.{rest:09d}"
+
+
+def build_report(
+    days: Sequence[StatusView], judging: Judging, period: tuple[int, int], records: RecordCounts
+) -> dict[str, object]:
+    """The report over the final pictures of the period's trading dates, all under one rulebook, at least one."""
+    rows = _sum_rows(days)
+    last = days[-1]
+    return {
+        "schema": SCHEMA,
+        "rulebook": {
+            "id": last.rulebook_id,
+            "version": last.rulebook_version,
+            "sha256": last.rulebook_sha256,
+        },
+        "period": {"start": period[0], "end": period[1]},
+        "records": {name: getattr(records, name) for name in RecordCounts.__slots__},
+        "obligations": [_obligation(key, rows[key], judging) for key in sorted(rows)],
+        "makers": _makers(last, rows, judging),
+        "contracts": _contracts(days),
+        "breaches": _breaches(days),
+    }
+
+
+def to_bytes(report: Mapping[str, object]) -> bytes:
+    """UTF-8, keys sorted, two-space indent, final newline."""
+    return (json.dumps(report, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _sum_rows(days: Sequence[StatusView]) -> dict[tuple[str, str], _Row]:
+    rows: dict[tuple[str, str], _Row] = {}
+    for view in days:
+        o = view.obligations
+        columns = (
+            o.maker, o.contract, o.klass, o.quoted, o.exempt, o.unknown, o.lapses, o.longest_lapse
+        )  # fmt: skip
+        for i, values in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+            maker, contract, klass, quoted, exempt, unknown, lapses, longest = values
+            row = rows.setdefault((view.makers[maker], view.contracts[contract]), _Row())
+            row.klass = view.classes[klass]
+            row.quoted += quoted
+            row.exempt += exempt
+            row.unknown += unknown
+            row.lapses += lapses
+            row.longest = max(row.longest, longest)
+            row.by_reason = o.lapsed_by_reason[i] + (0 if row.by_reason is None else row.by_reason)
+    return rows
+
+
+def _verdict(row: _Row, required: Fraction | None) -> Verdict:
+    if not row.required:
+        return Verdict.NOT_ASSESSED
+    have, could = (
+        Fraction(row.quoted, row.required),
+        Fraction(row.quoted + row.unknown, row.required),
+    )
+    return judge(have, could, required)
+
+
+def _obligation(key: tuple[str, str], row: _Row, judging: Judging) -> dict[str, object]:
+    reasons = row.by_reason.tolist() if row.by_reason is not None else [0] * len(REASONS)
+    slack = row.quoted - (judging.required or 0) * row.required
+    return {
+        "maker": key[0],
+        "contract": key[1],
+        "class": row.klass,
+        "quoted_ns": row.quoted,
+        "lapsed_ns": row.lapsed,
+        "exempt_ns": row.exempt,
+        "unknown_ns": row.unknown,
+        "lapsed_by_reason_ns": dict(zip(REASONS, reasons, strict=True)),
+        "presence": ratio_text(Fraction(row.quoted, row.required) if row.required else None),
+        "verdict": _verdict(row, judging.required).value,
+        "slack_ns": slack.numerator // slack.denominator if judging.required is not None else None,
+        "lapses": row.lapses,
+        "longest_lapse_ns": row.longest,
+    }
+
+
+def _makers(
+    last: StatusView, rows: Mapping[tuple[str, str], _Row], judging: Judging
+) -> list[dict[str, object]]:
+    held: dict[str, list[_Row]] = {maker: [] for maker in last.makers}
+    for maker, contract in sorted(rows):
+        held.setdefault(maker, []).append(rows[maker, contract])
+    return [_maker(maker, held[maker], judging) for maker in sorted(held)]
+
+
+def _maker(maker: str, rows: Sequence[_Row], judging: Judging) -> dict[str, object]:
+    quoted, whole = sum(r.quoted for r in rows), sum(r.required for r in rows)
+    assessed = [r for r in rows if r.required]
+    verdicts = [_verdict(r, judging.required) for r in assessed]
+    passed = verdicts.count(Verdict.COMPLIANT)
+    coverage = (
+        Fraction(passed, len(assessed)) if assessed and judging.required is not None else None
+    )
+    return {
+        "maker": maker,
+        "quoted_ns": quoted,
+        "required_ns": whole,
+        "presence": ratio_text(Fraction(quoted, whole) if whole else None),
+        "contracts_required": len(assessed),
+        "contracts_passed": passed,
+        "coverage": ratio_text(coverage),
+        "verdict": _maker_verdict(assessed, verdicts, judging).value,
+    }
+
+
+def _maker_verdict(rows: Sequence[_Row], verdicts: Sequence[Verdict], judging: Judging) -> Verdict:
+    if not rows or judging.required is None:
+        return Verdict.NOT_ASSESSED
+    if judging.judged_by == "coverage":
+        passed = verdicts.count(Verdict.COMPLIANT)
+        could = passed + verdicts.count(Verdict.INDETERMINATE)
+        return judge(
+            Fraction(passed, len(rows)), Fraction(could, len(rows)), judging.coverage_required
+        )
+    if judging.judged_by == "mean_of_ratios":
+        have = sum((Fraction(r.quoted, r.required) for r in rows), Fraction(0)) / len(rows)
+        could_be = sum(
+            (Fraction(r.quoted + r.unknown, r.required) for r in rows), Fraction(0)
+        ) / len(rows)
+        return judge(have, could_be, judging.required)
+    whole = sum(r.required for r in rows)
+    quoted, unknown = sum(r.quoted for r in rows), sum(r.unknown for r in rows)
+    return judge(Fraction(quoted, whole), Fraction(quoted + unknown, whole), judging.required)
+
+
+def _contracts(days: Sequence[StatusView]) -> list[dict[str, object]]:
+    holes: dict[str, int] = {}
+    for view in days:
+        for contract, ns in view.market_hole:
+            holes[contract] = holes.get(contract, 0) + ns
+    return [{"contract": name, "market_hole_ns": holes[name]} for name in sorted(holes)]
+
+
+def _breaches(days: Sequence[StatusView]) -> list[dict[str, object]]:
+    found = [breach for view in days for breach in view.breaches]
+    found.sort(key=lambda b: (b.start, b.kind, b.maker, b.contract))
+    return [_breach(breach) for breach in found]
+
+
+def _breach(breach: Breach) -> dict[str, object]:
+    return {
+        "id": breach.id,
+        "kind": str(breach.kind),
+        "maker": breach.maker,
+        "contract": breach.contract,
+        "start": breach.start,
+        "end": breach.end,
+        "reason": breach.reason,
+    }
