@@ -364,7 +364,7 @@ def parse_config(data: bytes, *, file: str = "", base: Path | None = None) -> Co
     """
     place = Place(file, [])
     table = read_toml(data, file)
-    values = attempt(lambda value, at: read_table(value, _schema(), at), table, place)
+    values = attempt(lambda value, at: read_table(value, schema(), at), table, place)
     if values is INVALID:
         raise ConfigErrors(place.errors)
     config = Config(**values)
@@ -398,7 +398,9 @@ def read_secret(path: str) -> str:
         raise InputError(f"a readable file that holds a secret ({error})", file=path) from None
 
 
-def _schema() -> dict[str, Key]:
+def schema() -> dict[str, Key]:
+    """The keys of the whole file."""
+
     def section(of: type[Any]) -> Key:
         keys = {f.name: f.metadata["key"] for f in fields(of)}
         return Key(table_of(keys, lambda values, place: of(**values)), default=of(), keys=keys)

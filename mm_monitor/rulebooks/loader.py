@@ -46,14 +46,15 @@ def parse(data: bytes, *, file: str = "") -> Rulebook:
     place = Place(file, [])
     table = read_toml(data, file)
     values = attempt(lambda value, at: read_table(value, RULEBOOK, at), table, place)
-    source = _source(table, place)
+    _require_sources(table, place)
     if values is INVALID or place.errors:
         raise ConfigErrors(place.errors)
+    source = "; ".join(f"{path}: {text}" if path else text for path, text in _sources(table))
     return _rulebook(values, source, sha256(data).hexdigest())
 
 
-def _source(table: dict[str, Any], place: Place) -> str:
-    """All sources in one text; a number without one is an error."""
+def _require_sources(table: dict[str, Any], place: Place) -> None:
+    """A number without a source is an error."""
     tables = [name for name in TABLES if isinstance(table.get(name), dict)]
     lacking = [name for name in tables if "source" not in table[name]]
     if "source" not in table:
@@ -62,10 +63,9 @@ def _source(table: dict[str, Any], place: Place) -> str:
         else:
             for name in lacking:
                 place.key(name).key("source").wrong("required without a source for the whole file")
-    return "; ".join(f"{path}: {text}" if path else str(text) for path, text in _sources(table))
 
 
-def _sources(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+def _sources(value: object, path: str = "") -> Iterator[tuple[str, str]]:
     """Every source in a file with the path of its table, "" for that of the whole file."""
     if isinstance(value, dict):
         if "source" in value:

@@ -1,7 +1,8 @@
 """The keys of a rulebook file and what each becomes in `mm_monitor.core.rulebook`.
 
 A key that the engine does not implement is listed with `implemented=False`, so that it is refused
-by its path and not passed over in silence. Every table may carry a `source` beside its keys.
+by its path and not passed over in silence. Every table may carry a `source` beside its keys. What
+each key means is in `docs/rulebooks.md`, which a test holds against this file.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 REFERENCES = ("theo", "bid", "ask", "mid")
 EFFECTS = ("exclude", "deem", "one_side")
 
-_SOURCE = Key(filled, doc="where the numbers of this table come from")
+_SOURCE = Key(filled)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 # Builders -----------------------------------------------------------------------------------------
@@ -174,156 +175,139 @@ def _as_it_is(values: dict[str, Any], place: Place) -> dict[str, Any]:
 # Keys ---------------------------------------------------------------------------------------------
 
 
-def _later(doc: str, keys: Mapping[str, Key] | None = None) -> Key:
-    return Key(text, implemented=False, doc=doc, keys=keys)
+def _later(keys: Mapping[str, Key] | None = None) -> Key:
+    return Key(text, implemented=False, keys=keys)
 
 
-def _holding(keys: Mapping[str, Key], doc: str) -> Key:
+def _holding(keys: Mapping[str, Key]) -> Key:
     """A table whose values are used as they are."""
-    return Key(table_of(keys, _as_it_is), doc=doc, keys=keys)
-
-
-def _share(doc: str) -> Key:
-    return Key(unit(percent), doc=doc)
+    return Key(table_of(keys, _as_it_is), keys=keys)
 
 
 MEANING = {
-    "relax": Key(
-        unit(multiple, positive=True), required=True, doc="the spread limit is multiplied by this"
-    ),
+    "relax": Key(unit(multiple, positive=True), required=True),
     "source": _SOURCE,
 }
 PHASE = {
-    "at": Key(unit(clock), required=True, doc="local wall time at which the phase begins"),
-    "phase": Key(choice(*Phase), required=True, doc="which phase begins"),
-    "day": Key(integer(-1, 0), default=0, doc="-1: on the trading date before"),
+    "at": Key(unit(clock), required=True),
+    "phase": Key(choice(*Phase), required=True),
+    "day": Key(integer(-1, 0), default=0),
 }
 _PHASES = list_of(table_of(PHASE, _phase_at), "phases", at_least=1)
 SPECIAL = {
-    "date": Key(iso_date, required=True, doc="the trading date that differs"),
-    "phases": Key(_PHASES, required=True, doc="its phases", keys=PHASE, many=True),
+    "date": Key(iso_date, required=True),
+    "phases": Key(_PHASES, required=True, keys=PHASE, many=True),
     "source": _SOURCE,
 }
 CALENDAR = {
-    "timezone": Key(_zone, required=True, doc="the venue's IANA zone"),
-    "days": Key(list_of(_weekday, "weekdays", at_least=1), required=True, doc="trading weekdays"),
-    "holidays": Key(list_of(iso_date, "dates"), default=(), doc="dates without trading"),
+    "timezone": Key(_zone, required=True),
+    "days": Key(list_of(_weekday, "weekdays", at_least=1), required=True),
+    "holidays": Key(list_of(iso_date, "dates"), default=()),
     "special": Key(
         list_of(table_of(SPECIAL, _special), "tables", distinct=False),
         default=(),
-        doc="dates with phases of their own, trading even on a holiday",
         keys=SPECIAL,
         many=True,
     ),
-    "phases": Key(_PHASES, required=True, doc="phases of a trading day", keys=PHASE, many=True),
+    "phases": Key(_PHASES, required=True, keys=PHASE, many=True),
     "source": _SOURCE,
 }
 DIFFERENCE = {
-    "ratio": Key(unit(percent), required=True, doc="|bid size - ask size| at most this share ..."),
-    "of": Key(choice("smaller", "larger", "mean"), required=True, doc="... of this size"),
+    "ratio": Key(unit(percent), required=True),
+    "of": Key(choice("smaller", "larger", "mean"), required=True),
     "source": _SOURCE,
 }
 REST = {
-    "at_least": _later("how long a quote must have stood"),
-    "counts": _later("from_then or retroactive"),
+    "at_least": _later(),
+    "counts": _later(),
 }
 QUOTE = {
-    "min_size": Key(integer(0, MAX_SIZE), doc="least size of each side, contracts"),
-    "max_size_difference": Key(
-        table_of(DIFFERENCE, _difference), doc="how unequal the sizes may be", keys=DIFFERENCE
-    ),
-    "max_age": Key(unit(duration, positive=True), doc="age at which a quote goes stale"),
-    "min_rest": _later("how long a quote must have stood to count", REST),
-    "zero_bid_below": Key(
-        unit(price, positive=True), doc="the ask alone suffices while theo is below this"
-    ),
+    "min_size": Key(integer(0, MAX_SIZE)),
+    "max_size_difference": Key(table_of(DIFFERENCE, _difference), keys=DIFFERENCE),
+    "max_age": Key(unit(duration, positive=True)),
+    "min_rest": _later(REST),
+    "zero_bid_below": Key(unit(price, positive=True)),
     "source": _SOURCE,
 }
 TERM = {
-    "relative": Key(unit(percent, positive=True), doc="this share of a reference price"),
-    "of": Key(choice(*REFERENCES), doc="the reference price of `relative`"),
-    "ticks": Key(integer(1, MAX_SIZE), doc="so many ticks"),
-    "absolute": Key(unit(price, positive=True), doc="a price difference"),
-    "table": _later("bands of price and days to expiry"),
+    "relative": Key(unit(percent, positive=True)),
+    "of": Key(choice(*REFERENCES)),
+    "ticks": Key(integer(1, MAX_SIZE)),
+    "absolute": Key(unit(price, positive=True)),
+    "table": _later(),
     "source": _SOURCE,
 }
 BAND = {
-    "absolute": Key(unit(price), doc="a price difference"),
-    "relative": Key(unit(percent), doc="a share of theo"),
+    "absolute": Key(unit(price)),
+    "relative": Key(unit(percent)),
     "source": _SOURCE,
 }
 SPREAD = {
-    "combine": Key(choice("max", "min"), default="max", doc="which of the terms is the limit"),
+    "combine": Key(choice("max", "min"), default="max"),
     "terms": Key(
         list_of(_spread_term, "terms", at_least=1, distinct=False),
         default=(),
-        doc="what the limit is made of",
         keys=TERM,
         many=True,
     ),
-    "grace": Key(unit(duration), doc="how long too wide before a `spread` breach opens"),
-    "off_theo": Key(table_of(BAND, _band), doc="how far from theo a side may be", keys=BAND),
+    "grace": Key(unit(duration)),
+    "off_theo": Key(table_of(BAND, _band), keys=BAND),
     "source": _SOURCE,
 }
 THEO = {
-    "max_age": Key(unit(duration, positive=True), doc="age at which theo counts as missing"),
+    "max_age": Key(unit(duration, positive=True)),
     "when_missing": Key(
         choice("unknown", "skip_spread", "exclude", "hold"),
         default="unknown",
-        doc="what a test that hangs on a missing theo counts as",
     ),
     "source": _SOURCE,
 }
 PRESENCE = {
-    "required": _share("quoted time / required time that is owed"),
+    "required": Key(unit(percent)),
     "judged_by": Key(
         choice("ratio_of_sums", "coverage", "mean_of_ratios", later=("days",)),
         default="ratio_of_sums",
-        doc="the aggregation that judges a maker",
     ),
-    "coverage_required": _share("share of contracts that must pass, all if not given"),
-    "windows": Key(list_of(_window, "windows"), doc="windows of judgement; only `session` as yet"),
+    "coverage_required": Key(unit(percent)),
+    "windows": Key(list_of(_window, "windows")),
     "source": _SOURCE,
 }
 LAPSE = {
-    "longest_permitted": Key(unit(duration), doc="a longer lapse is a breach"),
+    "longest_permitted": Key(unit(duration)),
     "source": _SOURCE,
 }
 STRESS = {
-    "relief": Key(
-        unit(multiple, positive=True), doc="the spread limit is multiplied by this inside stress"
-    ),
-    "weight": _later("weight of stress time"),
-    "required": _later("presence owed inside stress"),
+    "relief": Key(unit(multiple, positive=True)),
+    "weight": _later(),
+    "required": _later(),
     "source": _SOURCE,
 }
 RFQ = {
-    "respond_within": _later("time to answer"),
-    "stay": _later("how long the answer must stand"),
-    "required": _later("share of requests to answer"),
-    "standing_quote_counts": _later("whether a quote already there answers"),
-    "deemed_fulfilled_up_to": _later("small-sample rule"),
+    "respond_within": _later(),
+    "stay": _later(),
+    "required": _later(),
+    "standing_quote_counts": _later(),
+    "deemed_fulfilled_up_to": _later(),
 }
 RULEBOOK = {
-    "id": Key(_identifier, required=True, doc="name of the rulebook"),
-    "version": Key(integer(1, MAX_SIZE), required=True, doc="its version"),
-    "title": Key(text, default="", doc="what people call it"),
-    "effective": Key(iso_date, default="", doc="date from which it applies"),
-    "verified": Key(boolean, default=False, doc="has a person read these numbers officially?"),
-    "source": Key(filled, doc="where the numbers come from, for every table without its own"),
-    "calendar": Key(table_of(CALENDAR, _calendar), doc="trading dates and phases", keys=CALENDAR),
-    "quote": _holding(QUOTE, "what makes a quote valid"),
-    "spread": _holding(SPREAD, "how wide a quote may be"),
-    "theo": _holding(THEO, "how theo is used"),
-    "presence": Key(table_of(PRESENCE, _presence), doc="how much is owed", keys=PRESENCE),
-    "lapse": _holding(LAPSE, "how long a lapse may be"),
-    "stress": _holding(STRESS, "what stress changes"),
-    "rfq": _later("requests for quotes", RFQ),
+    "id": Key(_identifier, required=True),
+    "version": Key(integer(1, MAX_SIZE), required=True),
+    "title": Key(text, default=""),
+    "effective": Key(iso_date, default=""),
+    "verified": Key(boolean, default=False),
+    "source": Key(filled),
+    "calendar": Key(table_of(CALENDAR, _calendar), keys=CALENDAR),
+    "quote": _holding(QUOTE),
+    "spread": _holding(SPREAD),
+    "theo": _holding(THEO),
+    "presence": Key(table_of(PRESENCE, _presence), keys=PRESENCE),
+    "lapse": _holding(LAPSE),
+    "stress": _holding(STRESS),
+    "rfq": _later(RFQ),
     "exemptions": Key(
         _exemptions,
-        doc="what each kind of exemption means",
         keys={
-            "<kind>": Key(_meaning, doc="what this kind does", keys=MEANING),
+            "<kind>": Key(_meaning, keys=MEANING),
             "source": _SOURCE,
         },
     ),
