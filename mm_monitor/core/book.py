@@ -55,8 +55,8 @@ def build_book(reference: Reference, members: list[set[int]]) -> Book:
     makers = max(1, len(reference.makers))
     rank = np.full((max(1, len(members)), makers), -1, dtype=np.int32)
     ordered = [sorted(group, key=lambda m: reference.makers[m]) for group in members]
-    for cls, group in enumerate(ordered):
-        rank[cls, group] = np.arange(len(group), dtype=np.int32)
+    for k, group in enumerate(ordered):
+        rank[k, group] = np.arange(len(group), dtype=np.int32)
     cls = np.array([reference.class_index[c.klass] for c in reference.contracts], dtype=np.int32)
     slots = np.array([len(ordered[k]) for k in cls.tolist()], dtype=np.int32)
     slot0 = np.concatenate([[0], np.cumsum(slots)[:-1]]).astype(np.int32) if len(slots) else slots

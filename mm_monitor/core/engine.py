@@ -68,6 +68,7 @@ class Engine:
         ]
         self.position = 0  # instant of the last record applied
         self.records = Records()
+        self.controls = 0  # control records applied that came from outside
         self.kinds = {kind for book in rulebooks for kind in book.exemptions}
         self._laid_out = (len(reference.contracts), len(reference.makers))
 
@@ -104,9 +105,7 @@ class Engine:
         counts = [evaluator.counts for evaluator in self.evaluators]
         quotes = max(int(c[0]) for c in counts)
         self.records.no_obligation = min(int(c[2]) for c in counts)
-        self.records.applied = quotes + int(counts[0][1]) + self._controls
-
-    _controls = 0  # control records applied that came from outside
+        self.records.applied = quotes + int(counts[0][1]) + self.controls
 
     def control(self, record: Control) -> DeadLetter | None:
         """Apply one control record to every evaluator, or say what it names that does not exist."""
@@ -120,7 +119,7 @@ class Engine:
         for evaluator in self.evaluators:
             _hand_over(evaluator, record)
         if not isinstance(record, PeriodRecord) and record.raw is not None:
-            self._controls += 1
+            self.controls += 1
         return None
 
     def _defect(self, record: Control) -> tuple[BadReason, str] | None:

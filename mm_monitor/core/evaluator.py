@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from mm_monitor.core.accrual import Accruals
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.book import appointed, build_book
+from mm_monitor.core.breaches import BreachBook
 from mm_monitor.core.conditions import DOWN, Conditions, Effects, Mask
 from mm_monitor.core.edges import EdgeReader
-from mm_monitor.core.breaches import BreachBook
 from mm_monitor.core.model import (
     BreachEvent,
     BreachKind,
@@ -73,18 +73,20 @@ class Evaluator:
         self.last = 0  # instant of the last record applied
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
         self.members = appointed(reference, rulebook.id)
-        self._lay_out()
+        self.lay_out()
         self._restate(np.ones(len(self.book.slot_con), dtype=np.bool_), 0)
 
-    def _lay_out(self) -> None:
+    def lay_out(self) -> None:
+        """Slots for the members of every class, at zero."""
         self.book = build_book(self.reference, self.members)
         self.params = build_params(self.rulebook, self.book.makers)
         self.accruals = Accruals(self.book, self.params)
         self.accruals.cons["tick"] = [contract.tick for contract in self.reference.contracts]
         self.accruals.cons["live"] = self.reference.live
-        self._index()
+        self.index()
 
-    def _index(self) -> None:
+    def index(self) -> None:
+        """Everything that is derived from layout and conditions."""
         self.scratch = self.accruals.copy()
         self.effects = Effects.of(
             self.conditions, self.rulebook, self.reference, self.book, self.params.reliefs
@@ -212,6 +214,9 @@ class Evaluator:
                 since, t, lambda x, known=known: bool(self._unreachable_at(x) - known)
             )
             self._open_unreachable(self._unreachable_at(since), since, t)
+
+    def _exceeds(self, known: frozenset[int], t: int) -> bool:
+        return bool(self._unreachable_at(t) - known)
 
     def _unreachable_at(self, t: int) -> frozenset[int]:
         return unreachable(self.totals_at(t), self.views.maker_slots, self.rulebook)
@@ -347,7 +352,7 @@ class Evaluator:
         ]
         old_accruals, old_book = self.accruals, self.book
         old_owed = self.effects.owed
-        self._lay_out()
+        self.lay_out()
         moved = carry_over(old_accruals, old_book, self.accruals, self.book, self.reference, now, t)
         for (
             key,
@@ -384,7 +389,7 @@ class Evaluator:
             self.ledger.append(self.final)
         self.accruals.zero(record.ts)
         mask = np.ones(len(self.book.slot_con), dtype=np.bool_)
-        unk = self.accruals.slots["unk"] & layout.DOWN
+        unk = self.accruals.slots["unk"] & np.uint8(layout.DOWN)
         self.conditions.feed = {
             key: since for key, since in self.conditions.feed.items() if since == DOWN
         }

@@ -29,11 +29,7 @@ class Totals:
     remaining: Ints  # R of PRES-04
     state: NDArray[np.uint8]  # model.State; a removed obligation shows EXEMPT
     running: NDArray[np.bool_]  # the contract's net clock runs
-
-    @property
-    def required(self) -> Ints:
-        """T of PRES-02."""
-        return self.quoted + self.lapsed + self.unknown
+    required: Ints  # T of PRES-02
 
 
 def read_totals(settled: Accruals, remaining: Ints) -> Totals:
@@ -59,4 +55,5 @@ def read_totals(settled: Accruals, remaining: Ints) -> Totals:
         remaining=np.where(gone, 0, remaining[con]),
         state=state,
         running=(settled.cons["n_run"] > 0)[con] & ~gone,
+        required=quoted + lapsed + unknown,
     )

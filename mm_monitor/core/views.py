@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,11 @@ class LimitUse(Sequence[int]):
 
     def __init__(self, high: NDArray[np.uint32], low: NDArray[np.uint64]) -> None:
         self._high, self._low = high, low
+
+    @property
+    def parts(self) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+        """High 32 and low 64 bits."""
+        return self._high, self._low
 
     def __len__(self) -> int:
         return len(self._low)
@@ -113,7 +118,7 @@ class ViewBuilder:
         if provisional:
             keys = self.book.keys()
             late[[keys[pair] for pair in provisional if pair in keys]] = True
-        columns = {
+        columns: dict[str, NDArray[Any]] = {
             "klass": self.book.cls[self.book.slot_con],
             "quoted": totals.quoted,
             "lapsed": totals.lapsed,
@@ -184,7 +189,7 @@ class ViewBuilder:
         return replace(view, at=max(t, view.at), estimate=estimate)
 
 
-def _frozen(column: NDArray[np.generic]) -> NDArray[np.generic]:
+def _frozen(column: NDArray[Any]) -> NDArray[Any]:
     column = np.ascontiguousarray(column)
     column.flags.writeable = False
     return column

@@ -6,10 +6,11 @@ index). The plain twins, which are the specification, are in `mm_monitor.kernels
 """
 
 import os
+from pathlib import Path
 
 _other_build = os.environ.get("MM_MONITOR_KERNEL_DIR")
 if _other_build:
-    __path__.insert(0, os.path.join(_other_build, "mm_monitor", "kernels"))
+    __path__.insert(0, str(Path(_other_build, "mm_monitor", "kernels")))
 
 try:
     from mm_monitor.kernels._decode import (

@@ -1,0 +1,171 @@
+"""The whole state of an engine as one value, and an engine from it (law L5).
+
+Slots are kept by obligation key, contracts by name: a restore lays out anew and puts every row where it belongs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mm_monitor.core.accrual import Accruals
+from mm_monitor.core.book import Book
+from mm_monitor.core.engine import Engine, Records
+from mm_monitor.core.evaluator import Evaluator
+from mm_monitor.core.pack import pack, unpack
+from mm_monitor.core.reference import Reference
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.errors import SnapshotError
+
+
+def snapshot(engine: Engine) -> bytes:
+    """Bytes of the state; the same state gives the same bytes."""
+    return pack(engine_state(engine))
+
+
+def restore(
+    data: bytes,
+    rulebooks: Sequence[Rulebook],
+    sources: Mapping[int, tuple[str, int]],
+    *,
+    calendar: bool = True,
+) -> Engine:
+    """The engine as it was. SnapshotError if the bytes are damaged or of other rulebooks."""
+    return engine_from(unpack(data), rulebooks, sources, calendar=calendar)
+
+
+def engine_state(engine: Engine) -> dict[str, Any]:
+    """The state as plain values and arrays."""
+    return {
+        "position": engine.position,
+        "applied": engine.records.applied,
+        "no_obligation": engine.records.no_obligation,
+        "controls": engine.controls,
+        "reference": _reference_state(engine.reference),
+        "evaluators": [_evaluator_state(e) for e in engine.evaluators],
+    }
+
+
+def engine_from(
+    state: Mapping[str, Any], rulebooks: Sequence[Rulebook], sources: Mapping[int, tuple[str, int]],
+    *, calendar: bool = True,
+) -> Engine:  # fmt: skip
+    """Inverse of `engine_state`."""
+    engine = Engine(rulebooks, _reference(state["reference"]), sources, calendar=calendar)
+    engine.position = state["position"]
+    engine.records = Records(state["applied"], state["no_obligation"])
+    engine.controls = state["controls"]
+    kept = {(e["rulebook"], e["version"], e["sha256"]): e for e in state["evaluators"]}
+    for evaluator in engine.evaluators:
+        book = evaluator.rulebook
+        mine = kept.get((book.id, book.version, book.sha256))
+        if mine is None:
+            raise SnapshotError(
+                f"snapshot: no state of rulebook {book.id} version {book.version} ({book.sha256})"
+            )
+        _fill(evaluator, mine)
+    return engine
+
+
+def _reference_state(reference: Reference) -> dict[str, Any]:
+    return {
+        "contracts": reference.contracts,
+        "live": reference.live,
+        "makers": reference.makers,
+        "maker_numbers": sorted(reference.maker_numbers.items()),
+        "appointments": reference.appointments,
+        "accounts": reference.accounts,
+        "version": reference.version,
+    }
+
+
+def _reference(state: Mapping[str, Any]) -> Reference:
+    reference = Reference()
+    for name in state["makers"]:
+        reference.maker(name)
+    for contract in state["contracts"]:
+        reference.add_contract(contract)
+    reference.live[:] = state["live"]
+    reference.appointments.extend(state["appointments"])
+    reference.maker_numbers.update((number, index) for number, index in state["maker_numbers"])
+    reference.accounts.update(state["accounts"])
+    reference.version = state["version"]
+    return reference
+
+
+def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
+    conditions, book = evaluator.conditions, evaluator.book
+    return {
+        "rulebook": evaluator.rulebook.id,
+        "version": evaluator.rulebook.version,
+        "sha256": evaluator.rulebook.sha256,
+        "members": [sorted(group) for group in evaluator.members],
+        "maker": book.slot_maker,
+        "contract": book.slot_con,
+        "slots": evaluator.accruals.slots,
+        "wide": evaluator.accruals.wide,
+        "cons": evaluator.accruals.cons,
+        "histories": evaluator.accruals.histories,
+        "phases": conditions.phases,
+        "exemptions": sorted(conditions.exemptions),
+        "feed": sorted((*key, since) for key, since in conditions.feed.items()),
+        "owed": [(*key, debt) for key, debt in sorted(evaluator.effects.owed.items())],
+        "stress": sorted(conditions.stress),
+        "counts": evaluator.counts,
+        "trading_date": evaluator.trading_date,
+        "period": evaluator.period,
+        "final": evaluator.final,
+        "ledger": evaluator.ledger,
+        "unreachable": sorted(evaluator.unreachable),
+        "safe_until": evaluator.safe_until,
+        "last": evaluator.last,
+        "provisional": sorted(evaluator.provisional),
+        "breaches": evaluator.breaches.sorted(),
+        "events": evaluator.breaches.events,
+    }
+
+
+def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
+    conditions = evaluator.conditions
+    conditions.phases.update(state["phases"])
+    conditions.exemptions.update(tuple(key) for key in state["exemptions"])
+    conditions.feed.update({(scope, maker): since for scope, maker, since in state["feed"]})
+    conditions.stress.update(state["stress"])
+    evaluator.members = [set(group) for group in state["members"]]
+    evaluator.lay_out()
+    moved = _moved(state, evaluator.book)
+    _fill_accruals(evaluator.accruals, state, moved)
+    evaluator.index()
+    for scope, maker, debt in state["owed"]:
+        evaluator.effects.owed[scope, maker][moved] = debt
+    evaluator.counts[:] = state["counts"]
+    evaluator.trading_date, evaluator.period = state["trading_date"], tuple(state["period"])
+    evaluator.final, evaluator.ledger = state["final"], state["ledger"]
+    evaluator.unreachable = frozenset(state["unreachable"])
+    evaluator.safe_until, evaluator.last = state["safe_until"], state["last"]
+    evaluator.provisional.update(tuple(pair) for pair in state["provisional"])
+    for breach in state["breaches"]:
+        evaluator.breaches.found[breach.id] = breach
+        if breach.end is None:
+            evaluator.breaches.open_by_subject[breach.kind, breach.maker, breach.contract] = (
+                breach.id
+            )
+    evaluator.breaches.events.extend(state["events"])
+
+
+def _moved(state: Mapping[str, Any], book: Book) -> np.ndarray:
+    keys = book.keys()
+    pairs = zip(state["maker"].tolist(), state["contract"].tolist(), strict=True)
+    return np.array([keys[pair] for pair in pairs], dtype=np.int64)
+
+
+def _fill_accruals(accruals: Accruals, state: Mapping[str, Any], moved: np.ndarray) -> None:
+    accruals.slots[moved] = state["slots"]
+    if len(accruals.wide):
+        accruals.wide[moved] = state["wide"]
+    slot0, slots = accruals.cons["slot0"].copy(), accruals.cons["slots"].copy()
+    accruals.cons[:] = state["cons"]
+    accruals.cons["slot0"], accruals.cons["slots"] = slot0, slots
+    accruals.histories = [[(t, n) for t, n in history] for history in state["histories"]]
