@@ -83,9 +83,10 @@ class PrometheusFar(FarSide):
     async def breaches(self) -> list[str]:
         assert isinstance(self._sink, PrometheusSink)
         text = self._sink.render().decode()
-        return [
-            line for line in text.splitlines() if "open_breaches{" in line and line[-2:] == " 1"
-        ]
+        return re.findall(r"^mm_monitor_open_breaches{(.*)} 1$", text, re.MULTILINE)
+
+    async def knows_closed(self, breach_id: str) -> bool:
+        return not await self.breaches()  # counts have no ids
 
 
 class AlertmanagerFar(FarSide):
