@@ -7,6 +7,7 @@ file or column is one, at `start`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -77,9 +78,9 @@ class CaptureSource:
         self._directory, self._reference = directory, reference
         self._tables: dict[str, Table] = {}
         self._listed: dict[str, int] = {}  # contract -> ns of its first listing on the tape
-        self._queue: list[Delivery] = []
+        self._queue: deque[Delivery] = deque()
         self._stream: Iterator[Delivery] = iter(())
-        self._done = False
+        self._read_all = False
         self._bytes_read = 0
         self._star: tuple[int, int] | None = None
 
@@ -119,7 +120,7 @@ class CaptureSource:
     @property
     def finished(self) -> bool:
         """True once everything was delivered."""
-        return self._done and not self._queue
+        return self._read_all and not self._queue
 
     @property
     def caught_up(self) -> bool:
@@ -150,10 +151,10 @@ class CaptureSource:
     async def poll(self) -> Sequence[Delivery]:
         """The next chunk."""
         if self._queue:
-            return [self._queue.pop(0)]
+            return [self._queue.popleft()]
         delivery = next(self._stream, None)
         if delivery is None:
-            self._done = True
+            self._read_all = True
             return []
         return [delivery]
 
@@ -180,7 +181,7 @@ class CaptureSource:
         """Forget what was not delivered."""
         self._queue.clear()
         self._stream = iter(())
-        self._done = True
+        self._read_all = True
 
     def _rest(self, done: Sequence[str]) -> Iterator[Delivery]:
         for name, table in self._tables.items():
