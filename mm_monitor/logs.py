@@ -67,7 +67,7 @@ def _renderers(format: str) -> list[Processor]:
     if format == "json":
         return [
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(sort_keys=True),
+            structlog.processors.JSONRenderer(sort_keys=True, ensure_ascii=False),
         ]
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
 
