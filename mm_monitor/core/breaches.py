@@ -68,6 +68,11 @@ class BreachBook:
         for kind, maker, contract in sorted(self.open_by_subject):
             self.close(kind, maker, contract, end, noticed_at)
 
+    def withdraw(self, kind: str, noticed_at: int) -> None:
+        """Take back every breach of a kind: what it said no longer holds (BRCH-02)."""
+        for key in [key for key, breach in self.found.items() if breach.kind == kind]:
+            self.events.append(BreachEvent("withdrawn", self.found.pop(key), noticed_at))
+
     def is_open(self, kind: str, maker: str, contract: str) -> bool:
         """Is a breach of that subject open now?"""
         return (kind, maker, contract) in self.open_by_subject

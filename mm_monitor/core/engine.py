@@ -27,7 +27,7 @@ from mm_monitor.core.model import (
     ReferenceRecord,
     StressRecord,
 )
-from mm_monitor.core.reference import Reference
+from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.reference_rows import BadRow, apply_reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.schedule import Schedule
@@ -54,9 +54,13 @@ class Engine:
         sources: Mapping[int, tuple[str, int]],
         *,
         calendar: bool = True,
+        phases_judge: bool = False,
     ) -> None:
-        """With `calendar` False the rulebooks' calendars are not consulted for the rest of the day (R = 0)."""
+        """`phases_judge`: no timetable says when a date is judged, the phases of `*` do: from its first to `closed`.
+
+        With `calendar` False the rulebooks' calendars are not consulted for the rest of the day (R = 0)."""
         self.reference = reference
+        self.phases_judge = phases_judge
         self.evaluators = [
             Evaluator(
                 book,
@@ -116,8 +120,13 @@ class Engine:
         self.position = max(self.position, record.ts)
         if isinstance(record, ReferenceRecord):
             return self._reference(record)
+        addressee = getattr(record, "rulebook", "")
         for evaluator in self.evaluators:
-            _hand_over(evaluator, record)
+            if addressee in ("", evaluator.rulebook.id):
+                if self.phases_judge and isinstance(record, PhaseRecord) and record.scope == ALL:
+                    _judge_by_phases(evaluator, record)
+                else:
+                    _hand_over(evaluator, record)
         if not isinstance(record, PeriodRecord) and record.raw is not None:
             self.controls += 1
         return None
@@ -162,6 +171,16 @@ class Engine:
     def drain(self) -> list[BreachEvent]:
         """Breach transitions since the last call, of all rulebooks."""
         return [event for evaluator in self.evaluators for event in evaluator.drain()]
+
+
+def _judge_by_phases(evaluator: Evaluator, record: PhaseRecord) -> None:
+    """The first phase of `*` begins the judged period, `closed` ends it, a further one takes it up again."""
+    if record.phase != "closed" and not evaluator.in_period:
+        edge = "start" if evaluator.final is None else "resume"
+        evaluator.on_period(PeriodRecord(record.ts, edge, evaluator.trading_date))
+    if record.phase == "closed":
+        evaluator.on_period(PeriodRecord(record.ts, "end", evaluator.trading_date))
+    evaluator.phase(record)
 
 
 def _hand_over(evaluator: Evaluator, record: Control) -> None:

@@ -406,6 +406,11 @@ class Evaluator:
         self.period, self.final = (record.ts, None), None
         self.safe_until = layout.LONG_AGO
 
+    def _period_resume(self, record: PeriodRecord) -> None:
+        """The market opened again after its close: what was said at the close is taken back."""
+        self.period, self.final = (self.period[0], None), None
+        self.breaches.withdraw(BreachKind.PRESENCE, record.ts)
+
     def _period_end(self, record: PeriodRecord) -> None:
         if self.period[0] is None or self.final is not None:
             return

@@ -137,6 +137,7 @@ class PhaseRecord:
     scope: str
     phase: str
     raw: RawRecord | None = None
+    rulebook: str = ""  # the calendar of one rulebook speaks to that one alone; "" = to all
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,7 @@ class PeriodRecord:
     ts: int
     edge: str  # start | end | roll (new trading date: every slot absent, accruals zero)
     trading_date: str = ""  # ISO date, or "" without a calendar
+    rulebook: str = ""  # whose calendar said it; "" = for all
 
 
 Control = PhaseRecord | ExemptionRecord | FeedRecord | StressRecord | ReferenceRecord | PeriodRecord

@@ -31,9 +31,10 @@ def restore(
     sources: Mapping[int, tuple[str, int]],
     *,
     calendar: bool = True,
+    phases_judge: bool = False,
 ) -> Engine:
     """The engine as it was. SnapshotError if the bytes are damaged or of other rulebooks."""
-    return engine_from(unpack(data), rulebooks, sources, calendar=calendar)
+    return engine_from(unpack(data), rulebooks, sources, calendar=calendar, phases_judge=phases_judge)
 
 
 def engine_state(engine: Engine) -> dict[str, Any]:
@@ -50,10 +51,10 @@ def engine_state(engine: Engine) -> dict[str, Any]:
 
 def engine_from(
     state: Mapping[str, Any], rulebooks: Sequence[Rulebook], sources: Mapping[int, tuple[str, int]],
-    *, calendar: bool = True,
+    *, calendar: bool = True, phases_judge: bool = False,
 ) -> Engine:  # fmt: skip
     """Inverse of `engine_state`."""
-    engine = Engine(rulebooks, _reference(state["reference"]), sources, calendar=calendar)
+    engine = Engine(rulebooks, _reference(state["reference"]), sources, calendar=calendar, phases_judge=phases_judge)
     engine.position = state["position"]
     engine.records = Records(state["applied"], state["no_obligation"])
     engine.controls = state["controls"]

@@ -31,6 +31,16 @@ class Source(Protocol):
         """Numbers of all partitions that this source may deliver; the watermark waits for each of them."""
         ...
 
+    @property
+    def live_parts(self) -> Sequence[int]:
+        """Those of `parts` that hold the watermark back now: not idle, not read to their end."""
+        ...
+
+    @property
+    def idle_watermark(self) -> int | None:
+        """Event time before which nothing more will come, when no part is live; None while that is not known."""
+        ...
+
     async def start(self) -> None:
         """Connect, assign and seek; raise MonitorError with the real cause when it can't."""
         ...

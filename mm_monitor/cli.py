@@ -1,0 +1,259 @@
+"""The one command: parse, hand over, and turn errors into one sentence and an exit code.
+
+Exit codes: 0 it worked, 1 the answer is no (a lint error), 2 bad input or configuration, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mm_monitor import __version__
+from mm_monitor.errors import MonitorError
+from mm_monitor.screens import capture_progress, replay_progress, summary_table
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+app = typer.Typer(
+    name="mm-monitor",
+    help="Who keeps the quoting obligation: exact presence of every market maker, live or from a capture.",
+    no_args_is_help=True,
+    context_settings=HELP,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+rules_app = typer.Typer(help="Rulebooks: the numbers by which makers are judged.", no_args_is_help=True,
+                        context_settings=HELP)  # fmt: skip
+app.add_typer(rules_app, name="rules")
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Entry point of `mm-monitor`."""
+    try:
+        app()
+    except MonitorError as error:
+        errors.print(f"mm-monitor: {error}", markup=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"mm-monitor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(work)
+
+
+# -- replay -----------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog="Example: mm-monitor replay captures/2025-08-01 --rulebook szse-2025 --report out.json"
+)
+def replay(
+    capture: Annotated[Path, typer.Argument(help="Capture directory (csv or parquet files).")],
+    rulebook: Annotated[str, typer.Option(help="Shipped rulebook by name, or a TOML file.")],
+    report: Annotated[Path | None, typer.Option(help="Where to write the report; - for standard output.")] = None,
+    dead_letters: Annotated[
+        Path | None, typer.Option(help="Write each line that could not be used here, as JSON lines.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
+) -> None:
+    """Judge a recorded capture and write the report."""
+    from mm_monitor.replay import replay as run_replay
+    from mm_monitor.reports.report import to_bytes
+    from mm_monitor.rulebooks import load
+
+    book = load(rulebook)
+    with ExitStack() as stack:
+        letters = stack.enter_context(_open(dead_letters)) if dead_letters else None
+        progress = stack.enter_context(replay_progress(quiet))
+        done = _run(run_replay(capture, book, dead_letters=letters, progress=progress))
+    data = to_bytes(done.report)
+    if report is not None and str(report) == "-":
+        sys.stdout.buffer.write(data)
+    elif report is not None:
+        _write(report, data)
+    if not quiet:
+        for name in done.ignored_files:
+            errors.print(f"not read: {name}", markup=False)
+        errors.print(summary_table(done.report))
+        if report is not None and str(report) != "-":
+            errors.print(f"report: {report}", markup=False)
+
+
+def _open(path: Path) -> Any:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise MonitorError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise MonitorError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+# -- service ----------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: mm-monitor run --config monitor.toml")
+def run(config: Annotated[Path, typer.Option(help="The service's TOML file.")]) -> None:
+    """Watch a real Kafka, until SIGTERM or Ctrl-C."""
+    from mm_monitor.app import serve
+    from mm_monitor.config import load_config
+
+    _run(serve(load_config(config)))
+
+
+@app.command("check-config", epilog="Example: mm-monitor check-config monitor.toml")
+def check_config(file: Annotated[Path, typer.Argument(help="The service's TOML file.")]) -> None:
+    """Say what is wrong with a configuration, with path, requirement and value."""
+    from mm_monitor.config import check_config as check
+
+    wrong = check(file)
+    for line in wrong:
+        errors.print(line, markup=False)
+    if wrong:
+        raise typer.Exit(2)
+    print(f"{file}: ok")
+
+
+@app.command(epilog="Example: mm-monitor demo --seconds 30")
+def demo(
+    seconds: Annotated[float | None, typer.Option(help="End after so long; without it, at the end of the day.")] = None,
+    speed: Annotated[float | None, typer.Option(help="Session seconds per second of the clock.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another day.")] = 1,
+    rate: Annotated[int, typer.Option(help="Ticks a second.")] = 50_000,
+    makers: Annotated[int, typer.Option(help="How many makers.")] = 20,
+    contracts: Annotated[int, typer.Option(help="How many contracts, over four classes.")] = 600,
+    port: Annotated[int, typer.Option(help="HTTP port; 0 for any free one.")] = 8088,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a table that refreshes.")] = False,
+) -> None:
+    """A simulated trading day on an embedded broker, watched live: nothing else is needed."""
+    from mm_monitor.demo import DemoOptions, run_demo
+
+    options = DemoOptions(seconds, speed, seed, rate, makers, contracts, port, plain)
+    _run(run_demo(options))
+
+
+# -- simulator --------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog="Examples: mm-monitor simulate --out day1 --seed 7 · "
+    "mm-monitor simulate --bootstrap 127.0.0.1:9092 --codec packed"
+)
+def simulate(
+    out: Annotated[Path | None, typer.Option(help="Write a capture directory with truth.json.")] = None,
+    bootstrap: Annotated[str, typer.Option(help="Send to this Kafka instead.")] = "",
+    seed: Annotated[int, typer.Option(help="Another seed, another day.")] = 1,
+    makers: Annotated[int, typer.Option(help="How many makers.")] = 20,
+    contracts: Annotated[int, typer.Option(help="How many contracts, over the classes.")] = 600,
+    classes: Annotated[int, typer.Option(help="How many classes (underlyings), 1 to 4.")] = 4,
+    rate: Annotated[int, typer.Option(help="Ticks a second of the clock.")] = 50_000,
+    seconds: Annotated[float, typer.Option(help="Play the whole day in so many seconds; 14220 is real time.")] = 300,
+    day: Annotated[str, typer.Option(help="Trading date, YYYY-MM-DD.")] = "",
+    fmt: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="Lines of quotes and theo in any order.")] = False,
+    codec: Annotated[str, typer.Option(help="packed or json.")] = "packed",
+    rows_per_record: Annotated[int, typer.Option(help="Ticks in one Kafka record.")] = 256,
+    fast: Annotated[bool, typer.Option("--fast", help="Ignore the clock.")] = False,
+    group: Annotated[str, typer.Option(help="Keep pace with this consumer group.")] = "",
+    reference: Annotated[Path | None, typer.Option(help="Write contracts.csv and makers.csv here.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Write truth.json here.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Makers whose presence is known to the nanosecond, into a capture directory or a Kafka."""
+    from mm_monitor.simulator import commands
+
+    if (out is None) == (not bootstrap):
+        raise MonitorError("simulate: either --out DIRECTORY or --bootstrap HOST:PORT")
+    options: dict[str, Any] = {"day": _date(day)} if day else {}
+    today = commands.DayOptions(
+        seed=seed, makers=makers, classes=classes, contracts=contracts, rate=rate, seconds=seconds, **options
+    )
+    with capture_progress(quiet) as progress:
+        if out is not None:
+            done = commands.simulate_to_capture(commands.CaptureOptions(out, today, fmt, shuffle), progress)
+        else:
+            kafka = commands.KafkaOptions(
+                bootstrap, today, codec=codec, rows_per_record=rows_per_record, fast=fast, group=group,
+                reference_dir=reference, truth=truth,
+            )  # fmt: skip
+            done = _run(commands.simulate_to_kafka(kafka, progress=progress))
+    if not quiet:
+        where = out if out is not None else bootstrap
+        print(f"{done.records:,} records in {done.wall_seconds:.1f} s to {where}")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise MonitorError(f"--day: a date YYYY-MM-DD, got {text!r}") from None
+
+
+# -- rulebooks --------------------------------------------------------------------------------
+
+
+@rules_app.command("list", epilog="Example: mm-monitor rules list")
+def rules_list() -> None:
+    """The shipped rulebooks."""
+    from mm_monitor.rulebooks import load, names
+
+    for name in names():
+        try:
+            book = load(name)
+        except MonitorError:
+            print(f"{name:24} (has keys that are not implemented yet: mm-monitor rules lint {name})")
+            continue
+        checked = "verified" if book.verified else "unverified"
+        print(f"{name:24} version {book.version}, effective {book.effective}, {checked}: {book.title}")
+
+
+@rules_app.command("show", epilog="Example: mm-monitor rules show szse-2025")
+def rules_show(rulebook: Annotated[str, typer.Argument(help="Name or TOML file.")]) -> None:
+    """Every number of a rulebook, in words."""
+    from mm_monitor.rulebooks import describe, load
+
+    print(describe(load(rulebook)))
+
+
+@rules_app.command("lint", epilog="Example: mm-monitor rules lint my-venue.toml")
+def rules_lint(rulebook: Annotated[str, typer.Argument(help="Name or TOML file.")]) -> None:
+    """What is wrong with a rulebook; exit code 1 for rules that nobody can keep, 2 if it does not load."""
+    from mm_monitor.rulebooks import lint, load
+
+    findings = lint(load(rulebook))
+    for finding in findings:
+        print(finding)
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(1)
+    if not findings:
+        print("ok")
+
+

@@ -1,0 +1,126 @@
+"""The loop, the same for live and replay: source, merge, engine; and whoever listens.
+
+It owns no policy: what a delivery means is the codec's business, what a row means the engine's, and where verdicts go
+the listeners'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from mm_monitor.core.batch import Batch, Rows
+from mm_monitor.core.engine import Engine
+from mm_monitor.core.model import Control, DeadLetter, Kind, ReferenceRecord
+from mm_monitor.core.reference_rows import BadRow, announce
+from mm_monitor.health import HealthStats
+from mm_monitor.sources.merge import BEFORE_ALL, Merge
+from mm_monitor.sources.protocol import Delivery, Source
+
+SLICE = 200_000  # rows that the engine takes at once, so that a long batch shows progress and lets others run
+
+_KIND_NAMES = {kind.value: kind.name.lower() for kind in Kind}
+
+
+class Listener(Protocol):
+    """What the pump tells, at once and without waiting."""
+
+    def dead(self, letters: Sequence[DeadLetter]) -> None:
+        """Records that could not be used."""
+
+    def late(self, rows: Rows, controls: Sequence[Control]) -> None:
+        """Records that came after the watermark had passed them (TAPE-03)."""
+
+    def advanced(self, watermark: int) -> None:
+        """The engine stands at `watermark`; breaches may have opened."""
+
+
+@dataclass(slots=True)
+class Pump:
+    """One source, one merge, one engine."""
+
+    source: Source
+    merge: Merge
+    engine: Engine
+    listener: Listener
+    stats: HealthStats = field(default_factory=HealthStats)
+    far_ahead: int = 2**62  # ns by which a partition may run ahead of the watermark before it is paused
+    taken: Callable[[], None] = lambda: None  # after every delivery
+    applied: Callable[[int], None] = lambda rows: None  # after every slice, with all rows so far
+    stopping: bool = False
+    _paused: set[int] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """Until the source is finished or `stopping` is set."""
+        while not self.stopping:
+            for delivery in await self.source.poll():
+                self.take(delivery)
+            await self.step()
+            if self.source.finished and not self.merge.buffered:
+                return
+
+    def take(self, delivery: Delivery) -> None:
+        """Count a delivery and put it where the merge finds it."""
+        self.stats.duplicates += delivery.duplicates
+        if delivery.decoded.dead:
+            self.listener.dead(delivery.decoded.dead)
+        self._announce(delivery.decoded.controls)
+        late, controls = self.merge.push(delivery)
+        if len(late):
+            self.stats.late += len(late)
+            for evaluator in self.engine.evaluators:
+                evaluator.mark_late(late)
+            self.listener.late(late, controls)
+        self.taken()
+
+    def _announce(self, controls: Sequence[Control]) -> None:
+        for record in controls:
+            if isinstance(record, ReferenceRecord):
+                try:
+                    announce(self.engine.reference, record)
+                except BadRow:
+                    continue  # the engine says so at the record's own instant
+
+    async def step(self) -> None:
+        """Advance to what the watermark allows; gives way to other tasks between slices."""
+        watermark = self.merge.mark(self.source.live_parts, self.source.idle_watermark)
+        batch = self.merge.release(watermark)
+        for start in range(0, len(batch.rows), SLICE):
+            self._apply(Batch(batch.rows[start : start + SLICE], batch.controls))
+            await asyncio.sleep(0)
+        if self.merge.watermark > BEFORE_ALL and not self.source.finished:
+            self.engine.advance(self.merge.watermark)
+            self.stats.watermark = self.merge.watermark
+            self.listener.advanced(self.merge.watermark)
+        self.stats.buffer_rows = self.merge.buffered
+        self._hold_back()
+
+    def _apply(self, batch: Batch) -> None:
+        started = time.perf_counter_ns()
+        dead = self.engine.apply(batch)
+        self.stats.apply.observe(time.perf_counter_ns() - started)
+        self.stats.apply_rows += len(batch.rows)
+        self.stats.no_obligation = self.engine.records.no_obligation
+        for kind, n in enumerate(np.bincount(batch.rows["kind"], minlength=len(Kind)).tolist()):
+            if n:
+                self.stats.records[_KIND_NAMES[kind]] += n
+        if dead:
+            self.listener.dead(dead)
+        self.applied(self.stats.apply_rows)
+
+    def _hold_back(self) -> None:
+        """TAPE-05: partitions far ahead of the watermark are paused until it has caught up."""
+        if self.merge.watermark == BEFORE_ALL:
+            return
+        limit = self.merge.watermark + self.far_ahead
+        ahead = {part for part in self.source.parts if self.merge.greatest.get(part, BEFORE_ALL) > limit}
+        if ahead - self._paused:
+            self.source.pause(sorted(ahead - self._paused))
+        if self._paused - ahead:
+            self.source.resume(sorted(self._paused - ahead))
+        self._paused = ahead

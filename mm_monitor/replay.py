@@ -1,0 +1,132 @@
+"""A capture directory judged by one rulebook: the offline door, through the same pump as live."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import IO
+
+from mm_monitor.core.batch import Rows
+from mm_monitor.core.engine import Engine
+from mm_monitor.core.model import Control, DeadLetter, PeriodRecord
+from mm_monitor.core.params import fraction
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.schedule import Schedule
+from mm_monitor.core.timetable import TIMETABLE_PART, decoded, trading_day
+from mm_monitor.errors import InputError
+from mm_monitor.pump import Pump
+from mm_monitor.reports.report import Judging, RecordCounts, build_report
+from mm_monitor.sources.capture import CaptureSource
+from mm_monitor.sources.merge import Merge
+from mm_monitor.sources.protocol import Delivery
+from mm_monitor.sources.reference_files import load_reference
+
+Progress = Callable[[str, int, int], None]  # stage, done, of
+
+
+@dataclass(slots=True)
+class DeadLetterCount:
+    """Counts dead letters by reason, and writes each as a line of JSON where a file is given."""
+
+    file: IO[str] | None = None
+    total: int = 0
+
+    def dead(self, letters: Sequence[DeadLetter]) -> None:
+        """Pump listener."""
+        self.total += len(letters)
+        if self.file is None:
+            return
+        for letter in letters:
+            self.file.write(json.dumps(letter_line(letter), ensure_ascii=False) + "\n")
+
+    def late(self, rows: Rows, controls: Sequence[Control]) -> None:
+        """A replay sorts its files and has no late records."""
+
+    def advanced(self, watermark: int) -> None:
+        """Nobody watches a replay."""
+
+
+def letter_line(letter: DeadLetter) -> dict[str, object]:
+    """A dead letter as plain values; the bytes as base64."""
+    return {
+        "reason": letter.reason.value,
+        "detail": letter.detail,
+        "maker": letter.maker,
+        "topic": letter.raw.topic,
+        "partition": letter.raw.partition,
+        "offset": letter.raw.offset,
+        "value": b64encode(letter.raw.value).decode(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay gives."""
+
+    report: dict[str, object]
+    rows: int
+    ignored_files: list[str]
+
+
+def judging_of(rulebook: Rulebook) -> Judging:
+    """The numbers of a rulebook by which sums are judged."""
+    coverage = fraction(rulebook.coverage_required) if rulebook.coverage_required else Fraction(1)
+    required = fraction(rulebook.required) if rulebook.required else None
+    return Judging(required, coverage, rulebook.judged_by)
+
+
+async def replay(
+    capture: Path, rulebook: Rulebook, *, dead_letters: IO[str] | None = None, progress: Progress | None = None
+) -> Replayed:
+    """Judge `capture`. InputError for a directory that cannot be judged; bad lines are counted, not fatal."""
+    tell = progress or (lambda stage, done, of: None)
+    reference = load_reference(capture)
+    source = CaptureSource(capture, reference)
+    await source.start()
+    timetable, period = _timetable(source, rulebook, capture)
+    engine = Engine([rulebook], reference, source.part_names, calendar=source.star_phases is None)
+    dead = DeadLetterCount(dead_letters)
+    merge = Merge()
+    pump = Pump(source, merge, engine, dead)
+    pump.taken = lambda: tell("reading", *source.progress)
+    pump.applied = lambda rows: tell("judging", rows, rows + merge.buffered)
+    pump.take(Delivery(TIMETABLE_PART, decoded(timetable, 0), 0))
+    await pump.run()
+    await source.stop()
+    evaluator = engine.evaluators[0]
+    days = [*evaluator.ledger, *([evaluator.final] if evaluator.final else [])]
+    counts = RecordCounts(
+        applied=engine.records.applied,
+        late=merge.late,
+        dead_letter=dead.total,
+        duplicate=merge.duplicates,
+        no_obligation=engine.records.no_obligation,
+    )
+    report = build_report(days, judging_of(rulebook), period, counts)
+    return Replayed(report, pump.stats.apply_rows, source.ignored_files)
+
+
+def _timetable(
+    source: CaptureSource, rulebook: Rulebook, capture: Path
+) -> tuple[list[Control], tuple[int, int]]:
+    """Period records, and the calendar's phases where no line of the capture speaks for the market."""
+    if source.star_phases is not None:
+        start, end = source.star_phases
+        return [PeriodRecord(start, "start"), PeriodRecord(end, "end")], (start, end)
+    if rulebook.calendar is None:
+        requirement = f"a line of scope '*', for rulebook {rulebook.id!r} has no calendar"
+        raise InputError(requirement, file=str(capture / "phases.csv"))
+    schedule = Schedule(rulebook.calendar)
+    days = sorted(day for day in source.quote_dates(schedule.trading_date) if schedule.period(day))
+    if not days:
+        requirement = f"a quote on a trading date of rulebook {rulebook.id!r}"
+        raise InputError(requirement, file=str(capture / "quotes.csv"))
+    records = [r for day in days for r in trading_day(schedule, day, rulebook.id, phases=True)]
+    first, last = schedule.period(days[0]), schedule.period(days[-1])
+    assert first is not None
+    assert last is not None
+    return records, (first[0], last[1])

@@ -1,0 +1,121 @@
+"""What a person sees in the terminal: progress bars, the summary of a report, the live table of makers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from mm_monitor.core.model import Verdict
+from mm_monitor.core.view import PresenceRow, StatusView
+
+COLOURS = {"compliant": "green", "breached": "red", "indeterminate": "yellow", "not_assessed": "dim"}
+NS = 1_000_000_000
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator[Progress]:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:>10}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+               TextColumn("{task.fields[detail]}"), TimeElapsedColumn())  # fmt: skip
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
+        yield bar
+
+
+@contextmanager
+def replay_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each stage of a replay; silent when told so or not on a terminal."""
+    with _bar(quiet) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(stage: str, done: int, of: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=of, detail="")
+            unit = "MB" if stage == "reading" else "M rows"
+            detail = f"{done / 1e6:.1f} of {of / 1e6:.1f} {unit}"
+            bar.update(tasks[stage], completed=done, total=of, detail=detail)
+
+        yield tell
+
+
+@contextmanager
+def capture_progress(quiet: bool) -> Iterator[Callable[..., None]]:
+    """A bar for the simulator."""
+    with _bar(quiet) as bar:
+        task = bar.add_task("simulating", total=None, detail="")
+
+        def tell(*numbers: int) -> None:
+            done, of = (numbers[0], numbers[1]) if len(numbers) > 1 else (numbers[0], 0)
+            bar.update(task, completed=done, total=of or None)
+
+        yield tell
+
+
+def percent(text: str | None) -> str:
+    """`0.900000000` as `90.0000 %`, by moving the point."""
+    if text is None:
+        return "-"
+    whole, _, rest = text.partition(".")
+    digits = whole + rest
+    return f"{int(digits[: len(whole) + 2])}.{digits[len(whole) + 2 : len(whole) + 6]} %"
+
+
+def summary_table(report: Mapping[str, Any]) -> Table:
+    """Makers of a report, worst first."""
+    table = Table(title=f"{report['rulebook']['id']}: {len(report['obligations'])} obligations", expand=False)
+    for name, justify in (("maker", "left"), ("presence", "right"), ("coverage", "right"), ("verdict", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for row in sorted(report["makers"], key=lambda r: (r["presence"] is None, r["presence"] or "", r["maker"])):
+        colour = COLOURS[row["verdict"]]
+        verdict = f"[{colour}]{row['verdict']}[/]"
+        table.add_row(row["maker"], percent(row["presence"]), percent(row["coverage"]), verdict)
+    records = report["records"]
+    table.caption = ", ".join(f"{records[k]:,} {k.replace('_', ' ')}" for k in records if records[k]) or "no records"
+    return table
+
+
+def duration(ns: int | None) -> str:
+    """ns as minutes and seconds, with its sign."""
+    if ns is None:
+        return "-"
+    sign, seconds = ("-" if ns < 0 else ""), abs(ns) // NS
+    return f"{sign}{seconds // 60}:{seconds % 60:02d}"
+
+
+def state_of(row: PresenceRow) -> tuple[str, str]:
+    """What a maker is doing now, in a word, and its colour."""
+    if row.unreachable:
+        return "out of reach", "red"
+    if row.verdict is Verdict.NOT_ASSESSED:
+        return "not assessed", "dim"
+    if row.unknown_slots:
+        return f"unknown on {row.unknown_slots}", "yellow"
+    if row.lapsed_slots:
+        return f"lapsed on {row.lapsed_slots}", "yellow"
+    return "quoting", "green"
+
+
+def makers_table(view: StatusView, caption: str) -> Table:
+    """The live table: who is present how much, what is required, how much slack per contract is left, and what now."""
+    required = "-" if view.required is None else f"{float(view.required) * 100:.4g} %"
+    table = Table(title=f"{view.rulebook_id}  {view.trading_date}", caption=caption, expand=False)
+    columns = ("maker", "presence", "required", "slack (min)", "verdict so far", "state", "mostly")
+    for name in columns:
+        table.add_column(name, justify="right" if name in ("presence", "required", "slack (min)") else "left")
+    for row in worst_first(view.maker_rows):
+        word, colour = state_of(row)
+        presence = "-" if row.presence is None else f"{row.presence.numerator * 10**6 // row.presence.denominator / 1e4:.4f} %"
+        slack = None if row.slack is None or not row.obligations else row.slack // row.obligations
+        verdict = f"[{COLOURS[row.verdict.value]}]{row.verdict.value}[/]"
+        table.add_row(row.maker, presence, required, duration(slack), verdict, f"[{colour}]{word}[/]",
+                      row.dominant_reason)  # fmt: skip
+    return table
+
+
+def worst_first(rows: Sequence[PresenceRow]) -> list[PresenceRow]:
+    """By presence, the undefined last."""
+    return sorted(rows, key=lambda r: (r.presence is None, r.presence or 0, r.maker))
