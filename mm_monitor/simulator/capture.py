@@ -159,20 +159,28 @@ def write_capture(
         raise MonitorError(f"capture format must be one of {', '.join(FORMATS)}, got {fmt!r}")
     session = Session(scenario)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         _write_small(scenario, directory)
         _write_rows(session, directory, fmt, disorder, progress)
-        _write_text(
-            directory / "truth.json", json.dumps(truth(session), indent=2, sort_keys=True) + "\n"
-        )
+        write_truth(session, directory / "truth.json")
     except OSError as error:
         raise MonitorError(f"{directory}: cannot write the capture: {error}") from error
     return session
 
 
-def _write_small(scenario: Scenario, directory: Path) -> None:
+def write_reference(scenario: Scenario, directory: Path) -> None:
+    """Write contracts.csv and makers.csv, which a monitor of the live session reads too."""
+    directory.mkdir(parents=True, exist_ok=True)
     write_csv(directory / "contracts.csv", CONTRACT_COLUMNS, contract_rows(scenario))
     write_csv(directory / "makers.csv", MAKER_COLUMNS, maker_rows(scenario))
+
+
+def write_truth(session: Session, path: Path) -> None:
+    """Write truth.json of a session that has been played to its end."""
+    _write_text(path, json.dumps(truth(session), indent=2, sort_keys=True) + "\n")
+
+
+def _write_small(scenario: Scenario, directory: Path) -> None:
+    write_reference(scenario, directory)
     for record, (name, columns) in CONTROL_FILES.items():
         rows = [_control_row(c) for c in controls(scenario) if c.record == record]
         write_csv(directory / f"{name}.csv", columns, rows)

@@ -147,9 +147,9 @@ def random_session(
 ) -> Scenario:
     """A small session in which anything may happen, at instants odd to the nanosecond.
 
-    Over the seeds: any behaviour, makers of one class only, breaks, halts that outlive them,
-    breaker auctions, withdrawn theos, and either feed outages or bad quotes. `exempt` adds
-    exemptions, which need the capture's own rulebook.
+    Over the seeds: any behaviour, makers of one class who quote others too, breaks, halts that
+    outlive them, breaker auctions, withdrawn theos, and either feed outages or bad quotes.
+    `exempt` adds exemptions, which need the capture's own rulebook.
     """
     rng = np.random.default_rng([seed, 100])
     length = int(seconds * SECOND)
@@ -182,6 +182,7 @@ def _random_makers(rng: np.random.Generator, count: int, classes: list[str]) -> 
             maker.behaviour,
             (ALL,) if rng.random() < 0.7 else (str(rng.choice(classes)),),
             latency if rng.random() < 0.4 else 0,
+            strays=bool(rng.random() < 0.5),
         )
         for maker in named
     )

@@ -21,6 +21,7 @@ MICRO = 100  # the model works in 10^-6; one such unit is 100 of 10^-8
 SPOT_TICK = 1_000  # 0.001, in 10^-6: the tick of an ETF
 MULTIPLIER = 10_000
 WEDNESDAY = 2
+USUAL_STRIKES = 19  # per expiry
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,9 @@ def list_contracts(underlying: Underlying, today: date, count: int, first: int) 
     """
     dates = expiries(today)[: max(1, min(4, count // 6))]
     strikes_each = -(-count // (2 * len(dates)))
-    middle = round(underlying.spot / underlying.strike_step)
+    step = underlying.strike_step * max(1, USUAL_STRIKES // strikes_each)
     offsets = [(i + 1) // 2 * (1 if i % 2 else -1) for i in range(strikes_each)]
-    strikes = [max(1, middle + offset) * underlying.strike_step for offset in offsets]
+    strikes = [max(1, round(underlying.spot / step) + offset) * step for offset in offsets]
     series = [(k, e, s) for s in strikes for e in dates for k in ("call", "put")][:count]
     return [
         Contract(
@@ -110,7 +111,7 @@ class Pricing:
         """Theo of each contract, int64 10^-8, when the underlying is at `spot` (10^-6)."""
         away = spot - self._strike
         value = self._at_money
-        for _ in range(2):  # squared: decays fast enough to be worthless a few strikes out
+        for _ in range(3):  # cubed: decays fast enough to be worthless a few strikes out
             value = value * self._width2 // (self._width2 + away * away)
         theo = np.maximum(self._sign * away, 0) + value
         rounded = np.maximum((theo + 5_000) // 10_000, 1) * 10_000

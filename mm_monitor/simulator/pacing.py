@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -21,6 +21,7 @@ TopicPart = tuple[str, int]
 
 POLL_SECONDS = 0.01
 SLIP_SECONDS = 0.5
+SECURITY = ("security", "ssl", "sasl")  # first words of the client arguments that readers share
 
 
 class Positions(Protocol):
@@ -98,9 +99,12 @@ class Backlog:
 class CommittedPositions:
     """Positions of a reader in another process: the offsets its consumer group has committed."""
 
-    def __init__(self, bootstrap: str, group: str, places: list[TopicPart]) -> None:
+    def __init__(
+        self, bootstrap: str, group: str, places: list[TopicPart], client: Mapping[str, Any]
+    ) -> None:
+        security = {k: v for k, v in client.items() if k.startswith(SECURITY)}
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False
+            bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False, **security
         )
         self._places = [TopicPartition(*place) for place in places]
 

@@ -8,15 +8,17 @@ are awaited before the next, so nothing is lost in silence.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from mm_monitor.errors import MonitorError
+from mm_monitor.simulator.bad import BadRecord
 from mm_monitor.simulator.capture import Progress, disordered, report
 from mm_monitor.simulator.disorder import Disorder
 from mm_monitor.simulator.encode import (
@@ -24,10 +26,11 @@ from mm_monitor.simulator.encode import (
     Encoder,
     Record,
     control_value,
+    partition_of,
     reference_values,
 )
 from mm_monitor.simulator.pacing import Backlog, Clock, Positions, Room
-from mm_monitor.simulator.scenario import SECOND, Scenario
+from mm_monitor.simulator.scenario import ALL, SECOND, Scenario
 from mm_monitor.simulator.session import Batch, Session
 
 BATCH_BYTES = 512 * 1024  # half of what a broker accepts by default
@@ -58,6 +61,9 @@ class Sending:
     speed: float | None = 1.0
     skip_idle: bool = True
     reference: bool = False  # also write the reference topic, first
+    market_phases: bool = (
+        True  # phases of scope `*`; without, the reader's calendar has to know them
+    )
     disorder: Disorder | None = None
     room: Room = field(default_factory=Room)
     client: Mapping[str, Any] = field(default_factory=dict)
@@ -69,14 +75,16 @@ async def produce(
     topics: Topics = Topics(),
     sending: Sending = Sending(),
     *,
+    bad: Sequence[BadRecord] = (),
     positions: Positions | None = None,
     progress: Progress | None = None,
     stop: asyncio.Event | None = None,
 ) -> Session:
     """Play `scenario` to its end, or until `stop` is set; return the session as played so far.
 
-    `positions` tells where the reader is; then at most `sending.room` lies unread in a partition.
-    Raises MonitorError when the broker can't be reached or refuses.
+    `bad` records, in time order, are sent with the window they fall into. `positions` tells where
+    the reader is; then at most `sending.room` lies unread in a partition. Raises MonitorError when
+    the broker can't be reached or refuses.
     """
     if sending.speed is not None and not sending.speed > 0:
         raise MonitorError(f"speed must be positive, got {sending.speed}")
@@ -84,7 +92,7 @@ async def produce(
     encoder = Encoder(scenario, sending.codec, sending.rows_per_record)
     clock = Clock(sending.speed, sending.skip_idle) if sending.speed else None
     async with connected(bootstrap, sending.client) as kafka:
-        wire = _Wire(kafka, topics, encoder, Backlog(sending.room, positions))
+        wire = _Wire(kafka, topics, encoder, Backlog(sending.room, positions), deque(bad))
         if sending.reference:
             await wire.send_reference(scenario)
         for batch in disordered(session.batches(_window(session, sending)), sending.disorder):
@@ -92,10 +100,15 @@ async def produce(
                 break
             if clock:
                 await clock.reach(batch.start, batch.end)
-            await wire.send(batch)
+            await wire.send(batch if sending.market_phases else _without_market_phases(batch))
             if progress:
                 report(session, batch.end, progress)
     return session
+
+
+def _without_market_phases(batch: Batch) -> Batch:
+    kept = [c for c in batch.controls if c.record != "phase" or c.fields["scope"] != ALL]
+    return replace(batch, controls=kept)
 
 
 def _window(session: Session, sending: Sending) -> int:
@@ -144,10 +157,15 @@ class _Wire:
     """Sends batches of one session; knows which offsets they got."""
 
     def __init__(
-        self, kafka: AIOKafkaProducer, topics: Topics, encoder: Encoder, backlog: Backlog
+        self,
+        kafka: AIOKafkaProducer,
+        topics: Topics,
+        encoder: Encoder,
+        backlog: Backlog,
+        bad: deque[BadRecord],
     ) -> None:
         self._kafka, self._topics = kafka, topics
-        self._encoder, self._backlog = encoder, backlog
+        self._encoder, self._backlog, self._bad = encoder, backlog, bad
         self._partitions: dict[str, int] = {}
 
     async def send_reference(self, scenario: Scenario) -> None:
@@ -162,50 +180,73 @@ class _Wire:
     async def send(self, batch: Batch) -> None:
         """Send all of one batch, controls first, and wait until it is acknowledged and has room."""
         controls = [
-            Record(
-                0, control.fields["scope"].encode(), control_value(control), control.ts // MILLION
-            )
-            for control in batch.controls
+            Record(0, c.fields["scope"].encode(), control_value(c), c.ts // MILLION)
+            for c in batch.controls
         ]
-        topics = self._topics
-        quotes = self._encoder.records(batch.quotes, await self._count(topics.quotes))
-        theos = self._encoder.records(batch.theos, await self._count(topics.theo))
+        topics, encode = self._topics, self._encoder.records
+        bad = self._bad_until(batch.end)
         waiting = [
-            *await self._enqueue(topics.control, controls),
-            *await self._enqueue(topics.theo, theos),
-            *await self._enqueue(topics.quotes, quotes),
+            *await self._enqueue(topics.control, controls, bad["control"]),
+            *await self._enqueue(
+                topics.theo, encode(batch.theos, await self._count(topics.theo)), bad["theo"]
+            ),
+            *await self._enqueue(
+                topics.quotes, encode(batch.quotes, await self._count(topics.quotes)), bad["quotes"]
+            ),
         ]
         await asyncio.gather(*waiting)
         await self._backlog.drain()
+
+    def _bad_until(self, end: int) -> dict[str, list[BadRecord]]:
+        """Malformed records that are due, by feed."""
+        due: dict[str, list[BadRecord]] = {"control": [], "theo": [], "quotes": []}
+        while self._bad and self._bad[0].ts < end:
+            record = self._bad.popleft()
+            due[record.feed].append(record)
+        return due
 
     async def _count(self, topic: str) -> int:
         if topic not in self._partitions:
             self._partitions[topic] = len(await self._kafka.partitions_for(topic))
         return self._partitions[topic]
 
-    async def _enqueue(self, topic: str, records: Iterable[Record]) -> list[asyncio.Future[None]]:
-        """Hand records to the client in batches of one partition; await the result later."""
-        waiting: list[asyncio.Future[None]] = []
-        batch, partition, sizes = None, -1, list[int]()
-        for record in records:
-            if batch is not None and record.partition == partition and _append(batch, record):
-                sizes.append(len(record.value))
-                continue
-            if batch is not None:
+    async def _enqueue(
+        self, topic: str, good: Iterable[Record], bad: list[BadRecord]
+    ) -> list[asyncio.Future[None]]:
+        """Hand records to the client, a partition at a time; await the result later."""
+        by_partition: dict[int, list[Record]] = {}
+        for record in [*await self._placed(topic, bad), *good]:
+            by_partition.setdefault(record.partition, []).append(record)
+        waiting = []
+        for partition, records in by_partition.items():
+            for batch, sizes in self._batches(records):
                 waiting.append(await self._ship(batch, topic, partition, sizes))
-            batch, partition, sizes = (
-                self._kafka.create_batch(),
-                record.partition,
-                [len(record.value)],
-            )
-            if not _append(batch, record):
-                raise MonitorError(
-                    f"a record of {len(record.value)} bytes is over the batch size {BATCH_BYTES}:"
-                    " fewer rows per record"
-                )
-        if batch is not None:
-            waiting.append(await self._ship(batch, topic, partition, sizes))
         return waiting
+
+    async def _placed(self, topic: str, bad: list[BadRecord]) -> list[Record]:
+        if not bad:
+            return []
+        partitions = 1 if topic == self._topics.control else await self._count(topic)
+        return [
+            Record(partition_of(b.klass, partitions), b.klass.encode(), b.value, b.ts // MILLION)
+            for b in bad
+        ]
+
+    def _batches(self, records: list[Record]) -> Iterator[tuple[Any, list[int]]]:
+        """Full batches of the client and the sizes of the records in each."""
+        batch, sizes = self._kafka.create_batch(), list[int]()
+        for record in records:
+            if not _append(batch, record):
+                if not sizes:
+                    raise MonitorError(
+                        f"a record of {len(record.value)} bytes is over the batch size"
+                        f" {BATCH_BYTES}: fewer rows per record"
+                    )
+                yield batch, sizes
+                batch, sizes = self._kafka.create_batch(), []
+                _append(batch, record)
+            sizes.append(len(record.value))
+        yield batch, sizes
 
     async def _ship(
         self, batch: Any, topic: str, partition: int, sizes: list[int]

@@ -7,7 +7,7 @@ venue's clock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -43,12 +43,16 @@ MISBEHAVING = frozenset(Behaviour) - {Behaviour.HONEST, Behaviour.FAR, Behaviour
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """One maker. `latency_ns` is its delay before it mends a quote that theo made invalid."""
+    """One maker, appointed to `classes`; if it `strays`, it quotes the others too, without obligation.
+
+    `latency_ns` is its delay before it mends a quote that a move of theo made invalid.
+    """
 
     name: str
     behaviour: Behaviour
     classes: tuple[str, ...] = (ALL,)
     latency_ns: int = 0
+    strays: bool = False
 
 
 class PhaseChange(NamedTuple):
@@ -116,8 +120,8 @@ class Scenario:
     contracts: tuple[Contract, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "contracts", tuple(_all_contracts(self)))
         check(self)
+        object.__setattr__(self, "contracts", tuple(_all_contracts(self)))
 
     @property
     def start(self) -> int:
@@ -178,6 +182,14 @@ class Scenario:
         """Is `maker` appointed to class `klass`?"""
         return ALL in maker.classes or klass in maker.classes
 
+    def quoted_classes(self, maker: Maker) -> list[int]:
+        """Positions of the classes that `maker` quotes, obliged or not."""
+        return [
+            i
+            for i, underlying in enumerate(self.classes)
+            if maker.strays or self.appointed(maker, underlying.name)
+        ]
+
 
 def starting_at(scenario: Scenario, start: int) -> Scenario:
     """The same session with all its instants moved so that the judged period starts at `start`."""
@@ -212,31 +224,22 @@ def check(scenario: Scenario) -> None:
             raise MonitorError(f"scenario: {problem}")
 
 
-def _requirements(s: Scenario) -> Sequence[tuple[bool, str]]:
+def _requirements(s: Scenario) -> Iterator[tuple[bool, str]]:
+    """What must hold, and what to say if it does not; later ones build on earlier ones."""
     names = [maker.name for maker in s.makers]
-    slowest = max((maker.latency_ns for maker in s.makers), default=0)
-    has_market = any(phase.scope == ALL for phase in s.phases)
-    return (
-        (bool(names) and len(set(names)) == len(names), f"makers need distinct names, got {names}"),
-        (bool(s.classes), "needs at least one class"),
-        (
-            s.contracts_per_class > 0,
-            f"contracts per class must be positive, got {s.contracts_per_class}",
-        ),
-        (
-            s.records_per_second > 0,
-            f"records per second must be positive, got {s.records_per_second}",
-        ),
-        (0 < s.requote_share <= 1, f"requote share must be in (0, 1], got {s.requote_share}"),
-        (s.flicker_ns > 0, f"flicker time must be positive, got {s.flicker_ns}"),
-        (has_market and s.open_ns > 0, "the phases of scope * have no continuous trading"),
-        (
-            slowest < s.mean_tick_ns // 2,
-            f"a latency must be below {s.mean_tick_ns // 2} ns, got {slowest}",
-        ),
-        (_apart(s.feed_outages), "feed outages must not overlap"),
-        (not (s.poison and s.feed_outages), "bad quotes and feed outages do not mix"),
-    )
+    distinct = bool(names) and len(set(names)) == len(names)
+    yield distinct, f"makers need distinct names, got {names}"
+    yield bool(s.classes), "needs at least one class"
+    for name in ("contracts_per_class", "records_per_second", "requote_share", "flicker_ns"):
+        value = getattr(s, name)
+        yield value > 0, f"{name} must be positive, got {value}"
+    yield s.requote_share <= 1, f"requote_share must be at most 1, got {s.requote_share}"
+    opens = any(phase.scope == ALL for phase in s.phases) and s.open_ns > 0
+    yield opens, "the phases of scope * have no continuous trading"
+    slowest, most = max(maker.latency_ns for maker in s.makers), s.mean_tick_ns // 2
+    yield slowest < most, f"a latency must be below {most} ns, got {slowest}"
+    yield _apart(s.feed_outages), "feed outages must not overlap"
+    yield not (s.poison and s.feed_outages), "bad quotes and feed outages do not mix"
 
 
 def _apart(outages: Sequence[FeedOutage]) -> bool:

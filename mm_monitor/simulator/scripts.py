@@ -52,7 +52,7 @@ class Step(NamedTuple):
 def steps(scenario: Scenario, maker: Maker, rng: np.random.Generator) -> Iterator[Step]:
     """The script of one maker, in time order."""
     script = _SCRIPTS[maker.behaviour]
-    classes = [i for i, c in enumerate(scenario.classes) if scenario.appointed(maker, c.name)]
+    classes = scenario.quoted_classes(maker)
     return iter(sorted(step for klass in classes for step in script(scenario, klass, rng)))
 
 

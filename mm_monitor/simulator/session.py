@@ -64,6 +64,7 @@ class Session:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
+        self.finished = False  # played to its end
         self.counts: Counter[str] = Counter()  # quotes, theos, controls
         self.poison: Counter[str] = Counter()  # bad quotes by the reason to refuse them for
         self._books = [ClassBook(scenario, klass) for klass in range(len(scenario.classes))]
@@ -100,6 +101,7 @@ class Session:
             del waiting[: len(ready)]
             yield self._collect(start, end, ready)
             start = end
+        self.finished = True
 
     def _collect(self, start: int, end: int, ready: list[Control]) -> Batch:
         quotes = np.concatenate([np.empty(0, dtype=QUOTE), *self._quotes])

@@ -102,8 +102,7 @@ def _reactions(scenario: Scenario, number: int, maker: Maker) -> list[Iterator[E
     delay = reaction_ns(scenario, maker)
     if not delay:
         return []
-    classes = [i for i, c in enumerate(scenario.classes) if scenario.appointed(maker, c.name)]
-    return [_delayed(scenario, klass, number, delay) for klass in classes]
+    return [_delayed(scenario, k, number, delay) for k in scenario.quoted_classes(maker)]
 
 
 def _delayed(scenario: Scenario, klass: int, number: int, delay: int) -> Iterator[Event]:

@@ -100,7 +100,9 @@ def integrate(edges: list[tuple[int, int]], owed: list[Interval], exempt_ns: int
 
 
 def truth(session: Session) -> dict[str, Any]:
-    """The content of truth.json for a session that has been played to its end."""
+    """The content of truth.json. Raises ValueError for a session not played to its end."""
+    if not session.finished:
+        raise ValueError("the session has not been played to its end")
     scenario = session.scenario
     edges = _edges_by_slot(session)
     obliged = {c.name: obliged_intervals(scenario.phases, c) for c in scenario.contracts}
