@@ -61,5 +61,5 @@ def create(name: str, options: Mapping[str, object], context: SinkContext) -> Si
     for option in options:
         if option not in kind.config.__dataclass_fields__:
             known = ", ".join(kind.config.__dataclass_fields__)
-            raise ConfigError(f"sinks.{name}.{option}", f"a known key ({known})")
+            raise ConfigError(f"{name}.{option}", f"a known key ({known})")
     return cast(Sink, kind.sink(kind.config(**options), context))

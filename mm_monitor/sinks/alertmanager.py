@@ -38,7 +38,7 @@ class AlertmanagerConfig:
 
     urls: tuple[str, ...] = ("http://127.0.0.1:9093",)  # all of a cluster's, not a balancer
     resend_every: float = 30.0
-    hold_resends: int = 4  # an open alert outlives the monitor by so many intervals
+    resolve_after: float = 300.0  # an open alert outlives a dead monitor by so long
     resolved_for: float = 300.0  # how long a closed breach is still told
     timeout: float = 5.0  # of one request
     labels: Mapping[str, str] = field(default_factory=dict)  # added to every alert
@@ -48,11 +48,13 @@ class AlertmanagerConfig:
     def __post_init__(self) -> None:
         for url in self.urls:
             if not url.startswith(("http://", "https://")):
-                raise ConfigError("sinks.alertmanager.urls", "http:// or https:// addresses", url)
-        for name in ("resend_every", "hold_resends", "resolved_for", "timeout"):
+                raise ConfigError("alertmanager.urls", "http:// or https:// addresses", url)
+        for name in ("resend_every", "resolve_after", "resolved_for", "timeout"):
             if getattr(self, name) <= 0:
-                path = f"sinks.alertmanager.{name}"
-                raise ConfigError(path, "more than 0", getattr(self, name))
+                raise ConfigError(f"alertmanager.{name}", "more than 0", getattr(self, name))
+        if self.resolve_after <= self.resend_every:
+            requirement = "more than resend_every, or alerts flap"
+            raise ConfigError("alertmanager.resolve_after", requirement, self.resolve_after)
 
 
 class AlertmanagerSink:
@@ -105,7 +107,7 @@ class AlertmanagerSink:
     def _payload(self) -> tuple[dict[Key, Alert], Sent]:
         now = time.time_ns()
         self._book.reconcile(self._views, now)
-        hold = seconds(self._config.resend_every * self._config.hold_resends)
+        hold = seconds(self._config.resolve_after)
         told = self._book.breaches()
         alerts = {key: alert(breach, self._style, now, hold) for key, breach in told.items()}
         return alerts, {key: (breach.id, breach.end is None) for key, breach in told.items()}

@@ -37,17 +37,17 @@ class KafkaSinkConfig:
 
     bootstrap: str = "127.0.0.1:9092"  # host:port, several with commas
     topic: str = "mm.breaches"
-    outbox_events: int = 100_000  # beyond these the oldest event is dropped, and counted
+    outbox_limit: int = 100_000  # beyond these the oldest event is dropped, and counted
     timeout: float = 10.0  # seconds until a delivery counts as failed and begins anew
     client: Mapping[str, Any] = field(default_factory=dict)  # security settings, as aiokafka's
 
     def __post_init__(self) -> None:
         for name in ("bootstrap", "topic"):
             if not getattr(self, name):
-                raise ConfigError(f"sinks.kafka.{name}", "not empty", getattr(self, name))
-        for name in ("outbox_events", "timeout"):
+                raise ConfigError(f"kafka.{name}", "not empty", getattr(self, name))
+        for name in ("outbox_limit", "timeout"):
             if getattr(self, name) <= 0:
-                raise ConfigError(f"sinks.kafka.{name}", "more than 0", getattr(self, name))
+                raise ConfigError(f"kafka.{name}", "more than 0", getattr(self, name))
 
 
 class KafkaSink:
@@ -61,7 +61,7 @@ class KafkaSink:
         self._health = context.health
         self._health.know_sink(self.name)
         self._worker = Worker()
-        self._outbox: Outbox[BreachEvent] = Outbox(config.outbox_events)
+        self._outbox: Outbox[BreachEvent] = Outbox(config.outbox_limit)
 
     async def start(self) -> None:
         """Begin connecting."""

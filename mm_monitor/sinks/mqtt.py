@@ -40,23 +40,26 @@ class MqttConfig:
 
     host: str = "127.0.0.1"
     port: int = 1883
-    prefix: str = "mm-monitor"
+    topic_prefix: str = "mm-monitor"
+    qos: int = 1  # with 0 an event may be lost
     username: str = ""
     password_file: str = ""  # the file's text, without a newline at its end
     tls: bool = False
     ca_file: str = ""  # PEM; empty = the system's
     state_every: float = 1.0  # a maker's state goes out no more often than this
-    outbox_events: int = 100_000  # beyond these the oldest event is dropped, and counted
+    outbox_limit: int = 100_000  # beyond these the oldest event is dropped, and counted
     redeliver_seconds: float = 10.0  # of events confirmed before a broken connection, sent again
     timeout: float = 5.0
     keepalive: int = 15
 
     def __post_init__(self) -> None:
-        if not self.prefix or set(self.prefix) & set("+#"):
-            raise ConfigError("sinks.mqtt.prefix", "a topic without + and #", self.prefix)
-        for name in ("port", "state_every", "outbox_events", "timeout", "keepalive"):
+        if not self.topic_prefix or set(self.topic_prefix) & set("+#"):
+            raise ConfigError("mqtt.topic_prefix", "a topic without + and #", self.topic_prefix)
+        if self.qos not in (0, 1, 2):
+            raise ConfigError("mqtt.qos", "0, 1 or 2", self.qos)
+        for name in ("port", "state_every", "outbox_limit", "timeout", "keepalive"):
             if getattr(self, name) <= 0:
-                raise ConfigError(f"sinks.mqtt.{name}", "more than 0", getattr(self, name))
+                raise ConfigError(f"mqtt.{name}", "more than 0", getattr(self, name))
 
 
 class MqttSink:
@@ -71,12 +74,12 @@ class MqttSink:
         self._health.know_sink(self.name)
         self._worker = Worker()
         self._outbox: Outbox[BreachEvent] = Outbox(
-            config.outbox_events, keep_seconds=config.redeliver_seconds
+            config.outbox_limit, keep_seconds=config.redeliver_seconds
         )
         self._views: Sequence[StatusView] = ()
         self._retained: dict[str, bytes] = {}  # what the broker holds of ours, as far as we know
         self._state_at = 0.0
-        self._status_topic = f"{config.prefix}/status/{_level(context.service_id)}"
+        self._status_topic = f"{config.topic_prefix}/status/{_level(context.service_id)}"
 
     async def start(self) -> None:
         """Begin connecting. Raises ConfigError for a password or CA file that cannot be read."""
@@ -140,7 +143,22 @@ class MqttSink:
             tls_context=_tls(config),
         )
         client.pending_calls_threshold = WINDOW  # it would warn of 10
+        self._watch_refusals(client)
         return client
+
+    def _watch_refusals(self, client: aiomqtt.Client) -> None:
+        """A broker may confirm a message by refusing it, which aiomqtt takes for delivered."""
+        confirm = client._client.on_publish
+
+        def on_publish(*told: Any) -> None:
+            reason = told[3]
+            if reason.is_failure:
+                self._health.sink_failures[self.name] += 1
+                _log.error("mqtt_message_refused", reason=str(reason))
+            if confirm is not None:
+                confirm(*told)
+
+        client._client.on_publish = on_publish
 
     def _status(self, status: str) -> bytes:
         return msgspec.json.encode({"status": status, "version": self._context.version})
@@ -169,9 +187,10 @@ class MqttSink:
             await asyncio.gather(watch, return_exceptions=True)
 
     async def _send_events(self, client: aiomqtt.Client) -> None:
+        qos = self._config.qos
         while events := self._outbox.peek(WINDOW):
             await _together(
-                client.publish(self._event_topic(event), _event_payload(event), qos=1)
+                client.publish(self._event_topic(event), _event_payload(event), qos=qos)
                 for event in events
             )
             self._outbox.confirm(events)
@@ -181,6 +200,7 @@ class MqttSink:
         if now < self._state_at + self._config.state_every and not even_early:
             return
         self._state_at = now
+        qos = self._config.qos
         wanted = self._wanted_state()
         changed = [
             (topic, body) for topic, body in wanted.items() if self._retained.get(topic) != body
@@ -188,7 +208,9 @@ class MqttSink:
         # An empty retained message takes away the state of a maker who is no longer judged.
         changed += [(topic, b"") for topic in self._retained if topic not in wanted]
         for part in (changed[i : i + WINDOW] for i in range(0, len(changed), WINDOW)):
-            await _together(client.publish(topic, body, qos=1, retain=True) for topic, body in part)
+            await _together(
+                client.publish(topic, body, qos=qos, retain=True) for topic, body in part
+            )
         self._retained = wanted
 
     def _wanted_state(self) -> dict[str, bytes]:
@@ -199,11 +221,13 @@ class MqttSink:
         }
 
     def _state_topic(self, view: StatusView, maker: str) -> str:
-        return f"{self._config.prefix}/{_level(view.rulebook_id)}/makers/{_level(maker)}/state"
+        return (
+            f"{self._config.topic_prefix}/{_level(view.rulebook_id)}/makers/{_level(maker)}/state"
+        )
 
     def _event_topic(self, event: BreachEvent) -> str:
         breach = event.breach
-        place = f"{self._config.prefix}/{_level(breach.rulebook)}/events"
+        place = f"{self._config.topic_prefix}/{_level(breach.rulebook)}/events"
         return f"{place}/{_level(breach.kind)}/{_level(breach.maker)}"
 
 
@@ -239,7 +263,7 @@ def _password(config: MqttConfig) -> str | None:
         return Path(config.password_file).read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
         requirement = f"a readable file ({error.strerror})"
-        raise ConfigError("sinks.mqtt.password_file", requirement, config.password_file) from None
+        raise ConfigError("mqtt.password_file", requirement, config.password_file) from None
 
 
 def _tls(config: MqttConfig) -> ssl.SSLContext | None:
@@ -249,7 +273,7 @@ def _tls(config: MqttConfig) -> ssl.SSLContext | None:
         return ssl.create_default_context(cafile=config.ca_file or None)
     except OSError as error:
         requirement = f"a readable PEM file ({error.strerror or error})"
-        raise ConfigError("sinks.mqtt.ca_file", requirement, config.ca_file) from None
+        raise ConfigError("mqtt.ca_file", requirement, config.ca_file) from None
 
 
 def _event_payload(event: BreachEvent) -> bytes:

@@ -33,24 +33,24 @@ Rows = Sequence[tuple[str, PresenceRow]]  # labels without braces, row
 
 @dataclass(frozen=True, slots=True)
 class PrometheusConfig:
-    """Which obligations get series of their own; without `contracts_allow` none does.
+    """Which obligations get series of their own.
 
     A pattern is a shell glob on the contract, or on `maker/contract` when it has a slash.
     """
 
-    contracts_allow: tuple[str, ...] = ()
-    contracts_deny: tuple[str, ...] = ()
-    contracts_cap: int = 2_000  # obligations for each rulebook, the first by maker and contract
+    per_contract: bool = False  # without it, none does
+    allow: tuple[str, ...] = ()  # empty = all
+    deny: tuple[str, ...] = ()
+    most: int = 10_000  # obligations for each rulebook, the first by maker and contract
 
     def __post_init__(self) -> None:
-        if self.contracts_cap < 0:
-            raise ConfigError("sinks.prometheus.contracts_cap", "0 or more", self.contracts_cap)
+        if self.most < 0:
+            raise ConfigError("metrics.most", "0 or more", self.most)
 
     def wants(self, maker: str, contract: str) -> bool:
         """Is this obligation asked for (the cap aside)?"""
-        return _matches(self.contracts_allow, maker, contract) and not _matches(
-            self.contracts_deny, maker, contract
-        )
+        is_allowed = not self.allow or _matches(self.allow, maker, contract)
+        return is_allowed and not _matches(self.deny, maker, contract)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +260,9 @@ def _select(config: PrometheusConfig, view: StatusView) -> _Selection:
     wanted = [
         i
         for i, (m, _, c) in enumerate(names)
-        if config.contracts_allow and config.wants(makers[m], contracts[c])
+        if config.per_contract and config.wants(makers[m], contracts[c])
     ]
-    kept = wanted[: config.contracts_cap]
+    kept = wanted[: config.most]
     texts = [[escape(name) for name in part] for part in (makers, classes, contracts)]
     start = _rulebook(view)
     labels = [

@@ -53,7 +53,7 @@ class WebConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
-            raise ConfigError("web.port", "a port from 0 to 65535", self.port)
+            raise ConfigError("http.port", "a port from 0 to 65535", self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class WebServer:
             await runner.cleanup()
             requirement = f"an address that can be listened on ({error.strerror or error})"
             where = f"{self._config.host}:{self._config.port}"
-            raise ConfigError("web", requirement, where) from None
+            raise ConfigError("http", requirement, where) from None
         self._runner = runner
         self.port = runner.addresses[0][1]
 

@@ -124,7 +124,7 @@ class MqttFar(FarSide):
         self._task = asyncio.create_task(self._listen())
 
     def sink(self) -> Sink:
-        options = {"port": self.service.port, "prefix": self.prefix, "state_every": 0.1}
+        options = {"port": self.service.port, "topic_prefix": self.prefix, "state_every": 0.1}
         return create("mqtt", options, context())
 
     async def breaches(self) -> list[str]:

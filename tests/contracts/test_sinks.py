@@ -134,7 +134,7 @@ async def test_a_breach_that_closes_is_told_as_closed(far: FarSide) -> None:
 
 
 def test_an_unknown_option_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"sinks\.{name}\.nonsense: a known key"):
+    with pytest.raises(ConfigError, match=rf"{name}\.nonsense: a known key"):
         create(name, {"nonsense": 1}, context())
 
 

@@ -96,7 +96,7 @@ async def test_a_quick_restart_is_healed_by_the_next_resend(
 async def test_alerts_outlive_a_dead_monitor_for_their_hold(
     alertmanager: Alertmanager, run: str
 ) -> None:
-    sink = AlertmanagerSink(config(alertmanager, run, hold_resends=30), context())
+    sink = AlertmanagerSink(config(alertmanager, run, resolve_after=30.0), context())
     await sink.start()
     one = breach()
     sink.publish([view(SLOTS, [one])], [opened(one)])

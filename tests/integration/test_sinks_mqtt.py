@@ -116,7 +116,7 @@ MONITOR = """
 import asyncio, sys
 from mm_monitor.sinks import SinkContext, create
 async def main():
-    options = {"port": int(sys.argv[1]), "prefix": sys.argv[2]}
+    options = {"port": int(sys.argv[1]), "topic_prefix": sys.argv[2]}
     await create("mqtt", options, SinkContext(service_id="mortal")).start()
     await asyncio.sleep(60)
 asyncio.run(main())
@@ -166,9 +166,22 @@ async def test_killing_and_restarting_mosquitto_loses_nothing(
     assert status["status"] == "online"
 
 
+async def test_a_message_that_the_broker_refuses_is_counted(tmp_path: Path) -> None:
+    rules = tmp_path / "acl"
+    rules.write_text("topic readwrite allowed/#\n")
+    rules.chmod(0o700)
+    made = context()
+    with Mosquitto(tmp_path / "service", extra=f"acl_file {rules}") as service:
+        sink = MqttSink(MqttConfig(port=service.port, topic_prefix="forbidden"), made)
+        await sink.start()
+        sink.publish([], [opened(breach())])
+        await eventually(lambda: made.health.sink_failures["mqtt"] >= 2)  # the birth, the event
+        await sink.stop()
+
+
 async def test_a_full_outbox_counts_what_it_drops(mosquitto: Mosquitto) -> None:
     made = context()
-    sink = MqttSink(MqttConfig(port=mosquitto.port, outbox_events=10), made)
+    sink = MqttSink(MqttConfig(port=mosquitto.port, outbox_limit=10), made)
     sink.publish([], [opened(breach(contract=f"C{i}")) for i in range(25)])
     assert made.health.sink_dropped == {"mqtt": 15}
 
@@ -176,5 +189,5 @@ async def test_a_full_outbox_counts_what_it_drops(mosquitto: Mosquitto) -> None:
 async def test_a_password_file_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     missing = str(tmp_path / "secret")
     sink = MqttSink(MqttConfig(password_file=missing), context())
-    with pytest.raises(ConfigError, match=r"sinks\.mqtt\.password_file: a readable file .*secret"):
+    with pytest.raises(ConfigError, match=r"mqtt\.password_file: a readable file .*secret"):
         await sink.start()

@@ -135,8 +135,9 @@ def test_a_restart_tells_what_was_closed_lately_and_not_the_whole_day() -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"urls": ("am:9093",)}, r"sinks\.alertmanager\.urls: http:// .*, got 'am:9093'"),
-        ({"resend_every": 0}, r"sinks\.alertmanager\.resend_every: more than 0, got 0"),
+        ({"urls": ("am:9093",)}, r"alertmanager\.urls: http:// .*, got 'am:9093'"),
+        ({"resend_every": 400.0}, r"alertmanager\.resolve_after: more than resend_every.*300"),
+        ({"resend_every": 0}, r"alertmanager\.resend_every: more than 0, got 0"),
     ],
 )
 def test_useless_settings_are_refused(option: dict[str, object], message: str) -> None:

@@ -202,5 +202,5 @@ async def test_a_port_in_use_is_a_clear_error(monitor: Monitor) -> None:
 
 
 def test_an_impossible_port_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"web\.port: a port from 0 to 65535, got 70000"):
+    with pytest.raises(ConfigError, match=r"http\.port: a port from 0 to 65535, got 70000"):
         WebConfig(port=70_000)
