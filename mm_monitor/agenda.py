@@ -1,0 +1,54 @@
+"""Which trading dates a live tape needs next: their timetables are pushed as event time comes near."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mm_monitor.core.model import Control
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.schedule import Schedule
+from mm_monitor.core.timetable import TIMETABLE_PART, decoded, trading_day
+from mm_monitor.sources.protocol import Delivery
+
+
+class Agenda:
+    """The calendars of all rulebooks; `phases` says whether they also speak for `*`."""
+
+    def __init__(self, rulebooks: Sequence[Rulebook], *, phases: bool) -> None:
+        self.phases = phases
+        self._schedules = {book.id: Schedule(book.calendar) for book in rulebooks if book.calendar}
+        self._last: dict[str, str] = {}  # rulebook -> last trading date pushed
+        self._offset = 0
+
+    def begins(self, now: int) -> int | None:
+        """When the trading dates of `now` begin, the earliest of all calendars; None without calendars."""
+        starts = [s.roll_over(s.trading_date(now)) for s in self._schedules.values()]
+        return min(starts, default=None)
+
+    def date(self, now: int) -> str:
+        """The trading date of `now` by the first calendar, "" without one."""
+        for schedule in self._schedules.values():
+            return schedule.trading_date(now)
+        return ""
+
+    def due(self, watermark: int) -> list[Delivery]:
+        """Timetables that the tape needs: of the date of `watermark`, and of the trading date after it."""
+        records: list[Control] = []
+        for rulebook, schedule in self._schedules.items():
+            records += self._of(rulebook, schedule, schedule.trading_date(watermark))
+        if not records:
+            return []
+        delivery = Delivery(TIMETABLE_PART, decoded(records, self._offset), 0)
+        self._offset += len(records)
+        return [delivery]
+
+    def _of(self, rulebook: str, schedule: Schedule, today: str) -> list[Control]:
+        records: list[Control] = []
+        if rulebook not in self._last:
+            records += trading_day(schedule, today, rulebook, phases=self.phases)
+            self._last[rulebook] = today
+        following = schedule.next_trading_date(today)
+        if following > self._last[rulebook]:
+            records += trading_day(schedule, following, rulebook, phases=self.phases)
+            self._last[rulebook] = following
+        return records

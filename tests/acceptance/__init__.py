@@ -1,0 +1,1 @@
+"""What users were promised, tried from outside."""

@@ -1,0 +1,109 @@
+"""The command as people and scripts use it: exit codes, messages, equal bytes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
+
+
+def command(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    """`mm-monitor ARGS`, in a process of its own."""
+    line = [sys.executable, "-m", "mm_monitor", *map(str, args)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=110, check=False)
+
+
+def test_two_replays_are_equal_byte_for_byte(tmp_path: Path) -> None:
+    case = GOLDEN / "06"
+    for name in ("one", "two"):
+        done = command(
+            "replay", case, "--rulebook", case / "rulebook.toml", "--report", tmp_path / name
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert (tmp_path / "one").read_bytes().endswith(b"\n")
+
+
+def test_report_goes_to_standard_output(tmp_path: Path) -> None:
+    done = command(
+        "replay",
+        GOLDEN / "01",
+        "--rulebook",
+        GOLDEN / "01" / "rulebook.toml",
+        "--report",
+        "-",
+        "-q",
+    )
+    assert json.loads(done.stdout)["schema"] == "mm-monitor/report/1"
+    assert done.stderr == ""
+
+
+def test_bad_input_names_file_line_column_and_value(tmp_path: Path) -> None:
+    for name in ("quotes", "makers"):
+        (tmp_path / f"{name}.csv").write_bytes((GOLDEN / "01" / f"{name}.csv").read_bytes())
+    (tmp_path / "contracts.csv").write_text(
+        "contract,class,tick,kind,strike,expiry,multiplier\nC0,K0,zero,call,,,\n"
+    )
+    done = command("replay", tmp_path, "--rulebook", GOLDEN / "01" / "rulebook.toml")
+    assert done.returncode == 2
+    assert "contracts.csv:2: column tick:" in done.stderr.replace(
+        "contracts.csv:2: tick", "contracts.csv:2: column tick"
+    )
+    assert "'zero'" in done.stderr
+
+
+def test_capture_without_period_is_refused(tmp_path: Path) -> None:
+    for path in (GOLDEN / "11").glob("*.csv"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "phases.csv").write_text("ts_event,scope,phase\n")
+    done = command("replay", tmp_path, "--rulebook", GOLDEN / "11" / "rulebook.toml")
+    assert done.returncode == 2
+    assert "phases.csv" in done.stderr
+
+
+def test_undecodable_lines_are_dead_lettered_with_position(tmp_path: Path) -> None:
+    letters = tmp_path / "dead.jsonl"
+    case = GOLDEN / "07"
+    done = command(
+        "replay", case, "--rulebook", case / "rulebook.toml", "--dead-letters", letters, "-q"
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in letters.read_text().splitlines()]
+    assert len(found) == 6
+    assert {"topic": "quotes.csv", "offset": 10, "reason": "bad_time"}.items() <= next(
+        letter for letter in found if letter["offset"] == 10 and letter["topic"] == "quotes.csv"
+    ).items()
+
+
+def test_key_that_is_not_implemented_is_an_error() -> None:
+    done = command("rules", "lint", "all-keys-example")
+    assert done.returncode == 2
+    assert "quote.min_rest" in done.stderr
+    assert "not implemented" in done.stderr
+
+
+def test_rules_list_show_and_lint() -> None:
+    assert "szse-2025" in command("rules", "list").stdout
+    assert "90%" in command("rules", "show", "szse-2025").stdout.replace(" ", "")
+    assert command("rules", "lint", "szse-2025").returncode == 0
+
+
+def test_unknown_rulebook_is_refused() -> None:
+    done = command("replay", GOLDEN / "01", "--rulebook", "no-such-venue")
+    assert done.returncode == 2
+    assert "no-such-venue" in done.stderr
+
+
+def test_simulate_then_replay_agree_with_truth(tmp_path: Path) -> None:
+    made = command("simulate", "--out", tmp_path, "--makers", "10", "--contracts", "16", "--rate", "1000",
+                   "--seconds", "5", "-q")  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    done = command("replay", tmp_path, "--rulebook", "szse-2025", "--report", "-", "-q")
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    got = {
+        (o["maker"], o["contract"]): o["quoted_ns"] for o in json.loads(done.stdout)["obligations"]
+    }
+    assert got == {(o["maker"], o["contract"]): o["quoted_ns"] for o in truth["obligations"]}
