@@ -7,8 +7,11 @@ const board = document.getElementById("board");
 const chip = document.getElementById("state");
 const sections = new Map();
 
+// Decimal text with nine digits, cut and never rounded: 89.999 % must not read as 90 %.
 function percent(text) {
-  return text === null ? "–" : `${(Math.floor(Number(text) * 1e4) / 100).toFixed(2)} %`;
+  if (text === null) return "–";
+  const [whole, digits] = text.split(".");
+  return `${Number(whole + digits.slice(0, 2))}.${digits.slice(2, 4)} %`;
 }
 
 function duration(ns) {
