@@ -13,8 +13,9 @@ import asyncio
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from mm_monitor.errors import MonitorError
 
@@ -31,6 +32,7 @@ class EmbeddedBroker:
     def __init__(self) -> None:
         self.bootstrap = ""
         self._process: asyncio.subprocess.Process | None = None
+        self._said: BinaryIO | None = None  # standard error: a pipe that nobody reads would fill up
 
     async def __aenter__(self) -> EmbeddedBroker:
         await self.start()
@@ -54,13 +56,14 @@ class EmbeddedBroker:
     async def start(self) -> None:
         """Start the process and wait until it listens; `bootstrap` is then `host:port`."""
         require_confluent()
+        self._said = TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "mm_monitor.simulator.broker",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=self._said,
             # A Ctrl-C in the terminal is for the parent, which stops the broker when it is done.
             start_new_session=True,
         )
@@ -72,6 +75,9 @@ class EmbeddedBroker:
 
     async def stop(self) -> None:
         """End the process; idempotent."""
+        if self._said is not None:
+            self._said.close()
+            self._said = None
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -89,9 +95,11 @@ class EmbeddedBroker:
         line = (await self._process.stdout.readline()).decode().strip()
         if line:
             return line
-        assert self._process.stderr is not None
-        said = (await self._process.stderr.read()).decode(errors="replace").strip()
+        assert self._said is not None
         await self._process.wait()
+        self._said.seek(0)
+        said = self._said.read().decode(errors="replace").strip()
+        await self.stop()
         raise MonitorError(f"the embedded broker did not start: {said or 'it said nothing'}")
 
 

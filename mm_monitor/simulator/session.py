@@ -36,11 +36,6 @@ class Batch:
     theos: Rows
     controls: list[Control] = field(default_factory=list)
 
-    @property
-    def records(self) -> int:
-        """Number of quotes, theos and controls."""
-        return len(self.quotes) + len(self.theos) + len(self.controls)
-
 
 def controls(scenario: Scenario) -> list[Control]:
     """Every control record of the session, in tape order."""

@@ -72,6 +72,11 @@ class Reader:
                 await self._consumer.commit()
             await asyncio.sleep(pause)
 
+    async def there(self) -> int:
+        """How many records the topic holds."""
+        ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+        return sum(ends.values())
+
     async def stop(self) -> None:
         await self._consumer.stop()
 
@@ -82,7 +87,7 @@ class Reader:
 async def read_all(broker: EmbeddedBroker, topic: str) -> Reader:
     reader = Reader(broker, topic)
     await reader.start()
-    await reader.read(10**9)
+    await reader.read(await reader.there())
     await reader.stop()
     return reader
 
@@ -232,6 +237,17 @@ async def test_the_embedded_broker_stops_and_says_when_it_cannot_start(
     monkeypatch.setattr("mm_monitor.simulator.broker.find_spec", lambda name: None)
     with pytest.raises(MonitorError, match=r"pip install 'mm-monitor\[demo\]'"):
         await broker.start()
+
+
+async def test_a_broker_that_fails_says_what_it_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    failing = tmp_path / "python"
+    failing.write_text("#!/bin/sh\necho no such luck >&2\nexit 1\n")
+    failing.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(failing))
+    with pytest.raises(MonitorError, match="did not start: no such luck"):
+        await EmbeddedBroker().start()
 
 
 def test_the_embedded_broker_dies_with_its_parent() -> None:
