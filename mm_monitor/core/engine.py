@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mm_monitor.core.batch import Batch
+from mm_monitor.core.batch import Batch, Rows
 from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.model import (
     BadReason,
@@ -89,13 +89,18 @@ class Engine:
             for evaluator in self.evaluators:
                 evaluator.apply(piece)
             if i < len(rows):
-                letter = self.control(batch.controls[int(rows["a"][i])])
+                letter = self.control(batch.controls[int(rows["a"][i])], more=self._goes_on(rows, i))
                 if letter is not None:
                     dead.append(letter)
             at = i + 1
         self.position = int(rows["ts"][-1])
         self._count()
         return dead
+
+    def _goes_on(self, rows: Rows, i: int) -> bool:
+        """Does another reference record follow before anything is judged? Then slots are laid out once, with it."""
+        follows = i + 1 < len(rows) and rows["kind"][i + 1] == Kind.REFERENCE
+        return bool(follows) and not any(evaluator.in_period for evaluator in self.evaluators)
 
     def _grow(self) -> None:
         """Names announced for later need their (idle) places before a row can carry them."""
@@ -111,15 +116,18 @@ class Engine:
         self.records.no_obligation = min(int(c[2]) for c in counts)
         self.records.applied = quotes + int(counts[0][1]) + self.controls
 
-    def control(self, record: Control) -> DeadLetter | None:
-        """Apply one control record to every evaluator, or say what it names that does not exist."""
+    def control(self, record: Control, *, more: bool = False) -> DeadLetter | None:
+        """Apply one control record to every evaluator, or say what it names that does not exist.
+
+        With `more` a reference record is taken in and the slots are left to the one that follows.
+        """
         reason = self._defect(record)
         if reason is not None:
             raw = getattr(record, "raw", None) or _NOWHERE
             return DeadLetter(raw, reason[0], reason[1], getattr(record, "maker", ""))
         self.position = max(self.position, record.ts)
         if isinstance(record, ReferenceRecord):
-            return self._reference(record)
+            return self._reference(record, more)
         addressee = getattr(record, "rulebook", "")
         for evaluator in self.evaluators:
             if addressee in ("", evaluator.rulebook.id):
@@ -147,17 +155,19 @@ class Engine:
             )
         return None
 
-    def _reference(self, record: ReferenceRecord) -> DeadLetter | None:
+    def _reference(self, record: ReferenceRecord, more: bool) -> DeadLetter | None:
         for evaluator in self.evaluators:
             evaluator.look(record.ts)
+        letter = None
         try:
             apply_reference(self.reference, record)
         except BadRow as error:
-            return DeadLetter(record.raw or _NOWHERE, BadReason.BAD_REFERENCE, str(error))
-        self._laid_out = (len(self.reference.contracts), len(self.reference.makers))
-        for evaluator in self.evaluators:
-            evaluator.reference_changed(record.ts)
-        return None
+            letter = DeadLetter(record.raw or _NOWHERE, BadReason.BAD_REFERENCE, str(error))
+        if not more:
+            self._laid_out = (len(self.reference.contracts), len(self.reference.makers))
+            for evaluator in self.evaluators:
+                evaluator.reference_changed(record.ts)
+        return letter
 
     def advance(self, watermark: int) -> None:
         """Everything before `watermark` has been applied: find what time alone has brought."""

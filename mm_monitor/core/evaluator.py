@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,10 +184,7 @@ class Evaluator:
     def _locate(self, rows: Rows, before: Mark) -> None:
         """Halve the rows, then the time, until the first nanosecond of each new crossing is known."""
         while True:
-            low, high = (
-                0,
-                len(rows),
-            )  # with rows[:low] applied nothing is new, with rows[:high] something is
+            low, high = 0, len(rows)  # rows[:low] bring nothing new, rows[:high] something
             while high - low > 1:
                 middle = (low + high) // 2
                 self._rewind(before, rows[:middle])
@@ -209,10 +207,7 @@ class Evaluator:
         found = self._check(t)
         since = max(self.last, self.period[0] or 0)
         while found - self.unreachable:
-            known = self.unreachable
-            since = first_instant(
-                since, t, lambda x, known=known: bool(self._unreachable_at(x) - known)
-            )
+            since = first_instant(since, t, partial(self._exceeds, self.unreachable))
             self._open_unreachable(self._unreachable_at(since), since, t)
 
     def _exceeds(self, known: frozenset[int], t: int) -> bool:
