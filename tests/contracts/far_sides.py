@@ -119,6 +119,7 @@ class MqttFar(FarSide):
     def __init__(self, service: Mosquitto) -> None:
         super().__init__(service)
         self.prefix = f"t-{uuid.uuid4().hex[:8]}"
+        self._identifier = f"far-{self.prefix}"
         self.messages: list[aiomqtt.Message] = []
         self.subscribed = asyncio.Event()
         self._task = asyncio.create_task(self._listen())
@@ -132,7 +133,16 @@ class MqttFar(FarSide):
         return [event["breach"]["id"] for event in found if event["action"] == "opened"]
 
     async def ready(self) -> None:
+        """Subscribed, and the session on disk: Mosquitto saves after the second change from here."""
         await self.subscribed.wait()
+        saved = self.service.workdir / "data" / "mosquitto.db"
+
+        async def is_saved() -> bool:
+            async with aiomqtt.Client(self.service.host, self.service.port) as client:
+                await client.publish("change", uuid.uuid4().hex, qos=1, retain=True)
+            return saved.exists() and self._identifier.encode() in saved.read_bytes()
+
+        await until(is_saved)
 
     @staticmethod
     def is_event(message: aiomqtt.Message) -> bool:
@@ -173,7 +183,7 @@ class MqttFar(FarSide):
         return aiomqtt.Client(
             self.service.host,
             self.service.port,
-            identifier=f"far-{self.prefix}",
+            identifier=self._identifier,
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=False,
             properties=session,
