@@ -74,11 +74,16 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 def replay(
     capture: Annotated[Path, typer.Argument(help="Capture directory (csv or parquet files).")],
     rulebook: Annotated[str, typer.Option(help="Shipped rulebook by name, or a TOML file.")],
-    report: Annotated[Path | None, typer.Option(help="Where to write the report; - for standard output.")] = None,
-    dead_letters: Annotated[
-        Path | None, typer.Option(help="Write each line that could not be used here, as JSON lines.")
+    report: Annotated[
+        Path | None, typer.Option(help="Where to write the report; - for standard output.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
+    dead_letters: Annotated[
+        Path | None,
+        typer.Option(help="Write each line that could not be used here, as JSON lines."),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and no summary.")
+    ] = False,
 ) -> None:
     """Judge a recorded capture and write the report."""
     from mm_monitor.replay import replay as run_replay
@@ -144,14 +149,20 @@ def check_config(file: Annotated[Path, typer.Argument(help="The service's TOML f
 
 @app.command(epilog="Example: mm-monitor demo --seconds 30")
 def demo(
-    seconds: Annotated[float | None, typer.Option(help="End after so long; without it, at the end of the day.")] = None,
-    speed: Annotated[float | None, typer.Option(help="Session seconds per second of the clock.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="End after so long; without it, at the end of the day.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Session seconds per second of the clock.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another day.")] = 1,
     rate: Annotated[int, typer.Option(help="Ticks a second.")] = 50_000,
     makers: Annotated[int, typer.Option(help="How many makers.")] = 20,
     contracts: Annotated[int, typer.Option(help="How many contracts, over four classes.")] = 600,
     port: Annotated[int, typer.Option(help="HTTP port; 0 for any free one.")] = 8088,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a table that refreshes.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Lines instead of a table that refreshes.")
+    ] = False,
 ) -> None:
     """A simulated trading day on an embedded broker, watched live: nothing else is needed."""
     from mm_monitor.demo import DemoOptions, run_demo
@@ -168,22 +179,33 @@ def demo(
     "mm-monitor simulate --bootstrap 127.0.0.1:9092 --codec packed"
 )
 def simulate(
-    out: Annotated[Path | None, typer.Option(help="Write a capture directory with truth.json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a capture directory with truth.json.")
+    ] = None,
     bootstrap: Annotated[str, typer.Option(help="Send to this Kafka instead.")] = "",
     seed: Annotated[int, typer.Option(help="Another seed, another day.")] = 1,
     makers: Annotated[int, typer.Option(help="How many makers.")] = 20,
     contracts: Annotated[int, typer.Option(help="How many contracts, over the classes.")] = 600,
     classes: Annotated[int, typer.Option(help="How many classes (underlyings), 1 to 4.")] = 4,
-    rate: Annotated[int, typer.Option(help="Ticks a second of the clock.")] = 50_000,
-    seconds: Annotated[float, typer.Option(help="Play the whole day in so many seconds; 14220 is real time.")] = 300,
+    rate: Annotated[
+        int | None,
+        typer.Option(help="Ticks a second of the clock [50000 to Kafka, 2000 to a directory]."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="Play the whole day in so many seconds; 14220 is real time.")
+    ] = 300,
     day: Annotated[str, typer.Option(help="Trading date, YYYY-MM-DD.")] = "",
     fmt: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
-    shuffle: Annotated[bool, typer.Option("--shuffle", help="Lines of quotes and theo in any order.")] = False,
+    shuffle: Annotated[
+        bool, typer.Option("--shuffle", help="Lines of quotes and theo in any order.")
+    ] = False,
     codec: Annotated[str, typer.Option(help="packed or json.")] = "packed",
     rows_per_record: Annotated[int, typer.Option(help="Ticks in one Kafka record.")] = 256,
     fast: Annotated[bool, typer.Option("--fast", help="Ignore the clock.")] = False,
     group: Annotated[str, typer.Option(help="Keep pace with this consumer group.")] = "",
-    reference: Annotated[Path | None, typer.Option(help="Write contracts.csv and makers.csv here.")] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Write contracts.csv and makers.csv here.")
+    ] = None,
     truth: Annotated[Path | None, typer.Option(help="Write truth.json here.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -193,12 +215,21 @@ def simulate(
     if (out is None) == (not bootstrap):
         raise MonitorError("simulate: either --out DIRECTORY or --bootstrap HOST:PORT")
     options: dict[str, Any] = {"day": _date(day)} if day else {}
+    rate = rate if rate is not None else (2_000 if out is not None else 50_000)
     today = commands.DayOptions(
-        seed=seed, makers=makers, classes=classes, contracts=contracts, rate=rate, seconds=seconds, **options
+        seed=seed,
+        makers=makers,
+        classes=classes,
+        contracts=contracts,
+        rate=rate,
+        seconds=seconds,
+        **options,
     )
     with capture_progress(quiet) as progress:
         if out is not None:
-            done = commands.simulate_to_capture(commands.CaptureOptions(out, today, fmt, shuffle), progress)
+            done = commands.simulate_to_capture(
+                commands.CaptureOptions(out, today, fmt, shuffle), progress
+            )
         else:
             kafka = commands.KafkaOptions(
                 bootstrap, today, codec=codec, rows_per_record=rows_per_record, fast=fast, group=group,
@@ -229,10 +260,14 @@ def rules_list() -> None:
         try:
             book = load(name)
         except MonitorError:
-            print(f"{name:24} (has keys that are not implemented yet: mm-monitor rules lint {name})")
+            print(
+                f"{name:24} (has keys that are not implemented yet: mm-monitor rules lint {name})"
+            )
             continue
         checked = "verified" if book.verified else "unverified"
-        print(f"{name:24} version {book.version}, effective {book.effective}, {checked}: {book.title}")
+        print(
+            f"{name:24} version {book.version}, effective {book.effective}, {checked}: {book.title}"
+        )
 
 
 @rules_app.command("show", epilog="Example: mm-monitor rules show szse-2025")
@@ -255,5 +290,3 @@ def rules_lint(rulebook: Annotated[str, typer.Argument(help="Name or TOML file."
         raise typer.Exit(1)
     if not findings:
         print("ok")
-
-

@@ -40,8 +40,13 @@ class Journal:
         day = datetime.fromtimestamp(now // NS, UTC).date().isoformat()
         if day != self._day or self._file is None:
             self.close()
-            self._day, self._file = day, (self._directory / f"journal-{day}.jsonl").open("a", encoding="utf-8")
-        self._file.write(json.dumps({"entry": kind, "ts_recv": now, **entry}, sort_keys=True) + "\n")
+            self._day, self._file = (
+                day,
+                (self._directory / f"journal-{day}.jsonl").open("a", encoding="utf-8"),
+            )
+        self._file.write(
+            json.dumps({"entry": kind, "ts_recv": now, **entry}, sort_keys=True) + "\n"
+        )
 
     def late(self, now: int, rows: Rows, controls: Sequence[Control]) -> None:
         """Records that came after the watermark had passed them."""
@@ -67,5 +72,9 @@ def control_entry(control: Control) -> dict[str, object]:
     """A control record as plain values, with where it came from."""
     fields = {name: value for name, value in asdict(control).items() if name != "raw"}
     raw = getattr(control, "raw", None)
-    where = {} if raw is None else {"topic": raw.topic, "partition": raw.partition, "offset": raw.offset}
+    where = (
+        {}
+        if raw is None
+        else {"topic": raw.topic, "partition": raw.partition, "offset": raw.offset}
+    )
     return {"record": type(control).__name__.removesuffix("Record").lower(), **fields, **where}

@@ -49,7 +49,9 @@ class Pump:
     engine: Engine
     listener: Listener
     stats: HealthStats = field(default_factory=HealthStats)
-    far_ahead: int = 2**62  # ns by which a partition may run ahead of the watermark before it is paused
+    far_ahead: int = (
+        2**62
+    )  # ns by which a partition may run ahead of the watermark before it is paused
     taken: Callable[[], None] = lambda: None  # after every delivery
     applied: Callable[[int], None] = lambda rows: None  # after every slice, with all rows so far
     stopping: bool = False
@@ -118,7 +120,9 @@ class Pump:
         if self.merge.watermark == BEFORE_ALL:
             return
         limit = self.merge.watermark + self.far_ahead
-        ahead = {part for part in self.source.parts if self.merge.greatest.get(part, BEFORE_ALL) > limit}
+        ahead = {
+            part for part in self.source.parts if self.merge.greatest.get(part, BEFORE_ALL) > limit
+        }
         if ahead - self._paused:
             self.source.pause(sorted(ahead - self._paused))
         if self._paused - ahead:

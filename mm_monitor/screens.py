@@ -12,8 +12,14 @@ from rich.table import Table
 
 from mm_monitor.core.model import Verdict
 from mm_monitor.core.view import PresenceRow, StatusView
+from mm_monitor.reports.report import ratio_text
 
-COLOURS = {"compliant": "green", "breached": "red", "indeterminate": "yellow", "not_assessed": "dim"}
+COLOURS = {
+    "compliant": "green",
+    "breached": "red",
+    "indeterminate": "yellow",
+    "not_assessed": "dim",
+}
 NS = 1_000_000_000
 
 
@@ -22,7 +28,9 @@ def _bar(quiet: bool) -> Iterator[Progress]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:>10}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
                TextColumn("{task.fields[detail]}"), TimeElapsedColumn())  # fmt: skip
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
+    with Progress(
+        *columns, console=console, disable=quiet or not console.is_terminal, transient=True
+    ) as bar:
         yield bar
 
 
@@ -66,15 +74,27 @@ def percent(text: str | None) -> str:
 
 def summary_table(report: Mapping[str, Any]) -> Table:
     """Makers of a report, worst first."""
-    table = Table(title=f"{report['rulebook']['id']}: {len(report['obligations'])} obligations", expand=False)
-    for name, justify in (("maker", "left"), ("presence", "right"), ("coverage", "right"), ("verdict", "left")):
+    table = Table(
+        title=f"{report['rulebook']['id']}: {len(report['obligations'])} obligations", expand=False
+    )
+    for name, justify in (
+        ("maker", "left"),
+        ("presence", "right"),
+        ("coverage", "right"),
+        ("verdict", "left"),
+    ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for row in sorted(report["makers"], key=lambda r: (r["presence"] is None, r["presence"] or "", r["maker"])):
+    for row in sorted(
+        report["makers"], key=lambda r: (r["presence"] is None, r["presence"] or "", r["maker"])
+    ):
         colour = COLOURS[row["verdict"]]
         verdict = f"[{colour}]{row['verdict']}[/]"
         table.add_row(row["maker"], percent(row["presence"]), percent(row["coverage"]), verdict)
     records = report["records"]
-    table.caption = ", ".join(f"{records[k]:,} {k.replace('_', ' ')}" for k in records if records[k]) or "no records"
+    table.caption = (
+        ", ".join(f"{records[k]:,} {k.replace('_', ' ')}" for k in records if records[k])
+        or "no records"
+    )
     return table
 
 
@@ -105,10 +125,12 @@ def makers_table(view: StatusView, caption: str) -> Table:
     table = Table(title=f"{view.rulebook_id}  {view.trading_date}", caption=caption, expand=False)
     columns = ("maker", "presence", "required", "slack (min)", "verdict so far", "state", "mostly")
     for name in columns:
-        table.add_column(name, justify="right" if name in ("presence", "required", "slack (min)") else "left")
+        table.add_column(
+            name, justify="right" if name in ("presence", "required", "slack (min)") else "left"
+        )
     for row in worst_first(view.maker_rows):
         word, colour = state_of(row)
-        presence = "-" if row.presence is None else f"{row.presence.numerator * 10**6 // row.presence.denominator / 1e4:.4f} %"
+        presence = percent(None if row.presence is None else ratio_text(row.presence))
         slack = None if row.slack is None or not row.obligations else row.slack // row.obligations
         verdict = f"[{COLOURS[row.verdict.value]}]{row.verdict.value}[/]"
         table.add_row(row.maker, presence, required, duration(slack), verdict, f"[{colour}]{word}[/]",

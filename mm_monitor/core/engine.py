@@ -89,7 +89,9 @@ class Engine:
             for evaluator in self.evaluators:
                 evaluator.apply(piece)
             if i < len(rows):
-                letter = self.control(batch.controls[int(rows["a"][i])], more=self._goes_on(rows, i))
+                letter = self.control(
+                    batch.controls[int(rows["a"][i])], more=self._goes_on(rows, i)
+                )
                 if letter is not None:
                     dead.append(letter)
             at = i + 1

@@ -34,7 +34,9 @@ def restore(
     phases_judge: bool = False,
 ) -> Engine:
     """The engine as it was. SnapshotError if the bytes are damaged or of other rulebooks."""
-    return engine_from(unpack(data), rulebooks, sources, calendar=calendar, phases_judge=phases_judge)
+    return engine_from(
+        unpack(data), rulebooks, sources, calendar=calendar, phases_judge=phases_judge
+    )
 
 
 def engine_state(engine: Engine) -> dict[str, Any]:
@@ -54,7 +56,13 @@ def engine_from(
     *, calendar: bool = True, phases_judge: bool = False,
 ) -> Engine:  # fmt: skip
     """Inverse of `engine_state`."""
-    engine = Engine(rulebooks, _reference(state["reference"]), sources, calendar=calendar, phases_judge=phases_judge)
+    engine = Engine(
+        rulebooks,
+        _reference(state["reference"]),
+        sources,
+        calendar=calendar,
+        phases_judge=phases_judge,
+    )
     engine.position = state["position"]
     engine.records = Records(state["applied"], state["no_obligation"])
     engine.controls = state["controls"]

@@ -14,18 +14,20 @@ _KINDS = {PeriodRecord: Kind.PERIOD, PhaseRecord: Kind.PHASE}
 
 
 def trading_day(schedule: Schedule, day: str, rulebook: str, *, phases: bool) -> list[Control]:
-    """Roll-over, start, end and (with `phases`) the phases of one trading date, for one rulebook's evaluator."""
+    """A trading date for one rulebook's evaluator: its roll-over, and with `phases` all that the calendar says of `*`.
+
+    Without `phases` records speak for `*`, and their first and last say what is judged.
+    """
     period = schedule.period(day)
-    if period is None:
-        return [PeriodRecord(schedule.roll_over(day), "roll", day, rulebook)]
-    records: list[Control] = [
-        PeriodRecord(schedule.roll_over(day), "roll", day, rulebook),
-        PeriodRecord(period[0], "start", day, rulebook),
-        PeriodRecord(period[1], "end", day, rulebook),
+    roll = PeriodRecord(schedule.roll_over(day), "roll", day, rulebook)
+    if period is None or not phases:
+        return [roll]
+    spoken = [PhaseRecord(t, "*", phase, None, rulebook) for t, phase in schedule.phases(day)]
+    edges = [
+        PeriodRecord(t, edge, day, rulebook)
+        for t, edge in zip(period, ("start", "end"), strict=True)
     ]
-    if phases:
-        records += [PhaseRecord(t, "*", phase, None, rulebook) for t, phase in schedule.phases(day)]
-    return records
+    return [roll, *edges, *spoken]
 
 
 def decoded(records: Iterable[Control], first_offset: int) -> Decoded:

@@ -1,0 +1,210 @@
+"""The service: the only file that names every adapter. Start, run, stop.
+
+What is published is the engine's picture at the watermark; a sink that is stuck lags and never holds the tape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from mm_monitor import logs
+from mm_monitor.agenda import Agenda
+from mm_monitor.assembly import make_dead_letters, make_sinks, make_source, starting_reference
+from mm_monitor.config import Config, load_rulebooks
+from mm_monitor.core.batch import Rows
+from mm_monitor.core.engine import Engine
+from mm_monitor.core.model import BreachEvent, Control, DeadLetter, FeedRecord
+from mm_monitor.core.timetable import TIMETABLE_PART, decoded
+from mm_monitor.core.view import StatusView
+from mm_monitor.errors import MonitorError
+from mm_monitor.health import HealthStats, watch_loop
+from mm_monitor.journal import Journal
+from mm_monitor.pump import Pump
+from mm_monitor.sinks.context import SinkContext
+from mm_monitor.sinks.prometheus import PrometheusSink
+from mm_monitor.sources.merge import BEFORE_ALL, Merge
+from mm_monitor.sources.protocol import Delivery
+from mm_monitor.web.server import WebConfig, WebServer, WebSources
+
+log = structlog.get_logger("mm_monitor")
+NS = 1_000_000_000
+
+
+class App:
+    """One service. `now` is our clock in ns (injectable), by which records are too far ahead or sources silent."""
+
+    def __init__(self, config: Config, *, now: Callable[[], int] = time.time_ns) -> None:
+        self.config, self.now = config, now
+        self.rulebooks = load_rulebooks(config)
+        self.stats = HealthStats()
+        self.journal = Journal(config.journal.directory)
+        by_calendar = config.rulebooks.phases == "calendar"
+        self.agenda = Agenda(self.rulebooks, phases=by_calendar)
+        self.reference = starting_reference(config, self.agenda.date(now()))
+        self.source = make_source(
+            config, self.reference, self.stats, now=now, expect=self._expects_traffic
+        )
+        self.engine = Engine(
+            self.rulebooks, self.reference, self.source.part_names, phases_judge=not by_calendar
+        )
+        self.merge = Merge(config.tape.lateness)
+        self.pump = Pump(
+            self.source, self.merge, self.engine, self, self.stats, far_ahead=config.tape.far_ahead
+        )
+        self.context = SinkContext(service_id=config.service.id, health=self.stats, now=now)
+        self.sinks = make_sinks(config, self.context)
+        self.prometheus = next(sink for sink in self.sinks if isinstance(sink, PrometheusSink))
+        self.prometheus.watch(self.sinks)
+        self.dead_letters = make_dead_letters(config, self.stats)
+        self.web = WebServer(
+            WebConfig(config.http.host, config.http.port),
+            WebSources(self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks),
+        )
+        self.views: Sequence[StatusView] = ()
+        self._published = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # -- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the port, connect, seek. MonitorError with the real cause when the source can't."""
+        self.stats.know_makers(self.reference.makers)
+        await self.web.start()
+        log.info("listening", url=self.web.url)
+        for sink in self.sinks:
+            await sink.start()
+        for letters in self.dead_letters:
+            await letters.start()
+        begins = self.agenda.begins(self.now())
+        await self.source.start(begins)
+        self._push(self.agenda.due(self.now()))
+        self._unknown_before_start(begins)
+        self._tasks.append(asyncio.create_task(watch_loop(self.stats)))
+        log.info("reading", **self.source.describe())
+
+    def _unknown_before_start(self, begins: int | None) -> None:
+        """OBL-06: what was before our first record is unknown, never lapsed."""
+        heard_from = self.source.history_begins
+        if heard_from is None:
+            return
+        down = FeedRecord(begins if begins is not None else 0, "*", "*", "down")
+        up = FeedRecord(max(heard_from, down.ts), "*", "*", "up")
+        self._push([Delivery(TIMETABLE_PART, decoded([down, up], 1 << 40), 0)])
+        log.warning(
+            "no history before the first record: that time is unknown", since=down.ts, until=up.ts
+        )
+
+    def _push(self, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            self.pump.take(delivery)
+
+    async def run(self) -> None:
+        """Until `stop`."""
+        await self.pump.run()
+
+    def request_stop(self) -> None:
+        """Ask `run` to return; for signal handlers."""
+        self.pump.stopping = True
+        self.source.interrupt()
+
+    async def stop(self) -> None:
+        """Publish the last picture, let the sinks deliver, release everything; idempotent."""
+        self.request_stop()
+        self._publish(self._events())
+        await self.source.stop()
+        for sink in self.sinks:
+            await sink.stop()
+        for letters in self.dead_letters:
+            await letters.stop()
+        await self.web.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        self.journal.close()
+
+    # -- what the pump tells ------------------------------------------------------------------
+
+    def dead(self, letters: Sequence[DeadLetter]) -> None:
+        """Count dead letters and hand them to their stream."""
+        for letter in letters:
+            self.stats.count_dead_letter(letter.reason.value, letter.maker)
+        for stream in self.dead_letters:
+            stream.put(letters)
+
+    def late(self, rows: Rows, controls: Sequence[Control]) -> None:
+        """Journal what came too late; the pump has counted it and marked its windows provisional."""
+        self.journal.late(self.now(), rows, controls)
+
+    def advanced(self, watermark: int) -> None:
+        """Tell the sinks at once what broke, and everything else every `publish.every`."""
+        self._push(self.agenda.due(watermark))
+        events = self._events()
+        if events or time.monotonic() - self._published >= self.config.publish.every / NS:
+            self._publish(events)
+
+    def _events(self) -> list[BreachEvent]:
+        for control in self.source.decided():
+            self.journal.write("source", self.now(), control)
+        return self.engine.drain()
+
+    def _publish(self, events: list[BreachEvent]) -> None:
+        if self.merge.watermark > BEFORE_ALL:
+            self.views = self.engine.at(max(self.merge.watermark, self.engine.position))
+            events = [*events, *self.engine.drain()]
+        self._published = time.monotonic()
+        self.stats.ready = self.is_ready()[0]
+        for event in events:
+            log.info(f"breach {event.action}", kind=str(event.breach.kind), maker=event.breach.maker,
+                     contract=event.breach.contract, reason=event.breach.reason, id=event.breach.id)  # fmt: skip
+        for sink in self.sinks:
+            sink.publish(self.views, events)
+        self.journal.flush()
+
+    # -- what the web asks --------------------------------------------------------------------
+
+    def get_views(self) -> Sequence[StatusView]:
+        """The pictures last published, as of the watermark."""
+        return self.views
+
+    def get_estimates(self) -> Sequence[StatusView]:
+        """The pictures extended to now, for screens; marked as estimates."""
+        if self.merge.watermark == BEFORE_ALL:
+            return ()
+        return self.engine.at(max(self.now(), self.engine.position), estimate=True)
+
+    def is_ready(self) -> tuple[bool, str]:
+        """Ready once the backlog of the start has been judged."""
+        if self.pump.stopping:
+            return False, "stopping"
+        if self.merge.watermark == BEFORE_ALL:
+            return False, "waiting for the first records of every partition"
+        if not self.source.caught_up:
+            return False, "catching up with the log"
+        return True, "ready"
+
+    def _expects_traffic(self) -> bool:
+        return any(bool(e.accruals.cons["e_run"].any()) for e in self.engine.evaluators)
+
+
+async def serve(config: Config) -> None:
+    """Run the service until SIGTERM or SIGINT. MonitorError when it cannot start."""
+    logs.configure(config.log.level, config.log.format)
+    app = App(config)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, app.request_stop)
+    try:
+        await app.start()
+        await app.run()
+    except MonitorError as error:
+        log.error("cannot go on", cause=str(error))
+        raise
+    finally:
+        await app.stop()
+    log.info("stopped")

@@ -1,0 +1,95 @@
+"""Builds the adapters that a configuration names. Adapters know nothing of the configuration file; this knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mm_monitor.config import Config
+from mm_monitor.core.reference import Reference
+from mm_monitor.health import HealthStats
+from mm_monitor.sinks import create
+from mm_monitor.sinks.context import SinkContext
+from mm_monitor.sinks.protocol import Sink
+from mm_monitor.sources.kafka import KafkaSource
+from mm_monitor.sources.kafka_options import KafkaFeeds, KafkaOptions, TapeTimes, client_settings
+from mm_monitor.sources.reference_files import load_reference
+
+NS = 1_000_000_000
+
+
+def starting_reference(config: Config, trading_date: str) -> Reference:
+    """The directory of names as of the trading date; empty when the reference topic will fill it."""
+    if not config.reference.directory:
+        return Reference()
+    return load_reference(Path(config.reference.directory), trading_date)
+
+
+def kafka_options(config: Config) -> KafkaOptions:
+    """How to reach the brokers."""
+    k = config.kafka
+    return KafkaOptions(
+        bootstrap=k.bootstrap, client_id=k.client_id, group=k.group, partitions=k.partitions,
+        security_protocol=k.security_protocol, sasl_mechanism=k.sasl_mechanism, sasl_username=k.sasl_username,
+        sasl_password_file=k.sasl_password_file, ssl_cafile=k.ssl_cafile, ssl_certfile=k.ssl_certfile,
+        ssl_keyfile=k.ssl_keyfile, fetch_max_wait=k.fetch_max_wait, max_records=k.max_records,
+    )  # fmt: skip
+
+
+def make_source(
+    config: Config, reference: Reference, *, now: Callable[[], int], expect: Callable[[], bool]
+) -> KafkaSource:
+    """The Kafka source of quotes, theo, control and reference."""
+    topics, tape = config.topics, config.tape
+    feeds = KafkaFeeds(
+        topics.quotes, topics.theo, topics.control, "" if config.reference.directory else topics.reference,
+        config.codecs.quotes, config.codecs.theo,
+    )  # fmt: skip
+    times = TapeTimes(tape.lateness, tape.max_ahead, tape.silent_after, tape.idle_after)
+    return KafkaSource(
+        kafka_options(config), feeds, reference, times=times, now=now, expect_traffic=expect
+    )
+
+
+def make_sinks(config: Config, context: SinkContext) -> list[Sink]:
+    """Prometheus always; Alertmanager, MQTT and Kafka where the configuration names one."""
+    return [create(name, options, context) for name, options in _sink_options(config)]
+
+
+def _sink_options(config: Config) -> list[tuple[str, dict[str, Any]]]:
+    m, a, q = config.metrics, config.alertmanager, config.mqtt
+    chosen: list[tuple[str, dict[str, Any]]] = [
+        (
+            "prometheus",
+            {
+                "contracts_allow": (m.allow or ("*",)) if m.per_contract else (),
+                "contracts_deny": m.deny,
+                "contracts_cap": m.max_series,
+            },
+        )
+    ]
+    if a.urls:
+        seconds = {
+            name: getattr(a, name) / NS
+            for name in ("resend_every", "resolve_after", "resolved_for", "timeout")
+        }
+        chosen.append(("alertmanager", {"urls": a.urls, "monitor_url": a.monitor_url, **seconds}))
+    if q.host:
+        names = ("host", "port", "username", "password_file", "topic_prefix", "qos", "outbox_limit")
+        chosen.append(("mqtt", {name: getattr(q, name) for name in names}))
+    if config.breaches.enabled:
+        settings = client_settings(kafka_options(config))
+        settings.pop("bootstrap_servers")
+        options = {
+            "bootstrap": config.kafka.bootstrap,
+            "topic": config.topics.breaches,
+            "client": settings,
+        }
+        chosen.append(("kafka", options))
+    return chosen
+
+
+def make_dead_letters(config: Config, stats: HealthStats) -> list[Any]:
+    """Streams of records that could not be used."""
+    return []
