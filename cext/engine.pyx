@@ -6,6 +6,7 @@ again from where it stopped. Plain twin: mm_monitor/kernels/reference.py.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy
 from layout cimport *
 from judge cimport floor_div
 from accrue cimport *
@@ -21,38 +22,17 @@ cdef class Arrays:
     cdef World w
     cdef object keep
     cdef int64_t con_count
-    cdef int64_t rank_count
     cdef int64_t most_slots
+    cdef int64_t reliefs
     cdef const int32_t* rank
     cdef const int32_t* slot_con
 
     def __init__(self, Slot[::1] slots, int64_t[::1] wide, const int32_t[::1] slot_con, Con[::1] cons,
                  const int32_t[::1] rank, const Param[::1] param, const Term[::1] terms, Edge[::1] edges,
                  int64_t reliefs):
-        cdef int64_t i, total = 0
-        if param.shape[0] != 1 or terms.shape[0] != reliefs * 2 * param[0].terms:
-            raise ValueError(f"terms: {reliefs} reliefs x 2 x {param[0].terms}, got {terms.shape[0]}")
-        if slot_con.shape[0] != slots.shape[0]:
-            raise ValueError(f"slot_con: {slots.shape[0]} elements, got {slot_con.shape[0]}")
-        if (param[0].grace >= 0) != (wide.shape[0] > 0 or slots.shape[0] == 0) and param[0].grace >= 0:
-            raise ValueError("wide: one element per slot when the rulebook has a grace")
-        if param[0].grace >= 0 and wide.shape[0] != slots.shape[0]:
-            raise ValueError(f"wide: {slots.shape[0]} elements, got {wide.shape[0]}")
-        self.most_slots = 1
-        for i in range(cons.shape[0]):
-            if cons[i].slots < 0 or cons[i].slot0 != total:
-                raise ValueError(f"contract {i}: slots must follow each other, slot0 {cons[i].slot0}")
-            total += cons[i].slots
-            self.most_slots = max(self.most_slots, cons[i].slots)
-            if cons[i].cls < 0 or (cons[i].cls + 1) * param[0].makers > rank.shape[0]:
-                raise ValueError(f"contract {i}: class {cons[i].cls} is outside the rank table")
-        if total != slots.shape[0]:
-            raise ValueError(f"slots: contracts hold {total}, got {slots.shape[0]}")
-        for i in range(slots.shape[0]):
-            if slots[i].relax >= reliefs:
-                raise ValueError(f"slot {i}: relief {slots[i].relax} of {reliefs}")
-            if not 0 <= slot_con[i] < cons.shape[0]:
-                raise ValueError(f"slot {i}: contract {slot_con[i]} of {cons.shape[0]}")
+        check_lengths(slots, wide, slot_con, rank, param, terms, reliefs)
+        self.most_slots = check_contracts(cons, rank, param[0].makers, slots.shape[0])
+        check_slots(slots, slot_con, cons.shape[0], reliefs)
         if edges.shape[0] < self.most_slots * EDGES_PER_SLOT * 2:
             raise ValueError(f"edges: at least {self.most_slots * EDGES_PER_SLOT * 2}, got {edges.shape[0]}")
         self.keep = (slots, wide, slot_con, cons, rank, param, terms, edges)
@@ -67,7 +47,7 @@ cdef class Arrays:
         self.w.slot_count = slots.shape[0]
         self.w.overrun = False
         self.con_count = cons.shape[0]
-        self.rank_count = rank.shape[0]
+        self.reliefs = reliefs
         self.rank = &rank[0] if rank.shape[0] else NULL
         self.slot_con = &slot_con[0] if slot_con.shape[0] else NULL
 
@@ -88,6 +68,53 @@ cdef class Arrays:
             self.w.overrun = False
             raise IndexError("kernel index out of range")
         return 0
+
+
+cdef int check_lengths(Slot[::1] slots, int64_t[::1] wide, const int32_t[::1] slot_con, const int32_t[::1] rank,
+                       const Param[::1] param, const Term[::1] terms, int64_t reliefs) except -1:
+    if reliefs < 1 or param.shape[0] != 1:
+        raise ValueError(f"param: 1 row and at least 1 relief, got {param.shape[0]}, {reliefs}")
+    if param[0].terms < 0 or terms.shape[0] != reliefs * 2 * param[0].terms:
+        raise ValueError(f"terms: {reliefs} reliefs x 2 x {param[0].terms}, got {terms.shape[0]}")
+    if not 0 <= param[0].makers <= rank.shape[0]:
+        raise ValueError(f"rank: at least {param[0].makers} elements, got {rank.shape[0]}")
+    if slot_con.shape[0] != slots.shape[0]:
+        raise ValueError(f"slot_con: {slots.shape[0]} elements, got {slot_con.shape[0]}")
+    if param[0].grace >= 0 and wide.shape[0] != slots.shape[0]:
+        raise ValueError(f"wide: {slots.shape[0]} elements, got {wide.shape[0]}")
+    return 0
+
+
+cdef int64_t check_contracts(Con[::1] cons, const int32_t[::1] rank, int64_t makers, int64_t slots) except -1:
+    # returns the most slots that one contract has, at least 1
+    cdef int64_t i, k, total = 0, most = 1
+    for i in range(cons.shape[0]):
+        if cons[i].slots < 0 or cons[i].slot0 != total:
+            raise ValueError(f"contract {i}: slots must follow each other, slot0 {cons[i].slot0}")
+        total += cons[i].slots
+        most = max(most, cons[i].slots)
+        if cons[i].cls < 0 or (cons[i].cls + 1) * makers > rank.shape[0]:
+            raise ValueError(f"contract {i}: class {cons[i].cls} is outside the rank table")
+        if cons[i].theo_ok > 1 or cons[i].e_run > 1 or cons[i].n_run > 1 or cons[i].stress > 1:
+            raise ValueError(f"contract {i}: theo_ok, e_run, n_run and stress are 0 or 1")
+        for k in range(cons[i].cls * makers, (cons[i].cls + 1) * makers):
+            if rank[k] >= cons[i].slots:
+                raise ValueError(f"contract {i}: rank {rank[k]} of {cons[i].slots} slots")
+    if total != slots:
+        raise ValueError(f"slots: contracts hold {total}, got {slots}")
+    return most
+
+
+cdef int check_slots(Slot[::1] slots, const int32_t[::1] slot_con, int64_t cons, int64_t reliefs) except -1:
+    cdef int64_t i
+    for i in range(slots.shape[0]):
+        if slots[i].relax >= reliefs:
+            raise ValueError(f"slot {i}: relief {slots[i].relax} of {reliefs}")
+        if slots[i].state > NONE or LAPSED + 8 <= slots[i].state < DEEMED:
+            raise ValueError(f"slot {i}: state {slots[i].state}")
+        if not 0 <= slot_con[i] < cons:
+            raise ValueError(f"slot {i}: contract {slot_con[i]} of {cons}")
+    return 0
 
 
 cdef inline int64_t slot_of(Arrays a, const Row* r) noexcept nogil:
@@ -164,8 +191,7 @@ def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts
     cdef World* w = &a.w
     if counts.shape[0] != 5:
         raise ValueError(f"counts: 5 elements, got {counts.shape[0]}")
-    if not 0 <= start <= n:
-        raise ValueError(f"start: 0 to {n}, got {start}")
+    check_start(start, n)
     with nogil:
         while i < n:
             r = &rows[i]
@@ -208,6 +234,9 @@ def set_clocks(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, con
     if e_run.shape[0] != n or n_run.shape[0] != n:
         raise ValueError(f"e_run, n_run: {n} elements, got {e_run.shape[0]}, {n_run.shape[0]}")
     check_indices(which, a.con_count, "contract")
+    check_switch(e_run, "e_run")
+    check_switch(n_run, "n_run")
+    check_start(start, n)
     with nogil:
         while i < n and not a.full():
             c = a.w.cons + which[i]
@@ -230,6 +259,8 @@ def set_stress(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, con
     if on.shape[0] != n:
         raise ValueError(f"on: {n} elements, got {on.shape[0]}")
     check_indices(which, a.con_count, "contract")
+    check_switch(on, "on")
+    check_start(start, n)
     with nogil:
         while i < n and not a.full():
             c = a.w.cons + which[i]
@@ -256,9 +287,13 @@ def restate(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const 
     if unk.shape[0] != n or ex.shape[0] != n or relax.shape[0] != n or absent.shape[0] != n:
         raise ValueError(f"unk, ex, relax, absent: {n} elements each")
     check_indices(which, a.w.slot_count, "slot")
-    for j in range(n):
-        if relax[j] >= reliefs:
-            raise ValueError(f"relax: below {reliefs}, got {relax[j]}")
+    if reliefs != a.reliefs:
+        raise ValueError(f"reliefs: {a.reliefs}, got {reliefs}")
+    for i in range(n):
+        if relax[i] >= reliefs:
+            raise ValueError(f"relax: below {reliefs}, got {relax[i]}")
+    check_start(start, n)
+    i = start
     with nogil:
         while i < n and not a.full():
             s = slot_at(&a.w, which[i])
@@ -285,6 +320,7 @@ def settle(Arrays a, int64_t start, int64_t t):
     cdef int64_t i = start
     cdef int32_t k
     cdef Con* c
+    check_start(start, a.con_count)
     with nogil:
         while i < a.con_count and not a.full():
             c = a.w.cons + i
@@ -328,3 +364,43 @@ cdef int check_indices(const int32_t[::1] which, int64_t limit, str what) except
         if not 0 <= which[i] < limit:
             raise ValueError(f"{what} {which[i]} of {limit}")
     return 0
+
+
+cdef int check_switch(const uint8_t[::1] values, str what) except -1:
+    cdef int64_t i
+    for i in range(values.shape[0]):
+        if values[i] > 1:
+            raise ValueError(f"{what}: 0 or 1, got {values[i]}")
+    return 0
+
+
+cdef int check_start(int64_t start, int64_t n) except -1:
+    if not 0 <= start <= n:
+        raise ValueError(f"start: 0 to {n}, got {start}")
+    return 0
+
+
+def as_structs(bytes data):
+    """The first bytes of `data` read as each C struct, by field name, and the structs' sizes.
+
+    At least as many bytes as the largest has. A test holds it against the dtypes of `kernels/layout.py`.
+    """
+    cdef Slot slot
+    cdef Con con
+    cdef Edge edge
+    cdef Term term
+    cdef Param param
+    cdef Row row
+    cdef const char* start = data
+    if <size_t>len(data) < sizeof(Slot):
+        raise ValueError(f"data: at least {sizeof(Slot)} bytes, got {len(data)}")
+    memcpy(&slot, start, sizeof(Slot))
+    memcpy(&con, start, sizeof(Con))
+    memcpy(&edge, start, sizeof(Edge))
+    memcpy(&term, start, sizeof(Term))
+    memcpy(&param, start, sizeof(Param))
+    memcpy(&row, start, sizeof(Row))
+    return {
+        "slot": (sizeof(Slot), slot), "con": (sizeof(Con), con), "edge": (sizeof(Edge), edge),
+        "term": (sizeof(Term), term), "param": (sizeof(Param), param), "row": (sizeof(Row), row),
+    }

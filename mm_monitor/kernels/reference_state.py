@@ -1,0 +1,309 @@
+"""The kernels' memory as plain objects: what the twins in `reference.py` read, change and write back.
+
+The arrays stay the truth: a twin reads all rows into objects, works with exact Python integers, and writes all rows
+back, so that every call leaves the same bytes as the compiled one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_monitor.core.batch import ROW
+from mm_monitor.kernels import layout
+
+Rows = NDArray[np.void]
+Ints = NDArray[np.int64]
+Indices = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
+
+STATES = frozenset(
+    {layout.VALID, layout.UNKNOWN, layout.EXEMPT, layout.DEEMED, layout.NONE}
+    | {layout.LAPSED + reason for reason in range(8)}
+)
+
+
+@dataclass(slots=True)
+class Slot:
+    """One obligation; fields as in `layout.SLOT`."""
+
+    bid: int
+    ask: int
+    bid_size: int
+    ask_size: int
+    quote_ts: int
+    src: int
+    theo_lo: int
+    theo_hi: int
+    n_last: int
+    quoted: int
+    unknown: int
+    exempt: int
+    lapsed: list[int]
+    current: int
+    longest: int
+    last_valid: int
+    use_lo: int
+    use_hi: int
+    rate: int
+    lapses: int
+    state: int
+    unk: int
+    ex: int
+    relax: int
+
+    @property
+    def has_bid(self) -> bool:
+        """A side of size 0 is absent."""
+        return self.bid_size != 0
+
+    @property
+    def has_ask(self) -> bool:
+        """A side of size 0 is absent."""
+        return self.ask_size != 0
+
+
+@dataclass(slots=True)
+class Con:
+    """One contract; fields as in `layout.CON`."""
+
+    tick: int
+    theo: int
+    theo_until: int
+    theo_src: int
+    t_last: int
+    e_val: int
+    n_val: int
+    due: int
+    hole: int
+    hole_e: int
+    slot0: int
+    slots: int
+    cover: int
+    cls: int
+    theo_ok: int
+    e_run: int
+    n_run: int
+    stress: int
+    live: int
+    pad0: int
+    pad1: int
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One spread term under one relief: limit = num * base / den."""
+
+    base: int
+    num: int
+    den: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One rulebook; fields as in `layout.PARAM`."""
+
+    min_size: int
+    size_num: int
+    size_den: int
+    size_of: int
+    max_age: int
+    zero_bid: int
+    band_abs: int
+    band_num: int
+    band_den: int
+    theo_age: int
+    missing: int
+    reads_theo: int
+    longest: int
+    grace: int
+    combine_min: int
+    terms: int
+    makers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One quote or theo; fields as in `core.batch.ROW`."""
+
+    ts: int
+    offset: int
+    a: int
+    b: int
+    a_size: int
+    b_size: int
+    maker: int
+    contract: int
+    part: int
+    sub: int
+    kind: int
+    flags: int
+    pad: int
+
+
+def objects(cls: type[Any], array: Rows) -> list[Any]:
+    """Rows of a structured array as objects of `cls`, whose fields have the same order."""
+    made = [cls(*row) for row in array.tolist()]
+    for item in made:
+        if cls is Slot:
+            item.lapsed = [int(x) for x in item.lapsed]
+    return made
+
+
+def write_back(items: list[Any], array: Rows) -> None:
+    """Put objects back into the rows they came from."""
+    for i, item in enumerate(items):
+        array[i] = tuple(getattr(item, field.name) for field in fields(item))
+
+
+def rows_of(rows: Rows) -> Iterator[Row]:
+    """The rows of a tape as objects."""
+    return (Row(*row) for row in rows.tolist())
+
+
+class World:
+    """All that one call may read and change."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.arrays = arrays
+        self.slots: list[Slot] = objects(Slot, arrays.slots)
+        self.cons: list[Con] = objects(Con, arrays.cons)
+        self.wide: list[int] = arrays.wide.tolist()
+        self.param: Param = objects(Param, arrays.param)[0]
+        self.terms: list[Term] = objects(Term, arrays.terms)
+
+    def slots_of(self, c: Con) -> range:
+        """The slots of a contract follow each other."""
+        return range(c.slot0, c.slot0 + c.slots)
+
+    def terms_of(self, s: Slot, c: Con) -> list[Term]:
+        """The spread terms under the slot's relief and the contract's stress."""
+        first = (s.relax * 2 + c.stress) * self.param.terms
+        return self.terms[first : first + self.param.terms]
+
+    def emit(self, i: int, c: Con, kind: int, n: int) -> None:
+        """Write an edge of slot `i` at net clock `n`, with the quote and theo that stood there."""
+        s, a = self.slots[i], self.arrays
+        flags = c.theo_ok | (c.stress << 1)
+        a.edges[a.edge_count] = (
+            n, s.bid, s.ask, s.quote_ts, s.src, c.theo, c.theo_src, i, s.bid_size, s.ask_size,
+            kind, s.state, flags, s.relax,
+        )  # fmt: skip
+        a.edge_count += 1
+
+    def close(self) -> None:
+        """Write everything back."""
+        write_back(self.slots, self.arrays.slots)
+        write_back(self.cons, self.arrays.cons)
+        self.arrays.wide[:] = self.wide
+
+
+class Arrays:
+    """The arrays of one evaluator, checked once.
+
+    slots (n,) SLOT, wide (n,) int64 or empty, slot_con (n,) int32, cons (m,) CON, rank (classes * makers,) int32,
+    param (1,) PARAM, terms (reliefs * 2 * terms,) TERM, edges (k,) EDGE. ValueError for lengths and indices that do
+    not belong together.
+    """
+
+    def __init__(
+        self,
+        slots: Rows,
+        wide: Ints,
+        slot_con: Indices,
+        cons: Rows,
+        rank: Indices,
+        param: Rows,
+        terms: Rows,
+        edges: Rows,
+        reliefs: int,
+    ) -> None:
+        self.slots, self.wide, self.slot_con, self.cons = slots, wide, slot_con, cons
+        self.rank, self.param, self.terms, self.edges = rank, param, terms, edges
+        self.reliefs = reliefs
+        self.edge_count = 0
+        _check_types(self)
+        _check_lengths(self)
+        _check_contracts(self)
+        _check_slots(self)
+        self.most_slots: int = max([1, *cons["slots"].tolist()])
+        room = self.most_slots * layout.EDGES_PER_SLOT * 2
+        if len(edges) < room:
+            raise ValueError(f"edges: at least {room}, got {len(edges)}")
+
+    def clear_edges(self) -> None:
+        """Forget the edges that were read."""
+        self.edge_count = 0
+
+    def full(self) -> bool:
+        """Might the next step write more edges than there is room for?"""
+        return len(self.edges) - self.edge_count < self.most_slots * layout.EDGES_PER_SLOT
+
+
+def _check_types(a: Arrays) -> None:
+    expected = [
+        ("slots", layout.SLOT),
+        ("wide", np.dtype(np.int64)),
+        ("slot_con", np.dtype(np.int32)),
+        ("cons", layout.CON),
+        ("rank", np.dtype(np.int32)),
+        ("param", layout.PARAM),
+        ("terms", layout.TERM),
+        ("edges", layout.EDGE),
+    ]
+    for name, dtype in expected:
+        if getattr(a, name).dtype != dtype:
+            raise ValueError(f"{name}: {dtype}, got {getattr(a, name).dtype}")
+
+
+def _check_lengths(a: Arrays) -> None:
+    n = len(a.slots)
+    if a.reliefs < 1 or len(a.param) != 1:
+        raise ValueError(f"param: 1 row and at least 1 relief, got {len(a.param)}, {a.reliefs}")
+    per_relief, makers = int(a.param["terms"][0]), int(a.param["makers"][0])
+    if per_relief < 0 or len(a.terms) != a.reliefs * 2 * per_relief:
+        raise ValueError(f"terms: {a.reliefs} reliefs x 2 x {per_relief}, got {len(a.terms)}")
+    if not 0 <= makers <= len(a.rank):
+        raise ValueError(f"rank: at least {makers} elements, got {len(a.rank)}")
+    if len(a.slot_con) != n:
+        raise ValueError(f"slot_con: {n} elements, got {len(a.slot_con)}")
+    if a.param["grace"][0] >= 0 and len(a.wide) != n:
+        raise ValueError(f"wide: {n} elements, got {len(a.wide)}")
+
+
+def _check_contracts(a: Arrays) -> None:
+    total, makers = 0, int(a.param["makers"][0])
+    for i, c in enumerate(objects(Con, a.cons)):
+        if c.slots < 0 or c.slot0 != total:
+            raise ValueError(f"contract {i}: slots must follow each other, slot0 {c.slot0}")
+        total += c.slots
+        if c.cls < 0 or (c.cls + 1) * makers > len(a.rank):
+            raise ValueError(f"contract {i}: class {c.cls} is outside the rank table")
+        if max(c.theo_ok, c.e_run, c.n_run, c.stress) > 1:
+            raise ValueError(f"contract {i}: theo_ok, e_run, n_run and stress are 0 or 1")
+        ranks = a.rank[c.cls * makers : (c.cls + 1) * makers]
+        if len(ranks) and ranks.max() >= c.slots:
+            raise ValueError(f"contract {i}: rank {ranks.max()} of {c.slots} slots")
+    if total != len(a.slots):
+        raise ValueError(f"slots: contracts hold {total}, got {len(a.slots)}")
+
+
+def _check_slots(a: Arrays) -> None:
+    for i, (s, con) in enumerate(zip(objects(Slot, a.slots), a.slot_con.tolist(), strict=True)):
+        if s.relax >= a.reliefs:
+            raise ValueError(f"slot {i}: relief {s.relax} of {a.reliefs}")
+        if s.state not in STATES:
+            raise ValueError(f"slot {i}: state {s.state}")
+        if not 0 <= con < len(a.cons):
+            raise ValueError(f"slot {i}: contract {con} of {len(a.cons)}")
+
+
+def check_rows(rows: Rows, name: str = "rows") -> None:
+    """ValueError unless these are rows of the tape."""
+    if rows.dtype != ROW:
+        raise ValueError(f"{name}: {ROW}, got {rows.dtype}")

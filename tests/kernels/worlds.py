@@ -1,0 +1,260 @@
+"""Small random books and sequences of kernel calls, made to collide: instants coincide, numbers touch their limits.
+
+A sequence is plain data, so that the same one can be fed to the compiled kernel and to its plain twin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from mm_monitor.core.batch import QUOTE_BAD, ROW, THEO_MISSING
+from mm_monitor.core.model import MAX_PRICE, MAX_SIZE, Kind
+from mm_monitor.kernels import layout
+
+LAST = 2**63 - 1
+PART = 2**34  # of a ratio with its relief: MAX_RATIO_PART twice over
+
+prices = st.one_of(st.integers(1, 24), st.sampled_from([MAX_PRICE, MAX_PRICE - 1, MAX_PRICE // 2]))
+theos = st.one_of(st.integers(0, 30), st.sampled_from([MAX_PRICE, MAX_PRICE - 3, MAX_PRICE // 2]))
+sizes = st.sampled_from([0, 1, 4, 5, 6, 10, MAX_SIZE])
+parts = st.one_of(st.integers(1, 12), st.sampled_from([PART, PART - 1, PART // 2 + 1]))
+half_parts = st.one_of(st.integers(1, 12), st.sampled_from([PART // 2, PART // 2 - 1]))
+spans = st.one_of(st.integers(0, 12), st.sampled_from([2**40, LAST, LAST - 5]))
+optional = st.sampled_from([-1, 0, 1, 2, 5, 12])
+flags = st.sampled_from([0, 1])
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the arrays of one evaluator are made of."""
+
+    cls: list[int]  # class of each contract
+    rank: list[list[int]]  # by class, by maker
+    ticks: list[int]
+    dead: list[bool]  # contracts that are not live
+    idle: list[bool]  # slots whose obligation has ended
+    param: dict[str, int]
+    terms: list[tuple[int, int, int, int]]
+    reliefs: int
+    start: int  # instant of the first call
+    spare_edges: int
+    shift: int  # bytes by which every array is out of line
+
+    @property
+    def makers(self) -> int:
+        return len(self.rank[0])
+
+    @property
+    def slots(self) -> list[int]:
+        """Slots of each contract."""
+        return [sum(rank >= 0 for rank in self.rank[k]) for k in self.cls]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: `name` of the kernel function, its instant, and its columns."""
+
+    name: str
+    t: int
+    columns: tuple[tuple[int, ...], ...] = ()
+
+
+@st.composite
+def params(draw: st.DrawFn) -> dict[str, int]:
+    theo_age, band = (
+        draw(st.one_of(st.just(-1), spans)),
+        draw(st.sampled_from(["no", "abs", "rel"])),
+    )
+    return {
+        "min_size": draw(st.sampled_from([1, 5, MAX_SIZE])),
+        "size_num": draw(st.one_of(st.just(-1), half_parts)),
+        "size_den": draw(half_parts),
+        "size_of": draw(st.integers(0, 2)),
+        "max_age": draw(st.one_of(st.just(-1), spans)),
+        "zero_bid": draw(optional),
+        "band_abs": draw(st.one_of(st.integers(0, 12), st.just(LAST))) if band == "abs" else -1,
+        "band_num": draw(half_parts) if band == "rel" else -1,
+        "band_den": draw(half_parts),
+        "theo_age": theo_age,
+        "missing": draw(st.integers(0, 3)),
+        "reads_theo": draw(flags),
+        "longest": draw(st.sampled_from([-1, 0, 1, 2, 5, 12, LAST])),
+        "grace": draw(optional),
+        "combine_min": draw(flags),
+    }
+
+
+@st.composite
+def setups(draw: st.DrawFn) -> Setup:
+    makers, classes = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    rank = [[-1] * makers for _ in range(classes)]
+    for row in rank:
+        absent = draw(st.sampled_from([None, None, *range(makers)]))
+        for position, maker in enumerate(m for m in range(makers) if m != absent):
+            row[maker] = position
+    few = draw(st.sampled_from([1, 1, 1, 1, 0]))
+    cls = draw(st.lists(st.integers(0, classes - 1), min_size=few, max_size=3))
+    slots = sum(sum(position >= 0 for position in rank[k]) for k in cls)
+    per_relief, reliefs = draw(st.integers(0, 3)), draw(st.integers(1, 3))
+    bases = draw(st.lists(st.integers(0, 5), min_size=per_relief, max_size=per_relief))
+    terms = [
+        (base, draw(parts), draw(parts), draw(prices)) for _ in range(reliefs * 2) for base in bases
+    ]
+    return Setup(
+        cls=cls,
+        rank=rank,
+        ticks=[draw(st.integers(1, 5)) for _ in cls],
+        dead=[draw(st.integers(0, 9)) == 9 for _ in cls],
+        idle=[draw(st.integers(0, 9)) == 9 for _ in range(slots)],
+        param=draw(params()) | {"terms": per_relief, "makers": makers},
+        terms=terms,
+        reliefs=reliefs,
+        start=draw(st.sampled_from([0, 0, 7, LAST - 60])),
+        spare_edges=draw(st.sampled_from([0, 0, 1000])),
+        shift=draw(st.sampled_from([0, 0, 1, 4])),
+    )
+
+
+@st.composite
+def rows(draw: st.DrawFn, setup: Setup, t: int) -> tuple[int, ...]:
+    contract = draw(st.integers(0, len(setup.cls) - 1))
+    number = draw(st.one_of(st.integers(0, 99), st.sampled_from([LAST, -LAST - 1])))
+    where = (draw(st.sampled_from([0, 3, 65_535])), draw(st.integers(0, 3)))
+    if draw(st.integers(0, 2)) == 0:
+        gone = draw(st.integers(0, 4)) == 0
+        theo, flag = (0, THEO_MISSING) if gone else (draw(theos), 0)
+        return (t, number, theo, 0, 0, 0, -1, contract, *where, Kind.THEO, flag, 0)
+    maker = draw(st.integers(-1, setup.makers))
+    if draw(st.integers(0, 9)) == 0:
+        return (t, number, 0, 0, 0, 0, maker, contract, *where, Kind.QUOTE, QUOTE_BAD, 0)
+    bid, ask, bid_size, ask_size = draw(st.tuples(prices, prices, sizes, sizes))
+    return (
+        t, number, bid if bid_size else 0, ask if ask_size else 0, bid_size, ask_size, maker, contract,
+        *where, Kind.QUOTE, 0, 0,
+    )  # fmt: skip
+
+
+@st.composite
+def calls(draw: st.DrawFn, setup: Setup, t: int) -> Call:
+    n, m = sum(setup.slots), len(setup.cls)
+    names = ["settle"]
+    if m:
+        names += ["apply_rows"] * 5 + ["set_clocks"] * 2 + ["set_stress"]
+    if n:
+        names += ["restate"]
+    name = draw(st.sampled_from(names))
+    if name == "apply_rows":
+        steps = draw(st.lists(st.sampled_from([0, 0, 1, 2, 5]), max_size=6))
+        times = np.minimum(t + np.cumsum([0, *steps], dtype=object), LAST)
+        return Call(name, int(times[-1]), tuple(draw(rows(setup, int(x))) for x in times))
+    if name == "settle":
+        return Call(name, t)
+    limit = n if name == "restate" else m
+    which = draw(st.lists(st.integers(0, limit - 1), max_size=4))
+    kinds: dict[str, list[st.SearchStrategy[int]]] = {
+        "set_clocks": [flags, flags],
+        "set_stress": [flags],
+        "restate": [
+            st.integers(0, 7), st.integers(0, 7), st.integers(0, setup.reliefs - 1), flags,
+        ],
+    }  # fmt: skip
+    columns = [tuple(which), *(tuple(draw(kind) for _ in which) for kind in kinds[name])]
+    return Call(name, t, tuple(columns))
+
+
+@st.composite
+def sequences(draw: st.DrawFn) -> tuple[Setup, list[Call]]:
+    """A book, its clocks running, and up to nine calls at times that never go back."""
+    setup = draw(setups())
+    everyone = tuple(range(len(setup.cls)))
+    made = [Call("set_clocks", setup.start, (everyone, *[tuple(1 for _ in everyone)] * 2))]
+    for _ in range(draw(st.integers(1, 9))):
+        step = draw(st.one_of(st.sampled_from([0, 1, 1, 3, 10]), st.sampled_from([2**33, 2**61])))
+        made.append(draw(calls(setup, min(LAST, made[-1].t + step))))
+    return setup, made
+
+
+def shifted(array: np.ndarray[Any, Any], shift: int) -> np.ndarray[Any, Any]:
+    """The same array, its first byte `shift` bytes past where numpy would put it."""
+    buffer = bytearray(array.nbytes + shift)
+    copy: np.ndarray[Any, Any] = np.ndarray(array.shape, array.dtype, buffer, shift)
+    copy[...] = array
+    return copy
+
+
+class Machine:
+    """One implementation with arrays of its own; `module` is the kernels or the plain twin."""
+
+    def __init__(self, module: Any, setup: Setup) -> None:
+        self.module, self.setup = module, setup
+        param = np.zeros(1, layout.PARAM)
+        for name, value in setup.param.items():
+            param[name] = value
+        self.slots, self.cons = self._state()
+        graced = setup.param["grace"] >= 0
+        self.wide = self._array([0] * (len(self.slots) if graced else 0), np.int64)
+        room = max([1, *setup.slots]) * layout.EDGES_PER_SLOT * 2 + setup.spare_edges
+        self.edges = shifted(np.zeros(room, layout.EDGE), setup.shift)
+        self.counts = self._array([0] * len(layout.COUNTS), np.int64)
+        self.kernel = module.Arrays(
+            self.slots,
+            self.wide,
+            self._array(np.repeat(np.arange(len(setup.cls)), setup.slots), np.int32),
+            self.cons,
+            self._array([x for row in setup.rank for x in row], np.int32),
+            shifted(param, setup.shift),
+            shifted(np.array(setup.terms, layout.TERM), setup.shift),
+            self.edges,
+            setup.reliefs,
+        )
+
+    def _array(self, values: Any, dtype: Any) -> Any:
+        return shifted(np.array(values, dtype), self.setup.shift)
+
+    def _state(self) -> tuple[Any, Any]:
+        setup = self.setup
+        cons = np.zeros(len(setup.cls), layout.CON)
+        cons["tick"], cons["cls"], cons["slots"] = setup.ticks, setup.cls, setup.slots
+        cons["slot0"] = np.cumsum([0, *setup.slots])[: len(setup.cls)]
+        cons["live"] = ~np.array(setup.dead, np.bool_)
+        cons["t_last"] = setup.start
+        cons["due"] = cons["theo_until"] = layout.NEVER
+        slots = np.zeros(sum(setup.slots), layout.SLOT)
+        slots["quote_ts"], slots["last_valid"] = layout.LONG_AGO, -1
+        slots["state"] = np.where(setup.idle, layout.NONE, layout.LAPSED)
+        slots["theo_lo"] = 1
+        return shifted(slots, setup.shift), shifted(cons, setup.shift)
+
+    def step(self, call: Call, start: int) -> int:
+        """One call from position `start`; returns the position reached."""
+        function = getattr(self.module, call.name)
+        if call.name == "settle":
+            return int(function(self.kernel, start, call.t))
+        if call.name == "apply_rows":
+            tape = shifted(np.array(list(call.columns), ROW), self.setup.shift)
+            tape.flags.writeable = False
+            return int(function(self.kernel, tape, start, self.counts))
+        which, *columns = call.columns
+        bytes_ = [self._array(column, np.uint8) for column in columns]
+        more = [self.setup.reliefs] if call.name == "restate" else []
+        return int(
+            function(self.kernel, self._array(which, np.int32), start, call.t, *bytes_, *more)
+        )
+
+    def image(self) -> dict[str, bytes]:
+        """All that the implementation has written."""
+        edges = self.edges[: self.kernel.edge_count]
+        return {
+            name: np.ascontiguousarray(array).tobytes()
+            for name, array in (
+                ("slots", self.slots),
+                ("cons", self.cons),
+                ("wide", self.wide),
+                ("edges", edges),
+                ("counts", self.counts),
+            )
+        }
