@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any, Literal, SupportsIndex
+
+import msgspec
 
 NS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,3 +41,12 @@ def percent_text(ratio: Fraction | None) -> str:
         return "n/a"
     hundredths = ratio.numerator * 10_000 // ratio.denominator
     return f"{hundredths // 100}.{hundredths % 100:02d} %"
+
+
+def json_bytes(value: object, order: Literal["sorted"] | None = None) -> bytes:
+    """Compact JSON in UTF-8. Integers of numpy are integers; what JSON does not know is text."""
+    return msgspec.json.encode(value, enc_hook=_plain, order=order)
+
+
+def _plain(value: Any) -> int | str:
+    return int(value) if isinstance(value, SupportsIndex) else str(value)

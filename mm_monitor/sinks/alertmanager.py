@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
-import msgspec
 import structlog
 
 from mm_monitor.core.model import BreachEvent
 from mm_monitor.core.view import StatusView
 from mm_monitor.errors import ConfigError
+from mm_monitor.formats import json_bytes
 from mm_monitor.sinks.alerts import Alert, AlertBook, AlertStyle, Key, alert, in_parts, seconds
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.outbox import Backoff, Worker
@@ -188,7 +188,7 @@ class _Target:
         is_full = self._until_resend() == 0.0
         due = [alerts[key] for key in alerts if is_full or self._sent.get(key) != state[key]]
         for part in in_parts(due, BODY_ALERTS):
-            await self._request(msgspec.json.encode(part))
+            await self._request(json_bytes(part))
         self._sent = state
         if is_full:
             self._full_at = time.monotonic()

@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-import msgspec
-
 from mm_monitor.core.model import Breach, BreachKind
 from mm_monitor.core.view import StatusView
-from mm_monitor.formats import NS, rfc3339
+from mm_monitor.formats import NS, json_bytes, rfc3339
 
 Key = tuple[str, str, str, str]  # rulebook, kind, maker, contract
 Alert = dict[str, object]  # one element of the body of POST /api/v2/alerts
@@ -107,7 +105,7 @@ def annotations_of(breach: Breach) -> dict[str, str]:
         "rulebook_version": str(breach.version),
         "reason": breach.reason,
         "started": rfc3339(breach.start),
-        "evidence": msgspec.json.encode(dict(breach.evidence), order="sorted").decode(),
+        "evidence": json_bytes(dict(breach.evidence), order="sorted").decode(),
     }
     return made if breach.end is None else {**made, "ended": rfc3339(breach.end)}
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from mm_monitor.core.model import Breach, BreachEvent
-from mm_monitor.formats import rfc3339
+from mm_monitor.formats import json_bytes, rfc3339
 
 TYPE_PREFIX = "mm-monitor.breach."
 SCHEMA = "urn:mm-monitor:breach-event:1"
@@ -72,4 +70,4 @@ def cloud_event(event: BreachEvent, service_id: str) -> bytes:
         "dataschema": SCHEMA,
         "data": event_data(event),
     }
-    return msgspec.json.encode(envelope)
+    return json_bytes(envelope)

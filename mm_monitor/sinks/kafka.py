@@ -39,7 +39,7 @@ class KafkaSinkConfig:
     topic: str = "mm.breaches"
     outbox_limit: int = 100_000  # beyond these the oldest event is dropped, and counted
     timeout: float = 10.0  # seconds until a delivery counts as failed and begins anew
-    client: Mapping[str, Any] = field(default_factory=dict)  # security settings, as aiokafka's
+    client: Mapping[str, Any] = field(default_factory=dict)  # more settings, as aiokafka's
 
     def __post_init__(self) -> None:
         for name in ("bootstrap", "topic"):
@@ -127,14 +127,15 @@ class KafkaSink:
         return confirmed
 
     def _producer(self) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
-            bootstrap_servers=self._config.bootstrap,
-            client_id=f"mm-monitor-{self._service_id}",
-            acks="all",
-            enable_idempotence=True,
-            request_timeout_ms=int(self._config.timeout * 1000),
+        settings: dict[str, Any] = {
+            "client_id": f"mm-monitor-{self._service_id}",
+            "request_timeout_ms": int(self._config.timeout * 1000),
             **self._config.client,
-        )
+            "bootstrap_servers": self._config.bootstrap,
+            "acks": "all",
+            "enable_idempotence": True,
+        }
+        return AIOKafkaProducer(**settings)
 
     async def _lost(self, error: Exception) -> None:
         self._health.sink_failures[self.name] += 1

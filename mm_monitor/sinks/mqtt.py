@@ -17,13 +17,12 @@ from typing import Any
 from urllib.parse import quote
 
 import aiomqtt
-import msgspec
 import structlog
 
 from mm_monitor.core.model import Breach, BreachEvent
 from mm_monitor.core.view import PresenceRow, StatusView
 from mm_monitor.errors import ConfigError
-from mm_monitor.formats import ratio_text, rfc3339
+from mm_monitor.formats import json_bytes, ratio_text, rfc3339
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.events import event_data, event_id
 from mm_monitor.sinks.outbox import Backoff, Outbox, Worker
@@ -161,7 +160,7 @@ class MqttSink:
         client._client.on_publish = on_publish
 
     def _status(self, status: str) -> bytes:
-        return msgspec.json.encode({"status": status, "version": self._context.version})
+        return json_bytes({"status": status, "version": self._context.version})
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         """Until the connection breaks (MqttError) or stopping is asked for and all is delivered."""
@@ -277,12 +276,12 @@ def _tls(config: MqttConfig) -> ssl.SSLContext | None:
 
 
 def _event_payload(event: BreachEvent) -> bytes:
-    return msgspec.json.encode({"id": event_id(event), **event_data(event)})
+    return json_bytes({"id": event_id(event), **event_data(event)})
 
 
 def _state_payload(view: StatusView, row: PresenceRow) -> bytes:
     mine: list[Breach] = [b for b in view.breaches if b.maker == row.maker and b.end is None]
-    return msgspec.json.encode(
+    return json_bytes(
         {
             "maker": row.maker,
             "rulebook": view.rulebook_id,

@@ -14,7 +14,11 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
+import structlog
+
 T = TypeVar("T")
+
+_log = structlog.get_logger("mm_monitor.sinks")
 
 
 class Outbox(Generic[T]):
@@ -122,6 +126,7 @@ class Worker:
         """Run `main()` in the background; does nothing when it runs already."""
         if self._task is None:
             self._task = asyncio.create_task(main(), name=name)
+            self._task.add_done_callback(_tell_of_death)
 
     def wake(self) -> None:
         """There is work."""
@@ -150,3 +155,9 @@ class Worker:
         await asyncio.wait({task}, timeout=within)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _tell_of_death(task: asyncio.Task[None]) -> None:
+    """A task that ends by a mistake of ours must not do so in silence: its sink lags from here on."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("sink_died", task=task.get_name(), exc_info=error)

@@ -33,24 +33,23 @@ Rows = Sequence[tuple[str, PresenceRow]]  # labels without braces, row
 
 @dataclass(frozen=True, slots=True)
 class PrometheusConfig:
-    """Which obligations get series of their own.
+    """Which obligations get series of their own; without `contracts_allow` none does.
 
     A pattern is a shell glob on the contract, or on `maker/contract` when it has a slash.
     """
 
-    per_contract: bool = False  # without it, none does
-    allow: tuple[str, ...] = ()  # empty = all
-    deny: tuple[str, ...] = ()
-    most: int = 10_000  # obligations for each rulebook, the first by maker and contract
+    contracts_allow: tuple[str, ...] = ()
+    contracts_deny: tuple[str, ...] = ()
+    contracts_cap: int = 10_000  # obligations for each rulebook, the first by maker and contract
 
     def __post_init__(self) -> None:
-        if self.most < 0:
-            raise ConfigError("metrics.most", "0 or more", self.most)
+        if self.contracts_cap < 0:
+            raise ConfigError("metrics.contracts_cap", "0 or more", self.contracts_cap)
 
     def wants(self, maker: str, contract: str) -> bool:
         """Is this obligation asked for (the cap aside)?"""
-        is_allowed = not self.allow or _matches(self.allow, maker, contract)
-        return is_allowed and not _matches(self.deny, maker, contract)
+        is_denied = _matches(self.contracts_deny, maker, contract)
+        return not is_denied and _matches(self.contracts_allow, maker, contract)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +259,9 @@ def _select(config: PrometheusConfig, view: StatusView) -> _Selection:
     wanted = [
         i
         for i, (m, _, c) in enumerate(names)
-        if config.per_contract and config.wants(makers[m], contracts[c])
+        if config.contracts_allow and config.wants(makers[m], contracts[c])
     ]
-    kept = wanted[: config.most]
+    kept = wanted[: config.contracts_cap]
     texts = [[escape(name) for name in part] for part in (makers, classes, contracts)]
     start = _rulebook(view)
     labels = [

@@ -14,12 +14,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-import msgspec
 from aiohttp import hdrs, web
 
 from mm_monitor import __version__
 from mm_monitor.core.view import StatusView
 from mm_monitor.errors import ConfigError
+from mm_monitor.formats import json_bytes
 from mm_monitor.web import api
 
 GetViews = Callable[[], Sequence[StatusView]]
@@ -216,9 +216,7 @@ def _number(request: web.Request, name: str, default: int, most: int) -> int:
 
 
 def _json(body: object, status: int = 200) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/json"
-    )
+    return web.Response(body=json_bytes(body), status=status, content_type="application/json")
 
 
 def _file(name: str, content_type: str) -> Handler:

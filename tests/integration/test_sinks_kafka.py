@@ -54,6 +54,17 @@ async def test_events_are_cloud_events_in_order_keyed_by_maker(far: KafkaFar, si
     assert found[0]["data"]["breach"]["evidence"]["limit"] == 1_000_000
 
 
+async def test_client_settings_are_taken_but_never_weaken_delivery(far: KafkaFar) -> None:
+    settings = {"client_id": "ours", "acks": 0, "request_timeout_ms": 5000}
+    config = KafkaSinkConfig(far.service.bootstrap, far.topic, client=settings)
+    sink = KafkaSink(config, context())
+    await sink.start()
+    sink.publish([], [opened(breach())])
+    await eventually(lambda: sink.lag_seconds == 0)
+    await sink.stop()
+    assert await far.breaches() == [breach().id]
+
+
 async def test_stop_delivers_what_was_published_just_before(far: KafkaFar) -> None:
     sink = far.sink()
     await sink.start()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
-from mm_monitor.formats import percent_text, ratio_number, ratio_text, rfc3339
+from mm_monitor.formats import json_bytes, percent_text, ratio_number, ratio_text, rfc3339
 
 
 def test_all_nine_digits_of_an_instant_are_kept() -> None:
@@ -33,3 +34,10 @@ def test_ratios_are_truncated(ratio: Fraction | None, text: str | None) -> None:
 def test_percentages_for_people_are_truncated_too() -> None:
     assert percent_text(Fraction(89_999, 100_000)) == "89.99 %"
     assert percent_text(None) == "n/a"
+
+
+def test_evidence_with_integers_of_numpy_is_json_all_the_same() -> None:
+    value = {"limit": np.int64(2**62), "ratio": Fraction(1, 3), "text": "做市", "none": None}
+    assert json_bytes(value, order="sorted").decode() == (
+        '{"limit":4611686018427387904,"none":null,"ratio":"1/3","text":"做市"}'
+    )

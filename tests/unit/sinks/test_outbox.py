@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,3 +112,15 @@ async def test_a_pause_ends_when_stopping_begins() -> None:
     await asyncio.sleep(0.01)
     await worker.stop(5)
     assert done == [True]
+
+
+async def test_a_worker_that_dies_says_so() -> None:
+    async def main() -> None:
+        raise ValueError("a mistake of ours")
+
+    worker = Worker()
+    with structlog.testing.capture_logs() as logs:
+        worker.start(main, "the sink")
+        await asyncio.sleep(0.01)
+    await worker.stop(1)
+    assert [(entry["event"], entry["task"]) for entry in logs] == [("sink_died", "the sink")]

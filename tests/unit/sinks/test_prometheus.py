@@ -108,9 +108,9 @@ def test_series_per_contract_are_opt_in() -> None:
 def test_patterns_allow_and_deny_and_the_cap_is_visible() -> None:
     sink = sink_of(
         view(SLOTS, market_hole=[("C0", 3 * S), ("C2", S)]),
-        per_contract=True,
-        deny=("M1/*", "C1"),
-        most=1,
+        contracts_allow=("*",),
+        contracts_deny=("M1/*", "C1"),
+        contracts_cap=1,
     )
     got = samples(sink.render())
     quoted = [key for name, key in got if name == "mm_monitor_contract_quoted_seconds_total"]
@@ -121,7 +121,7 @@ def test_patterns_allow_and_deny_and_the_cap_is_visible() -> None:
 
 
 def test_no_series_outlives_its_subject() -> None:
-    sink = sink_of(view(SLOTS), per_contract=True)
+    sink = sink_of(view(SLOTS), contracts_allow=("*",))
     assert b'maker="M1"' in sink.render()
     sink.publish([view([slot for slot in SLOTS if slot.maker == "M0"])], [])
     assert b'maker="M1"' not in sink.render()
@@ -129,7 +129,7 @@ def test_no_series_outlives_its_subject() -> None:
 
 
 def test_label_values_are_escaped() -> None:
-    text = sink_of(view([Slot('做"市\\商\n', "C0", "A")]), per_contract=True).render()
+    text = sink_of(view([Slot('做"市\\商\n', "C0", "A")]), contracts_allow=("*",)).render()
     assert '做"市\\商\n' in {
         sample.labels.get("maker")
         for family in text_string_to_metric_families(text.decode())
@@ -178,7 +178,7 @@ def test_every_metric_is_documented_and_every_documented_metric_exists() -> None
     }
     declared = {m.name: (m.type, m.labels, m.meaning) for m in (*metrics.ALL, *health_metrics.ALL)}
     assert documented == declared
-    assert names(sink_of(view(SLOTS), per_contract=True).render()) == set(declared)
+    assert names(sink_of(view(SLOTS), contracts_allow=("*",)).render()) == set(declared)
 
 
 def test_labels_are_those_declared() -> None:
@@ -187,7 +187,7 @@ def test_labels_are_those_declared() -> None:
     context.health.skew_of("mm.quotes").observe(5)
     context.health.source_lag["mm.quotes", 0] = 4
     context.health.know_sink("mqtt")
-    sink = PrometheusSink(PrometheusConfig(per_contract=True), context)
+    sink = PrometheusSink(PrometheusConfig(contracts_allow=("*",)), context)
     sink.publish([view(SLOTS, market_hole=[("C0", 1)])], [])
     sink.watch([sink])
     seen = dict(_labels(sink.render()))
@@ -206,13 +206,13 @@ def _labels(text: bytes) -> Iterator[tuple[str, set[str]]]:
 def test_promtool_has_nothing_to_say() -> None:
     if (promtool := shutil.which("promtool")) is None:
         pytest.skip("promtool is not installed")
-    text = sink_of(view(SLOTS, [breach()]), per_contract=True).render()
+    text = sink_of(view(SLOTS, [breach()]), contracts_allow=("*",)).render()
     done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_chunks_are_small_and_twenty_makers_of_six_hundred_contracts_are_quick() -> None:
-    sink = sink_of(view(market(20, 600)), per_contract=True, most=12_000)
+    sink = sink_of(view(market(20, 600)), contracts_allow=("*",), contracts_cap=12_000)
     sink.render()
     began = time.perf_counter()
     longest, last = 0.0, began
@@ -224,5 +224,5 @@ def test_chunks_are_small_and_twenty_makers_of_six_hundred_contracts_are_quick()
 
 
 def test_a_negative_cap_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"metrics\.most: 0 or more, got -1"):
-        PrometheusConfig(most=-1)
+    with pytest.raises(ConfigError, match=r"metrics\.contracts_cap: 0 or more, got -1"):
+        PrometheusConfig(contracts_cap=-1)
