@@ -5,8 +5,9 @@ from __future__ import annotations
 from mm_monitor.codecs.control import ControlCodec
 from mm_monitor.codecs.json import JsonCodec
 from mm_monitor.codecs.packed import PackedCodec
-from mm_monitor.codecs.protocol import Codec
 from mm_monitor.errors import MonitorError
+
+AnyCodec = JsonCodec | PackedCodec | ControlCodec
 
 CODECS: dict[str, type[JsonCodec] | type[PackedCodec]] = {
     JsonCodec.name: JsonCodec,
@@ -14,7 +15,7 @@ CODECS: dict[str, type[JsonCodec] | type[PackedCodec]] = {
 }
 
 
-def codec_for(feed: str, name: str) -> Codec:
+def codec_for(feed: str, name: str) -> AnyCodec:
     """A codec of `feed` (quotes, theo, control, reference) in format `name`.
 
     Control and reference records are json whatever `name` is. Raises MonitorError if it is unknown.

@@ -87,6 +87,10 @@ class ControlCodec:
                     placed.append(Placed(control, record.offset, sub))
         return Decoded(place(placed, chunk.part), [p.control for p in placed], dead)
 
+    def element(self, value: bytes, sub: int) -> bytes:
+        """The bytes of one element of a record that was decoded."""
+        return elements_of(value)[sub]
+
 
 def place(placed: Iterable[Placed], part: int) -> Rows:
     """Rows that carry controls, in their order: `a` is the index."""

@@ -116,6 +116,10 @@ class JsonCodec:
             return self._decode_theos(chunk, reference)
         return self._decode_quotes(chunk, reference)
 
+    def element(self, value: bytes, sub: int) -> bytes:
+        """The bytes of one element of a record that was decoded."""
+        return elements_of(value)[sub]
+
     def _decode_quotes(self, chunk: Chunk, reference: Reference) -> Decoded:
         found = self._quote.read(chunk)
         items = found.items

@@ -65,6 +65,10 @@ class PackedCodec:
             rows = (usable_quotes if template == QUOTES else usable_theos)(rows, codes)
         return Decoded(rows, dead=dead)
 
+    def element(self, value: bytes, sub: int) -> bytes:
+        """The bytes of one row of a record that was decoded."""
+        return _row_bytes(value, sub)
+
     def _fill(
         self,
         data: bytes,
@@ -129,13 +133,18 @@ def _bad_rows(
 def _bad_row(
     record: RawRecord, row: np.void, code: int, template: int, reference: Reference
 ) -> DeadLetter:
-    length, sub = HEADER.unpack_from(record.value)[4], int(row["sub"])
-    start = HEADER.size + sub * length
-    value = record.value[start : start + length]
+    sub = int(row["sub"])
+    value = _row_bytes(record.value, sub)
     fields = _fields(value, template)
     detail = detail_of(code, fields, tick_of(reference, int(row["contract"])))
     maker = known_maker(reference, int(row["maker"]))
     return dead_letter(record, value, reason_of(code), f"row {sub}: {detail}", maker)
+
+
+def _row_bytes(record: bytes, sub: int) -> bytes:
+    length = HEADER.unpack_from(record)[4]
+    start = HEADER.size + sub * length
+    return record[start : start + length]
 
 
 def _fields(value: bytes, template: int) -> dict[str, str]:

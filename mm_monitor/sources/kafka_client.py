@@ -1,0 +1,114 @@
+"""Opening consumers, finding partitions, turning a start into offsets: all that asks the brokers.
+
+Every failure is a MonitorError with the brokers' addresses and the real cause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+
+from mm_monitor.errors import MonitorError
+from mm_monitor.sources.kafka_cause import cause_of, why_unreachable
+from mm_monitor.sources.kafka_options import MS, KafkaOptions, client_settings
+
+StartAt = int | str  # event time in ns, or earliest | latest
+METADATA_SECONDS = 5.0  # how long a topic may take to show
+METADATA_MAX_AGE_MS = 30_000
+
+
+async def open_consumer(options: KafkaOptions, group: str = "") -> AIOKafkaConsumer:
+    """A started consumer that reads nothing yet."""
+    consumer = AIOKafkaConsumer(
+        **client_settings(options),
+        group_id=group or None,
+        enable_auto_commit=bool(group),  # for lag tools only: we seek by ourselves
+        auto_offset_reset="none",  # an offset out of range must be told, not jumped over
+        fetch_max_wait_ms=max(1, options.fetch_max_wait // MS),
+        metadata_max_age_ms=METADATA_MAX_AGE_MS,
+        # Quotes and theos of a class have the same partition number and belong to one member.
+        partition_assignment_strategy=(RangePartitionAssignor,),
+    )
+    try:
+        await consumer.start()
+    except (TimeoutError, KafkaError, OSError) as error:
+        await close(consumer)
+        raise await unreachable(options, error) from None
+    return consumer
+
+
+async def close(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer, whatever state it is in."""
+    with contextlib.suppress(KafkaError, OSError, asyncio.TimeoutError):
+        await consumer.stop()
+
+
+async def unreachable(options: KafkaOptions, error: BaseException) -> MonitorError:
+    """The error to raise for a failed call: with the cause that a connection by hand meets."""
+    cause = await why_unreachable(options) or cause_of(error)
+    return MonitorError(f"Kafka at {options.bootstrap}: {cause}")
+
+
+async def partitions_of(
+    consumer: AIOKafkaConsumer, topic: str, wanted: Iterable[int], options: KafkaOptions
+) -> list[TopicPartition]:
+    """The partitions of a topic: those wanted, or all. MonitorError if one does not exist."""
+    known = consumer.partitions_for_topic(topic) or await _await_topic(consumer, topic)
+    if not known:
+        problem = f"topic {topic!r} does not exist, or we may not read it"
+        raise MonitorError(f"Kafka at {options.bootstrap}: {problem}")
+    for partition in wanted:
+        if partition not in known:
+            problem = f"topic {topic!r} has no partition {partition}, only {sorted(known)}"
+            raise MonitorError(f"Kafka at {options.bootstrap}: {problem}")
+    return [TopicPartition(topic, partition) for partition in sorted(wanted or known)]
+
+
+async def _await_topic(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    """Ask for a topic by name, for it may have come after we connected."""
+    consumer.assign([TopicPartition(topic, 0)])
+    consumer.pause(TopicPartition(topic, 0))
+    with contextlib.suppress(asyncio.TimeoutError):
+        async with asyncio.timeout(METADATA_SECONDS):
+            while not consumer.partitions_for_topic(topic):  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.05)
+    return set(consumer.partitions_for_topic(topic) or ())
+
+
+async def first_offsets(
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], start: StartAt
+) -> tuple[dict[TopicPartition, int], int | None]:
+    """Where to begin, and from when on there is history if retention cut what `start` asks for.
+
+    A time is looked up by the log's own time stamps, in ms, rounded down.
+    """
+    if not partitions:
+        return {}, None
+    if start == "earliest":
+        return await consumer.beginning_offsets(partitions), None
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    if start == "latest":
+        return ends, None
+    first = await consumer.beginning_offsets(partitions)
+    found = await consumer.offsets_for_times(dict.fromkeys(partitions, int(start) // MS))
+    offsets = {tp: found[tp].offset if found[tp] else ends[tp] for tp in partitions}
+    return offsets, _history(first, found, int(start))
+
+
+def _history(
+    first: Mapping[TopicPartition, int], found: Mapping[Any, Any], start: int
+) -> int | None:
+    """When the first record that is left was written, in ns, where older ones are gone."""
+    cut = [
+        found[tp].timestamp * MS
+        for tp, offset in first.items()
+        if offset > 0 and found[tp] and found[tp].offset == offset
+    ]
+    late = max(cut, default=start)
+    return late if late > start else None

@@ -1,0 +1,105 @@
+"""How to reach Kafka, what to read there and when to say what: plain settings of the Kafka source.
+
+Secrets come in as the names of files that hold them.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mm_monitor.errors import ConfigError
+
+MS = 1_000_000
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaOptions:
+    """The brokers and how they know us."""
+
+    bootstrap: str = "127.0.0.1:9092"  # host:port, several with commas
+    client_id: str = "mm-monitor"
+    group: str = ""  # consumer group for quotes and theo; "" = read `partitions`
+    partitions: tuple[int, ...] = ()  # of quotes and theo; () = all of them
+    security_protocol: str = "PLAINTEXT"  # PLAINTEXT | SSL | SASL_PLAINTEXT | SASL_SSL
+    sasl_mechanism: str = "PLAIN"  # PLAIN | SCRAM-SHA-256 | SCRAM-SHA-512
+    sasl_username: str = ""
+    sasl_password_file: str = ""
+    ssl_cafile: str = ""  # "" = the system's certificates
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+    fetch_max_wait: int = 50 * MS  # ns that a broker may hold a fetch open
+    max_records: int = 5000  # most records that one poll takes in
+    request_timeout: int = 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaFeeds:
+    """Topics by what they carry, and the codecs of the two that have a choice."""
+
+    quotes: str = "mm.quotes"
+    theo: str = "mm.theo"
+    control: str = "mm.control"
+    reference: str = ""  # compacted; "" = none
+    quotes_codec: str = "json"
+    theo_codec: str = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class TapeTimes:
+    """Durations in ns that decide what is late, ahead, idle or silent."""
+
+    lateness: int = 0
+    max_ahead: int = 5 * SECOND  # a record further ahead of our clock is dead-lettered
+    silent_after: int = 30 * SECOND
+    idle_after: int = 500 * MS
+    lost_after: int = 3 * SECOND  # a partition whose broker has not answered for longer is down
+
+
+def client_settings(options: KafkaOptions) -> dict[str, Any]:
+    """Connection settings as aiokafka's consumers, producers and admin clients take them.
+
+    Raises ConfigError for a file that cannot be read.
+    """
+    settings: dict[str, Any] = {
+        "bootstrap_servers": options.bootstrap,
+        "client_id": options.client_id,
+        "security_protocol": options.security_protocol,
+        "request_timeout_ms": options.request_timeout // MS,
+    }
+    if options.security_protocol.endswith("SSL"):
+        settings["ssl_context"] = _tls(options)
+    if options.security_protocol.startswith("SASL"):
+        settings["sasl_mechanism"] = options.sasl_mechanism
+        settings["sasl_plain_username"] = options.sasl_username
+        settings["sasl_plain_password"] = _password(options)
+    return settings
+
+
+def _tls(options: KafkaOptions) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=options.ssl_cafile or None)
+    except (OSError, ssl.SSLError) as error:
+        requirement = f"a file of PEM certificates ({error})"
+        raise ConfigError("kafka.ssl_cafile", requirement, options.ssl_cafile) from None
+    if options.ssl_certfile:
+        try:
+            context.load_cert_chain(options.ssl_certfile, options.ssl_keyfile or None)
+        except (OSError, ssl.SSLError) as error:
+            requirement = f"a PEM certificate with its key ({error})"
+            raise ConfigError("kafka.ssl_certfile", requirement, options.ssl_certfile) from None
+    return context
+
+
+def _password(options: KafkaOptions) -> str:
+    try:
+        text = Path(options.sasl_password_file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        requirement = f"a file that can be read ({error})"
+        raise ConfigError(
+            "kafka.sasl_password_file", requirement, options.sasl_password_file
+        ) from None
+    return text.rstrip("\r\n")
