@@ -23,7 +23,7 @@ from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
 from mm_monitor.errors import MonitorError
 from mm_monitor.health import HealthStats, watch_loop
-from mm_monitor.journal import Journal
+from mm_monitor.journal import Journal, control_entry
 from mm_monitor.pump import Pump
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusSink
@@ -36,9 +36,15 @@ NS = 1_000_000_000
 
 
 class App:
-    """One service. `now` is our clock in ns (injectable), by which records are too far ahead or sources silent."""
+    """One service. `now` is our clock in ns; `source_clock`, by which sources are silent, is the same unless given."""
 
-    def __init__(self, config: Config, *, now: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        now: Callable[[], int] = time.time_ns,
+        source_clock: Callable[[], int] | None = None,
+    ) -> None:
         self.config, self.now = config, now
         self.rulebooks = load_rulebooks(config)
         self.stats = HealthStats()
@@ -46,11 +52,17 @@ class App:
         by_calendar = config.rulebooks.phases == "calendar"
         self.agenda = Agenda(self.rulebooks, phases=by_calendar)
         self.reference = starting_reference(config, self.agenda.date(now()))
+        self.begins = self.agenda.begins(now())
         self.source = make_source(
-            config, self.reference, self.stats, now=now, expect=self._expects_traffic
+            config,
+            self.reference,
+            self.begins,
+            clock=source_clock or now,
+            expect_traffic=self._expects_traffic,
         )
+        self.part_names: dict[int, tuple[str, int]] = {}
         self.engine = Engine(
-            self.rulebooks, self.reference, self.source.part_names, phases_judge=not by_calendar
+            self.rulebooks, self.reference, self.part_names, phases_judge=not by_calendar
         )
         self.merge = Merge(config.tape.lateness)
         self.pump = Pump(
@@ -60,7 +72,7 @@ class App:
         self.sinks = make_sinks(config, self.context)
         self.prometheus = next(sink for sink in self.sinks if isinstance(sink, PrometheusSink))
         self.prometheus.watch(self.sinks)
-        self.dead_letters = make_dead_letters(config, self.stats)
+        self.dead_letters = make_dead_letters(config)
         self.web = WebServer(
             WebConfig(config.http.host, config.http.port),
             WebSources(self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks),
@@ -80,24 +92,24 @@ class App:
             await sink.start()
         for letters in self.dead_letters:
             await letters.start()
-        begins = self.agenda.begins(self.now())
-        await self.source.start(begins)
+        await self.source.start()
+        self.part_names.update(self.source.part_names)
         self._push(self.agenda.due(self.now()))
-        self._unknown_before_start(begins)
+        self._unknown_before_start()
         self._tasks.append(asyncio.create_task(watch_loop(self.stats)))
-        log.info("reading", **self.source.describe())
+        log.info("reading", partitions=sorted(self.part_names.values()))
 
-    def _unknown_before_start(self, begins: int | None) -> None:
+    def _unknown_before_start(self) -> None:
         """OBL-06: what was before our first record is unknown, never lapsed."""
-        heard_from = self.source.history_begins
+        heard_from = self.source.history_begins_late
+        if self.config.tape.start == "latest":
+            heard_from = self.now()
         if heard_from is None:
             return
-        down = FeedRecord(begins if begins is not None else 0, "*", "*", "down")
+        down = FeedRecord(self.begins or 0, "*", "*", "down")
         up = FeedRecord(max(heard_from, down.ts), "*", "*", "up")
         self._push([Delivery(TIMETABLE_PART, decoded([down, up], 1 << 40), 0)])
-        log.warning(
-            "no history before the first record: that time is unknown", since=down.ts, until=up.ts
-        )
+        log.warning("no history before the first record: that time is unknown", until=up.ts)
 
     def _push(self, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:
@@ -110,12 +122,11 @@ class App:
     def request_stop(self) -> None:
         """Ask `run` to return; for signal handlers."""
         self.pump.stopping = True
-        self.source.interrupt()
 
     async def stop(self) -> None:
         """Publish the last picture, let the sinks deliver, release everything; idempotent."""
         self.request_stop()
-        self._publish(self._events())
+        self._publish(self.engine.drain())
         await self.source.stop()
         for sink in self.sinks:
             await sink.stop()
@@ -135,36 +146,45 @@ class App:
         for letter in letters:
             self.stats.count_dead_letter(letter.reason.value, letter.maker)
         for stream in self.dead_letters:
-            stream.put(letters)
+            stream.write(letters)
 
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
         """Journal what came too late; the pump has counted it and marked its windows provisional."""
         self.journal.late(self.now(), rows, controls)
 
+    def decided(self, controls: Sequence[Control]) -> None:
+        """Journal what the source itself said: a feed down, a feed up."""
+        for control in controls:
+            self.journal.write("source", self.now(), control_entry(control))
+
     def advanced(self, watermark: int) -> None:
         """Tell the sinks at once what broke, and everything else every `publish.every`."""
         self._push(self.agenda.due(watermark))
-        events = self._events()
+        events = self.engine.drain()
         if events or time.monotonic() - self._published >= self.config.publish.every / NS:
             self._publish(events)
 
-    def _events(self) -> list[BreachEvent]:
-        for control in self.source.decided():
-            self.journal.write("source", self.now(), control)
-        return self.engine.drain()
-
     def _publish(self, events: list[BreachEvent]) -> None:
-        if self.merge.watermark > BEFORE_ALL:
-            self.views = self.engine.at(max(self.merge.watermark, self.engine.position))
+        watermark = self.merge.watermark
+        if watermark > BEFORE_ALL:
+            self.views = self.engine.at(max(watermark, self.engine.position))
             events = [*events, *self.engine.drain()]
+            self.journal.write("watermark", self.now(), {"watermark": watermark})
         self._published = time.monotonic()
+        self.part_names.update(self.source.part_names)
+        self.stats.source_lag.update(self.source.backlog)
         self.stats.ready = self.is_ready()[0]
-        for event in events:
-            log.info(f"breach {event.action}", kind=str(event.breach.kind), maker=event.breach.maker,
-                     contract=event.breach.contract, reason=event.breach.reason, id=event.breach.id)  # fmt: skip
-        for sink in self.sinks:
-            sink.publish(self.views, events)
+        self._tell(events)
         self.journal.flush()
+
+    def _tell(self, events: list[BreachEvent]) -> None:
+        for event in events:
+            breach = event.breach
+            log.info(f"breach {event.action}", kind=str(breach.kind), maker=breach.maker,
+                     contract=breach.contract, reason=breach.reason, id=breach.id)  # fmt: skip
+        for sink in self.sinks:
+            if self.stats.ready or sink.name != "alertmanager":  # no old alarm rings while we catch up
+                sink.publish(self.views, events)
 
     # -- what the web asks --------------------------------------------------------------------
 
@@ -186,6 +206,8 @@ class App:
             return False, "waiting for the first records of every partition"
         if not self.source.caught_up:
             return False, "catching up with the log"
+        if self.source.problem:
+            return True, f"ready, but {self.source.problem}"
         return True, "ready"
 
     def _expects_traffic(self) -> bool:

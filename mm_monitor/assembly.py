@@ -8,7 +8,6 @@ from typing import Any
 
 from mm_monitor.config import Config
 from mm_monitor.core.reference import Reference
-from mm_monitor.health import HealthStats
 from mm_monitor.sinks import create
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.protocol import Sink
@@ -17,6 +16,7 @@ from mm_monitor.sources.kafka_options import KafkaFeeds, KafkaOptions, TapeTimes
 from mm_monitor.sources.reference_files import load_reference
 
 NS = 1_000_000_000
+DAY = 86_400 * NS
 
 
 def starting_reference(config: Config, trading_date: str) -> Reference:
@@ -38,18 +38,27 @@ def kafka_options(config: Config) -> KafkaOptions:
 
 
 def make_source(
-    config: Config, reference: Reference, *, now: Callable[[], int], expect: Callable[[], bool]
+    config: Config,
+    reference: Reference,
+    begins: int | None,
+    *,
+    clock: Callable[[], int],
+    expect_traffic: Callable[[], bool],
 ) -> KafkaSource:
-    """The Kafka source of quotes, theo, control and reference."""
+    """The Kafka source of quotes, theo, control and reference; `begins` is when the trading date did."""
     topics, tape = config.topics, config.tape
     feeds = KafkaFeeds(
         topics.quotes, topics.theo, topics.control, "" if config.reference.directory else topics.reference,
         config.codecs.quotes, config.codecs.theo,
     )  # fmt: skip
     times = TapeTimes(tape.lateness, tape.max_ahead, tape.silent_after, tape.idle_after)
+    start = begins if tape.start == "trading_date" and begins is not None else tape.start
+    if start == "trading_date":  # no calendar says when it began
+        start = clock() // DAY * DAY
     return KafkaSource(
-        kafka_options(config), feeds, reference, times=times, now=now, expect_traffic=expect
-    )
+        kafka_options(config), feeds, times, reference,
+        start=start, clock=clock, expect_traffic=expect_traffic,  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 def make_sinks(config: Config, context: SinkContext) -> list[Sink]:
@@ -90,6 +99,6 @@ def _sink_options(config: Config) -> list[tuple[str, dict[str, Any]]]:
     return chosen
 
 
-def make_dead_letters(config: Config, stats: HealthStats) -> list[Any]:
+def make_dead_letters(config: Config) -> list[Any]:
     """Streams of records that could not be used."""
     return []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -36,7 +37,7 @@ from mm_monitor.simulator.session import Session
 DAY_SECONDS = 300.0  # wall time of a whole day when nothing is said
 TAIL_SECONDS = 5.0  # of a timed demo, kept for the end of the day and the last verdicts
 REFRESH = 0.25
-SETTLE = 10_000_000_000  # ns of session time after the close
+DAY = 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +55,24 @@ class DemoOptions:
 
 
 class SessionClock:
-    """Session time played so far, ns."""
+    """Two clocks of the demo, ns: `now` is the session's own time, `steady` runs with the wall from its start."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._at = scenario.start
-        self.records = 0
+        self._shift = scenario.start - time.time_ns()
 
     def now(self) -> int:
-        """The clock that the monitor is handed."""
+        """Session time played so far."""
         return self._at
+
+    def steady(self) -> int:
+        """The clock by which the source tells silence from speech."""
+        return time.time_ns() + self._shift
 
     def played(self, done: int, of: int, records: int) -> None:
         """The simulator's progress."""
-        self._at, self.records = max(self._at, self._scenario.start + done), records
-
-    def finish(self) -> None:
-        """The day is over: time passes the close."""
-        self._at = self._scenario.end + SETTLE
+        self._at = max(self._at, self._scenario.start + done)
 
 
 def day_of(options: DemoOptions) -> tuple[Scenario, float]:
@@ -102,7 +103,7 @@ def config_of(options: DemoOptions, bootstrap: str, reference: Path) -> settings
         topics=replace(base.topics, reference="", dead_letter=""),
         codecs=replace(base.codecs, quotes="packed", theo="packed"),
         reference=replace(base.reference, directory=str(reference)),
-        tape=replace(base.tape, start="earliest", max_ahead=3_600 * 10**9, far_ahead=3_600 * 10**9),
+        tape=replace(base.tape, start="earliest", max_ahead=DAY, far_ahead=DAY, silent_after=60 * 10**9),
         http=replace(base.http, port=options.port),
         breaches=replace(base.breaches, enabled=False),
         log=replace(base.log, level="error"),
@@ -113,12 +114,16 @@ async def run_demo(options: DemoOptions) -> None:
     """Play, watch, show; ends by itself with a summary."""
     logs.configure("error", "console")
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=100)
     scenario, speed = day_of(options)
     with tempfile.TemporaryDirectory(prefix="mm-monitor-demo-") as folder:
         write_reference(scenario, Path(folder))
         async with EmbeddedBroker() as broker:
             clock = SessionClock(scenario)
-            app = App(config_of(options, broker.bootstrap, Path(folder)), now=clock.now)
+            app = App(
+                config_of(options, broker.bootstrap, Path(folder)), now=clock.now, source_clock=clock.steady
+            )
             demo = _Demo(options, scenario, speed, broker.bootstrap, app, clock, console)
             await demo.run()
 
@@ -137,6 +142,7 @@ class _Demo:
     interrupted: bool = False
 
     async def run(self) -> None:
+        """Until the day, the time or the person ends it."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
@@ -173,13 +179,10 @@ class _Demo:
 
     async def _play(self, stop: asyncio.Event) -> Session:
         sending = Sending(codec="packed", speed=self.speed, market_phases=False)
-        session = await produce(
+        return await produce(
             self.scenario, self.bootstrap, sending=sending, positions=self._positions,
             progress=self.clock.played, stop=stop,
         )  # fmt: skip
-        if session.finished:
-            self.clock.finish()
-        return session
 
     async def _positions(self) -> Mapping[tuple[str, int], int]:
         return self.app.source.positions

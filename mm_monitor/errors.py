@@ -17,7 +17,13 @@ class InputError(MonitorError):
     """
 
     def __init__(
-        self, requirement: str, *, file: str = "", line: int = 0, column: str = "", value: object = None
+        self,
+        requirement: str,
+        *,
+        file: str = "",
+        line: int = 0,
+        column: str = "",
+        value: object = None,
     ) -> None:
         where = file + (f":{line}" if line else "")
         parts = [where] if where else []
@@ -31,7 +37,9 @@ class InputError(MonitorError):
 class ConfigError(MonitorError):
     """A key of a configuration or rulebook file: `PATH: REQUIREMENT, got VALUE`."""
 
-    def __init__(self, path: str, requirement: str, value: object = None, *, file: str = "") -> None:
+    def __init__(
+        self, path: str, requirement: str, value: object = None, *, file: str = ""
+    ) -> None:
         tail = requirement if value is None else f"{requirement}, got {value!r}"
         super().__init__(f"{file}: {path}: {tail}" if file else f"{path}: {tail}")
         self.path, self.requirement, self.value, self.file = path, requirement, value, file

@@ -20,7 +20,7 @@ from mm_monitor.core.model import Control, DeadLetter, Kind, ReferenceRecord
 from mm_monitor.core.reference_rows import BadRow, announce
 from mm_monitor.health import HealthStats
 from mm_monitor.sources.merge import BEFORE_ALL, Merge
-from mm_monitor.sources.protocol import Delivery, Source
+from mm_monitor.sources.protocol import OWN_PART, Delivery, Source
 
 SLICE = 200_000  # rows that the engine takes at once, so that a long batch shows progress and lets others run
 
@@ -35,6 +35,9 @@ class Listener(Protocol):
 
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
         """Records that came after the watermark had passed them (TAPE-03)."""
+
+    def decided(self, controls: Sequence[Control]) -> None:
+        """What the source itself said (TAPE-06)."""
 
     def advanced(self, watermark: int) -> None:
         """The engine stands at `watermark`; breaches may have opened."""
@@ -71,7 +74,10 @@ class Pump:
         self.stats.duplicates += delivery.duplicates
         if delivery.decoded.dead:
             self.listener.dead(delivery.decoded.dead)
+        if delivery.part == OWN_PART:
+            self.listener.decided(delivery.decoded.controls)
         self._announce(delivery.decoded.controls)
+        self._note_skew(delivery)
         late, controls = self.merge.push(delivery)
         if len(late):
             self.stats.late += len(late)
@@ -79,6 +85,11 @@ class Pump:
                 evaluator.mark_late(late)
             self.listener.late(late, controls)
         self.taken()
+
+    def _note_skew(self, delivery: Delivery) -> None:
+        rows, where = delivery.decoded.rows, self.engine.sources.get(delivery.part)
+        if where is not None and delivery.ts_recv and len(rows):
+            self.stats.skew_of(where[0]).observe(delivery.ts_recv - int(rows["ts"].max()))
 
     def _announce(self, controls: Sequence[Control]) -> None:
         for record in controls:

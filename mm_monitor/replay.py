@@ -46,6 +46,9 @@ class DeadLetterCount:
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
         """A replay sorts its files and has no late records."""
 
+    def decided(self, controls: Sequence[Control]) -> None:
+        """A capture decides nothing."""
+
     def advanced(self, watermark: int) -> None:
         """Nobody watches a replay."""
 
@@ -80,7 +83,11 @@ def judging_of(rulebook: Rulebook) -> Judging:
 
 
 async def replay(
-    capture: Path, rulebook: Rulebook, *, dead_letters: IO[str] | None = None, progress: Progress | None = None
+    capture: Path,
+    rulebook: Rulebook,
+    *,
+    dead_letters: IO[str] | None = None,
+    progress: Progress | None = None,
 ) -> Replayed:
     """Judge `capture`. InputError for a directory that cannot be judged; bad lines are counted, not fatal."""
     tell = progress or (lambda stage, done, of: None)

@@ -59,7 +59,7 @@ class Engine:
         """`phases_judge`: no timetable says when a date is judged, the phases of `*` do: from its first to `closed`.
 
         With `calendar` False the rulebooks' calendars are not consulted for the rest of the day (R = 0)."""
-        self.reference = reference
+        self.reference, self.sources = reference, sources
         self.phases_judge = phases_judge
         self.evaluators = [
             Evaluator(

@@ -169,8 +169,12 @@ class KafkaSource:
         """What came, waiting for it no longer than a fetch; and what the source has to say."""
         assert self._control is not None
         assert self._data is not None
-        deliveries = await self._fetch(self._control, 0)
-        deliveries += await self._fetch(self._data, max(1, self._options.fetch_max_wait // MS))
+        wait = max(1, self._options.fetch_max_wait // MS)
+        if all(part.caught_up for part in self._parts.values() if part.feed not in DATA):
+            deliveries = await self._fetch(self._control, 0)
+            deliveries += await self._fetch(self._data, wait)
+        else:  # what names are there must be known before quotes name them
+            deliveries = await self._fetch(self._control, wait)
         deliveries += self._release_held()
         now = self._clock()
         await self._refresh(now)
