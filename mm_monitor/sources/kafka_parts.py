@@ -1,18 +1,14 @@
-"""What the Kafka source knows of each partition, and the feed records that it writes by itself.
+"""What the Kafka source knows of each partition.
 
-Pure bookkeeping: no Kafka, no clock, so that every decision can be tested with plain numbers. Times
-on our clock and event times are both ns; `heard` and `answered` are ours, `greatest` is event time.
+Pure bookkeeping: no Kafka, no clock, so that every decision can be tested with plain numbers.
+`since`, `heard` and `answered` are wall time, `greatest` is event time, all in ns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
-
-from mm_monitor.core.batch import Decoded, control_rows
-from mm_monitor.core.model import FeedRecord, Kind
-from mm_monitor.core.reference import ALL
 
 OWN_PART = 0  # the source's own records
 # First number of each feed: fixed, so that a partition has the same number in every run.
@@ -65,6 +61,10 @@ class Part:
         """Is all read that was there when we began?"""
         return self.position >= self.backlog_end
 
+    def lost(self, wall: int, lost_after: int) -> bool:
+        """Has its broker not answered for longer than `lost_after`?"""
+        return not self.paused and wall - max(self.answered, self.since) > lost_after
+
     def idle(self, idle_after: int, oldest_answer: int) -> bool:
         """Does it hold nothing back: read to its end, by a fresh answer, and quiet since?
 
@@ -100,71 +100,3 @@ class Part:
             segments[-1].append(record)
             expected = record.offset + 1
         return segments, repeats
-
-
-class FeedWatch:
-    """Writes `down` and `up` for the classes of partitions that cannot be heard (TAPE-06).
-
-    A class heard on several partitions is down while any of them is.
-    """
-
-    def __init__(self) -> None:
-        self._down: dict[str, set[int]] = {}  # scope -> parts that keep it down
-        self._since: dict[str, int] = {}  # scope -> event time of its `down`
-        self._records: list[FeedRecord] = []
-        self._offset = 0
-
-    @property
-    def scopes_down(self) -> frozenset[str]:
-        """Scopes that are down now."""
-        return frozenset(self._down)
-
-    def down(self, keeper: int, scopes: Iterable[str], since: int, watermark: int) -> None:
-        """Part `keeper` cannot be heard: nothing is known of `scopes` from event time `since`.
-
-        Where the watermark has passed that, a second record takes effect at once; the first is
-        late, for a replay to put in its place. Starts do not nest, so it does no harm there.
-        """
-        for scope in sorted(scopes):
-            keepers = self._down.setdefault(scope, set())
-            if not keepers:
-                self._since[scope] = max(since, watermark)
-                self._write(scope, "down", since)
-                if since < watermark:
-                    self._write(scope, "down", watermark)
-            keepers.add(keeper)
-
-    def up(self, keeper: int, ts: int) -> None:
-        """The part was heard again at event time `ts`."""
-        for scope in sorted(scope for scope, keepers in self._down.items() if keeper in keepers):
-            self._down[scope].discard(keeper)
-            if not self._down[scope]:
-                del self._down[scope]
-                self._write(scope, "up", max(ts, self._since.pop(scope)))
-
-    def forget(self, keeper: int) -> None:
-        """The part is no longer ours to watch; whoever has it now speaks of it."""
-        for keepers in self._down.values():
-            keepers.discard(keeper)
-        self._down = {scope: keepers for scope, keepers in self._down.items() if keepers}
-
-    def take(self) -> Decoded | None:
-        """The records written since the last call, with growing offsets, or None."""
-        if not self._records:
-            return None
-        records, self._records = self._records, []
-        offsets = range(self._offset, self._offset + len(records))
-        self._offset += len(records)
-        kinds = [Kind.FEED] * len(records)
-        return Decoded(control_rows(records, kinds, OWN_PART, offsets), records)
-
-    def _write(self, scope: str, status: str, ts: int) -> None:
-        self._records.append(FeedRecord(ts, scope, ALL, status))
-
-
-def allowed(parts: Iterable[Part], lateness: int) -> int | None:
-    """The watermark that live `parts` allow, as the merge will reckon it; None without one."""
-    held = [part.greatest for part in parts]
-    if not held or NEVER in held:
-        return None
-    return min(held) - lateness

@@ -58,11 +58,10 @@ class Tape:
     @asynccontextmanager
     async def source(self, start: StartAt = "earliest", **kwargs: Any) -> AsyncIterator[Reader]:
         kwargs.setdefault("times", QUICK)
-        kwargs.setdefault("options", self.options)
-        options, times = kwargs.pop("options"), kwargs.pop("times")
+        options = kwargs.pop("options", self.options)
         names = kwargs.pop("reference", None) or reference()
-        source = KafkaSource(options, self.feeds, times, names, start=start, **kwargs)
-        await source.start()
+        source = KafkaSource(options, self.feeds, names, **kwargs)
+        await source.start(start)
         try:
             yield Reader(source)
         finally:
@@ -145,10 +144,11 @@ async def test_a_start_by_time_seeks_in_every_partition(kafka: Kafka) -> None:
     async with tape.source(start=(base + 3) * MS + 999_999) as reader:
         await reader.until(lambda: reader.source.caught_up)
         assert reader.times() == [3, 4]
-        assert reader.source.history_begins_late is None
+        assert reader.source.history_begins is None
     async with tape.source(start="latest") as reader:
         await reader.until(lambda: reader.source.caught_up)
         assert reader.times() == []
+        assert abs(time.time_ns() - (reader.source.history_begins or 0)) < 30 * SECOND
         await tape.quotes(7)
         await reader.until(lambda: reader.times() == [7])
 
@@ -173,7 +173,7 @@ async def test_history_that_retention_cut_is_told(kafka: Kafka) -> None:
     async with tape.source(start=base * MS) as reader:
         await reader.until(lambda: reader.source.caught_up)
         assert reader.times() == [2, 3]
-        assert reader.source.history_begins_late == (base + 2) * MS
+        assert reader.source.history_begins == (base + 2) * MS
 
 
 @pytest.mark.criterion("TAPE-06")
@@ -348,7 +348,7 @@ async def test_the_real_cause_is_told(kafka: Kafka, change: dict[str, Any], mess
 async def test_a_topic_that_is_not_there(kafka: Kafka) -> None:
     tape = Tape(kafka)
     feeds = KafkaFeeds(quotes="nowhere", theo=tape.feeds.theo, control=tape.feeds.control)
-    source = KafkaSource(tape.options, feeds, QUICK, reference())
+    source = KafkaSource(tape.options, feeds, reference(), times=QUICK)
     with pytest.raises(MonitorError, match="topic 'nowhere' does not exist"):
         await source.start()
     await source.stop()

@@ -1,0 +1,129 @@
+"""Kafka records to rows: the codec of each feed, and what only a live feed needs checked.
+
+A record from the future is refused (TAPE-05), a reference row of a later trading date waits, and an
+account takes effect when it is read, for it is needed to decode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mm_monitor.codecs import codec_for
+from mm_monitor.codecs.control import KeyedRecord
+from mm_monitor.codecs.protocol import Chunk
+from mm_monitor.core.batch import Decoded
+from mm_monitor.core.model import RawRecord, ReferenceRecord
+from mm_monitor.core.reference import Reference
+from mm_monitor.sources.ahead import refuse_far_ahead
+from mm_monitor.sources.kafka_options import MS, KafkaFeeds
+from mm_monitor.sources.kafka_parts import DATA, Part
+from mm_monitor.sources.kafka_watch import Watch
+from mm_monitor.sources.protocol import Delivery
+
+
+class KafkaDecoder:
+    """Decodes against one directory of names."""
+
+    def __init__(self, feeds: KafkaFeeds, reference: Reference, max_ahead: int) -> None:
+        self._reference, self._max_ahead = reference, max_ahead
+        self._codecs = {
+            "quotes": codec_for("quotes", feeds.quotes_codec),
+            "theo": codec_for("theo", feeds.theo_codec),
+            "control": codec_for("control", "json"),
+            "reference": codec_for("reference", "json"),
+        }
+        topics = {
+            feeds.quotes: "quotes",
+            feeds.theo: "theo",
+            feeds.control: "control",
+            feeds.reference: "reference",
+        }
+        self.feed_of = {topic: feed for topic, feed in topics.items() if topic}
+        self._held: list[KeyedRecord] = []
+
+    def decode(self, part: Part, records: Sequence[Any], now: int) -> Decoded:
+        """Rows of aiokafka's `records`; `now` is when they were received."""
+        raws = [_raw(record, part.feed, now) for record in records]
+        codec = self._codecs[part.feed]
+        decoded = codec.decode(Chunk(part.feed, part.number, raws), self._reference)
+        if part.feed == "reference":
+            decoded = self._without_accounts(self._without_held(decoded, now))
+        return refuse_far_ahead(decoded, raws, codec, now + self._max_ahead)
+
+    def note(
+        self, watch: Watch, part: Part, decoded: Decoded, records: Sequence[Any], shift: int
+    ) -> None:
+        """Tell what was heard; `shift` is our clock less wall time."""
+        rows = decoded.rows
+        if not len(rows):
+            return
+        first, last = int(rows["ts"].min()), int(rows["ts"].max())
+        classes: list[str] = []
+        lag = 0
+        if part.feed in DATA:
+            contracts = self._reference.contracts
+            seen = np.zeros(len(contracts), np.bool_)
+            seen[rows["contract"]] = True
+            classes = [contracts[i].klass for i in np.flatnonzero(seen)]
+            logged = records[-1].timestamp * MS
+            lag = logged + shift - last if logged > 0 else 0
+        watch.heard(part, first, last, classes, lag)
+
+    def release_held(self, parts: Iterable[Part], now: int) -> list[Delivery]:
+        """Reference rows whose time has come."""
+        if not self._held:
+            return []
+        held, self._held = self._held, []
+        deliveries = []
+        for part in parts:
+            raws = [r for r in held if (r.topic, r.partition) == (part.topic, part.partition)]
+            chunk = Chunk(part.feed, part.number, raws)
+            if raws:
+                decoded = self._codecs["reference"].decode(chunk, self._reference)
+                decoded = self._without_held(decoded, now)
+                if len(decoded.rows):
+                    deliveries.append(Delivery(part.number, decoded, 0, ts_recv=now))
+        return deliveries
+
+    def _without_held(self, decoded: Decoded, now: int) -> Decoded:
+        """Rows of a later trading date wait here: they are no mistake, only early."""
+        limit = now + self._max_ahead
+        self._held += [
+            control.raw
+            for control in decoded.controls
+            if isinstance(control, ReferenceRecord)
+            and isinstance(control.raw, KeyedRecord)
+            and control.ts > limit
+        ]
+        return _keep(decoded, [control.ts <= limit for control in decoded.controls])
+
+    def _without_accounts(self, decoded: Decoded) -> Decoded:
+        accounts = self._reference.accounts
+        for control in decoded.controls:
+            if isinstance(control, ReferenceRecord) and control.table == "accounts":
+                if control.action == "add":
+                    accounts[control.row["account"]] = control.row["maker"]
+                else:
+                    accounts.pop(control.row["account"], None)
+        return _keep(decoded, [getattr(c, "table", "") != "accounts" for c in decoded.controls])
+
+
+def _keep(decoded: Decoded, keep: Sequence[bool]) -> Decoded:
+    """Only the controls to keep, with their rows."""
+    if all(keep):
+        return decoded
+    rows = decoded.rows[np.array(keep, np.bool_)].copy()
+    rows["a"] = np.arange(len(rows))
+    kept = [c for c, wanted in zip(decoded.controls, keep, strict=True) if wanted]
+    return Decoded(rows, kept, decoded.dead)
+
+
+def _raw(record: Any, feed: str, now: int) -> RawRecord:
+    value = record.value or b""
+    if feed == "reference":
+        key, stamp = record.key or b"", record.timestamp * MS
+        return KeyedRecord(record.topic, record.partition, record.offset, value, now, key, stamp)
+    return RawRecord(record.topic, record.partition, record.offset, value, now)

@@ -1,0 +1,221 @@
+"""What the Kafka source decides by itself: feeds down and up, idle partitions, time moving on.
+
+No I/O and no clock: two readings are handed in. `wall` measures how long something has lasted, `now`
+is what our clock says of the tape's time; they run apart where a session is played faster.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from mm_monitor.core.batch import Decoded, control_rows
+from mm_monitor.core.model import FeedRecord, Kind
+from mm_monitor.core.reference import ALL
+from mm_monitor.sources.kafka_options import SECOND, TapeTimes
+from mm_monitor.sources.kafka_parts import DATA, NEVER, OWN_PART, Part
+
+BEFORE_ALL = -(2**63)
+Entry = dict[str, object]  # of the journal
+
+
+class FeedWriter:
+    """Writes `down` and `up` for the classes of partitions that cannot be heard (TAPE-06).
+
+    A class heard on several partitions is down while any of them is.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self._down: dict[str, set[int]] = {}  # scope -> parts that keep it down
+        self._since: dict[str, int] = {}  # scope -> event time of its `down`
+        self._records: list[FeedRecord] = []
+        self._offset = 0
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Scopes that are down now."""
+        return frozenset(self._down)
+
+    def down(
+        self, keeper: int, scopes: Iterable[str], since: int, watermark: int, why: str
+    ) -> None:
+        """Part `keeper` cannot be heard: nothing is known of `scopes` from event time `since`.
+
+        Where the watermark has passed that, a second record takes effect at once; the first is
+        late, for a replay to put in its place. Starts do not nest, so it does no harm there.
+        """
+        for scope in sorted(scopes):
+            keepers = self._down.setdefault(scope, set())
+            if not keepers:
+                self._since[scope] = max(since, watermark)
+                self._write(scope, "down", since, why)
+                if since < watermark:
+                    self._write(scope, "down", watermark, why)
+            keepers.add(keeper)
+
+    def up(self, keeper: int, ts: int) -> None:
+        """The part was heard again at event time `ts`."""
+        for scope in sorted(scope for scope, keepers in self._down.items() if keeper in keepers):
+            self._down[scope].discard(keeper)
+            if not self._down[scope]:
+                del self._down[scope]
+                self._write(scope, "up", max(ts, self._since.pop(scope)), "heard again")
+
+    def forget(self, keeper: int) -> None:
+        """The part is no longer ours to watch; whoever has it now speaks of it."""
+        for keepers in self._down.values():
+            keepers.discard(keeper)
+        self._down = {scope: keepers for scope, keepers in self._down.items() if keepers}
+
+    def take(self) -> Decoded | None:
+        """The records written since the last call, with growing offsets, or None."""
+        if not self._records:
+            return None
+        records, self._records = self._records, []
+        offsets = range(self._offset, self._offset + len(records))
+        self._offset += len(records)
+        kinds = [Kind.FEED] * len(records)
+        return Decoded(control_rows(records, kinds, OWN_PART, offsets), records)
+
+    def _write(self, scope: str, status: str, ts: int, why: str) -> None:
+        self._records.append(FeedRecord(ts, scope, ALL, status))
+        self.entries.append(
+            {"record": "feed", "ts": ts, "scope": scope, "maker": ALL, "status": status, "why": why}
+        )
+
+
+class Watch:
+    """All partitions of one source, and what can be said of time from them."""
+
+    def __init__(self, times: TapeTimes, fetch_max_wait: int, wall: int, now: int) -> None:
+        self.parts: list[Part] = []
+        self.feed = FeedWriter()
+        self.live: tuple[int, ...] = ()
+        self.idle_watermark: int | None = None
+        self.watermark = BEFORE_ALL  # the merge's, reckoned as it does
+        self.lost: list[Part] = []
+        self._times = times
+        self._answer_age = 2 * fetch_max_wait + SECOND  # an older answer vouches for nothing
+        self._began = wall, now
+        self._traffic_since = NEVER  # wall
+        self._lag = 0  # how far event time is behind our clock when a record is logged
+        self._readings: deque[tuple[int, int]] = deque([(wall, now)])  # wall, now
+        self._idle: set[int] = set()
+
+    def heard(self, part: Part, first: int, last: int, classes: Iterable[str], lag: int) -> None:
+        """Rows of event times `first` to `last` came on `part`; `lag` is the newest one's."""
+        part.greatest = max(part.greatest, last)
+        if part.feed not in DATA:
+            return
+        self._lag = max(0, lag)
+        part.classes.update(classes)
+        self.feed.up(OWN_PART, first)
+        if part.down:
+            part.down = False
+            self.feed.up(part.number, first)
+
+    def gap(self, part: Part) -> None:
+        """Records of `part` are missing."""
+        if part.feed in DATA and not part.down:
+            self._down(part, "offset gap")
+
+    def drop(self, part: Part) -> None:
+        """`part` is no longer ours."""
+        self.parts.remove(part)
+        self.feed.forget(part.number)
+
+    def look(self, wall: int, now: int, traffic: bool) -> None:
+        """Decide who is down and who is idle. `traffic`: should quotes be coming at all?"""
+        self._read_clock(wall, now)
+        if not traffic:
+            self._traffic_since = NEVER
+        elif self._traffic_since == NEVER:
+            self._traffic_since = wall
+        data = sorted((p for p in self.parts if p.feed in DATA), key=lambda part: part.greatest)
+        self.lost = [part for part in data if part.lost(wall, self._times.lost_after)]
+        for part in data:
+            why = "broker lost" if part in self.lost else "silent"
+            if part.classes and not part.down and (part in self.lost or self._silent(part, wall)):
+                self._down(part, why)
+        if data and all(part.greatest == NEVER for part in data):
+            self._look_unheard(data, wall)
+        self._settle(wall)
+
+    def decided(self) -> list[Entry]:
+        """What was decided since the last call, for the journal."""
+        entries, self.feed.entries = self.feed.entries, []
+        return entries
+
+    def _down(self, part: Part, why: str) -> None:
+        """From the last event time heard; of a part never heard, from when we began."""
+        part.down = True
+        since = self._began[1] if part.greatest == NEVER else part.greatest
+        self.feed.down(part.number, part.classes or {ALL}, since, self.watermark, why)
+
+    def _look_unheard(self, data: Sequence[Part], wall: int) -> None:
+        """Nothing was ever heard: one partition may be empty for ever, all of them may not."""
+        quotes = [part for part in data if part.feed == "quotes"]
+        lost = len(self.lost) == len(data)
+        if lost or (quotes and all(self._silent(part, wall) for part in quotes)):
+            since = self._clock_at(max(self._began[0], self._traffic_since))
+            why = "broker lost" if lost else "silent"
+            self.feed.down(OWN_PART, {ALL}, since, self.watermark, why)
+
+    def _silent(self, part: Part, wall: int) -> bool:
+        if part.feed != "quotes" or part.paused or not part.at_end or self._traffic_since == NEVER:
+            return False
+        return wall - max(part.heard, part.since, self._traffic_since) > self._times.silent_after
+
+    def _settle(self, wall: int) -> None:
+        """Which parts hold the watermark back, and what our clock says if none does."""
+        oldest = wall - self._answer_age
+        live = [part for part in self.parts if not part.idle(self._times.idle_after, oldest)]
+        self.live = tuple(part.number for part in live)
+        self._note_idle(live)
+        self.idle_watermark = None
+        if self.parts and not live:
+            # All that the brokers had when they last answered is read; so nothing older than
+            # that, less the time a record may be under way, is still to come.
+            answered = min(part.answered for part in self.parts)
+            quiet = max(self._times.idle_after, self._times.lateness)
+            self.idle_watermark = self._clock_at(answered - quiet) - self._lag
+        reached = self._allowed(live) if live else self.idle_watermark
+        self.watermark = max(self.watermark, BEFORE_ALL if reached is None else reached)
+
+    def _allowed(self, live: Sequence[Part]) -> int | None:
+        """The watermark that live parts allow, as the merge reckons it."""
+        least = min(part.greatest for part in live)
+        return None if least == NEVER else least - self._times.lateness
+
+    def _note_idle(self, live: Sequence[Part]) -> None:
+        """TAPE-05: a replay reads who was idle from the journal, it cannot know it otherwise."""
+        idle = {part.number for part in self.parts} - {part.number for part in live}
+        for part in self.parts:
+            if (part.number in idle) != (part.number in self._idle):
+                status = "idle" if part.number in idle else "live"
+                self.feed.entries.append(
+                    {"record": status, "topic": part.topic, "partition": part.partition,
+                     "ts": self.watermark}
+                )  # fmt: skip
+        self._idle = idle
+
+    def _read_clock(self, wall: int, now: int) -> None:
+        """Remember what our clock said when, for as long as anybody may ask."""
+        self._readings.append((wall, now))
+        times = self._times
+        keep = (
+            wall - max(times.idle_after, times.lateness, times.silent_after) - 2 * self._answer_age
+        )
+        while len(self._readings) > 1 and self._readings[1][0] <= keep:
+            self._readings.popleft()
+
+    def _clock_at(self, wall: int) -> int:
+        """What our clock said at `wall`, never more than that."""
+        best = self._readings[0]
+        for reading in reversed(self._readings):
+            if reading[0] <= wall:
+                best = reading
+                break
+        ahead = best[0] - wall
+        return best[1] - max(0, ahead)
