@@ -14,7 +14,13 @@ import structlog
 
 from mm_monitor import logs
 from mm_monitor.agenda import Agenda
-from mm_monitor.assembly import make_dead_letters, make_sinks, make_source, starting_reference
+from mm_monitor.assembly import (
+    make_dead_letters,
+    make_sinks,
+    make_source,
+    start_at,
+    starting_reference,
+)
 from mm_monitor.config import Config, load_rulebooks
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.engine import Engine
@@ -23,7 +29,7 @@ from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
 from mm_monitor.errors import MonitorError
 from mm_monitor.health import HealthStats, watch_loop
-from mm_monitor.journal import Journal, control_entry
+from mm_monitor.journal import Journal
 from mm_monitor.pump import Pump
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusSink
@@ -54,15 +60,10 @@ class App:
         self.reference = starting_reference(config, self.agenda.date(now()))
         self.begins = self.agenda.begins(now())
         self.source = make_source(
-            config,
-            self.reference,
-            self.begins,
-            clock=source_clock or now,
-            expect_traffic=self._expects_traffic,
+            config, self.reference, now=source_clock or now, expect=self._expects_traffic
         )
-        self.part_names: dict[int, tuple[str, int]] = {}
         self.engine = Engine(
-            self.rulebooks, self.reference, self.part_names, phases_judge=not by_calendar
+            self.rulebooks, self.reference, self.source.part_names, phases_judge=not by_calendar
         )
         self.merge = Merge(config.tape.lateness)
         self.pump = Pump(
@@ -72,7 +73,7 @@ class App:
         self.sinks = make_sinks(config, self.context)
         self.prometheus = next(sink for sink in self.sinks if isinstance(sink, PrometheusSink))
         self.prometheus.watch(self.sinks)
-        self.dead_letters = make_dead_letters(config)
+        self.dead_letters = make_dead_letters(config, self.stats)
         self.web = WebServer(
             WebConfig(config.http.host, config.http.port),
             WebSources(self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks),
@@ -92,18 +93,15 @@ class App:
             await sink.start()
         for letters in self.dead_letters:
             await letters.start()
-        await self.source.start()
-        self.part_names.update(self.source.part_names)
+        await self.source.start(start_at(self.config, self.begins, self.now()))
         self._push(self.agenda.due(self.now()))
         self._unknown_before_start()
         self._tasks.append(asyncio.create_task(watch_loop(self.stats)))
-        log.info("reading", partitions=sorted(self.part_names.values()))
+        log.info("reading", **self.source.describe())
 
     def _unknown_before_start(self) -> None:
         """OBL-06: what was before our first record is unknown, never lapsed."""
-        heard_from = self.source.history_begins_late
-        if self.config.tape.start == "latest":
-            heard_from = self.now()
+        heard_from = self.source.history_begins
         if heard_from is None:
             return
         down = FeedRecord(self.begins or 0, "*", "*", "down")
@@ -122,6 +120,7 @@ class App:
     def request_stop(self) -> None:
         """Ask `run` to return; for signal handlers."""
         self.pump.stopping = True
+        self.source.interrupt()
 
     async def stop(self) -> None:
         """Publish the last picture, let the sinks deliver, release everything; idempotent."""
@@ -146,16 +145,11 @@ class App:
         for letter in letters:
             self.stats.count_dead_letter(letter.reason.value, letter.maker)
         for stream in self.dead_letters:
-            stream.write(letters)
+            stream.put(letters)
 
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
         """Journal what came too late; the pump has counted it and marked its windows provisional."""
         self.journal.late(self.now(), rows, controls)
-
-    def decided(self, controls: Sequence[Control]) -> None:
-        """Journal what the source itself said: a feed down, a feed up."""
-        for control in controls:
-            self.journal.write("source", self.now(), control_entry(control))
 
     def advanced(self, watermark: int) -> None:
         """Tell the sinks at once what broke, and everything else every `publish.every`."""
@@ -169,9 +163,10 @@ class App:
         if watermark > BEFORE_ALL:
             self.views = self.engine.at(max(watermark, self.engine.position))
             events = [*events, *self.engine.drain()]
+            for entry in self.source.decided():
+                self.journal.write("source", self.now(), entry)
             self.journal.write("watermark", self.now(), {"watermark": watermark})
         self._published = time.monotonic()
-        self.part_names.update(self.source.part_names)
         self.stats.source_lag.update(self.source.backlog)
         self.stats.ready = self.is_ready()[0]
         self._tell(events)
@@ -183,7 +178,9 @@ class App:
             log.info(f"breach {event.action}", kind=str(breach.kind), maker=breach.maker,
                      contract=breach.contract, reason=breach.reason, id=breach.id)  # fmt: skip
         for sink in self.sinks:
-            if self.stats.ready or sink.name != "alertmanager":  # no old alarm rings while we catch up
+            if (
+                self.stats.ready or sink.name != "alertmanager"
+            ):  # no old alarm rings while we catch up
                 sink.publish(self.views, events)
 
     # -- what the web asks --------------------------------------------------------------------

@@ -8,8 +8,15 @@ from typing import Any
 
 from mm_monitor.config import Config
 from mm_monitor.core.reference import Reference
+from mm_monitor.health import HealthStats
 from mm_monitor.sinks import create
 from mm_monitor.sinks.context import SinkContext
+from mm_monitor.sinks.dead_letter import (
+    DeadLetterFile,
+    DeadLetterStream,
+    DeadLetterTopic,
+    DeadLetterTopicConfig,
+)
 from mm_monitor.sinks.protocol import Sink
 from mm_monitor.sources.kafka import KafkaSource
 from mm_monitor.sources.kafka_options import KafkaFeeds, KafkaOptions, TapeTimes, client_settings
@@ -38,27 +45,30 @@ def kafka_options(config: Config) -> KafkaOptions:
 
 
 def make_source(
-    config: Config,
-    reference: Reference,
-    begins: int | None,
-    *,
-    clock: Callable[[], int],
-    expect_traffic: Callable[[], bool],
+    config: Config, reference: Reference, *, now: Callable[[], int], expect: Callable[[], bool]
 ) -> KafkaSource:
-    """The Kafka source of quotes, theo, control and reference; `begins` is when the trading date did."""
+    """The Kafka source of quotes, theo, control and reference."""
     topics, tape = config.topics, config.tape
     feeds = KafkaFeeds(
         topics.quotes, topics.theo, topics.control, "" if config.reference.directory else topics.reference,
         config.codecs.quotes, config.codecs.theo,
     )  # fmt: skip
     times = TapeTimes(tape.lateness, tape.max_ahead, tape.silent_after, tape.idle_after)
-    start = begins if tape.start == "trading_date" and begins is not None else tape.start
-    if start == "trading_date":  # no calendar says when it began
-        start = clock() // DAY * DAY
     return KafkaSource(
-        kafka_options(config), feeds, times, reference,
-        start=start, clock=clock, expect_traffic=expect_traffic,  # type: ignore[arg-type]
-    )  # fmt: skip
+        kafka_options(config), feeds, reference, times=times, now=now, expect_traffic=expect
+    )
+
+
+def start_at(config: Config, begins: int | None, now: int) -> int | str | None:
+    """Where to begin reading: an event time in ns, "latest", or None for the earliest record.
+
+    `begins` is when the trading date did; where no calendar says, the day of UTC stands for it.
+    """
+    if config.tape.start == "earliest":
+        return None
+    if config.tape.start == "latest":
+        return "latest"
+    return begins if begins is not None else now // DAY * DAY
 
 
 def make_sinks(config: Config, context: SinkContext) -> list[Sink]:
@@ -99,6 +109,14 @@ def _sink_options(config: Config) -> list[tuple[str, dict[str, Any]]]:
     return chosen
 
 
-def make_dead_letters(config: Config) -> list[Any]:
-    """Streams of records that could not be used."""
-    return []
+def make_dead_letters(config: Config, health: HealthStats) -> list[DeadLetterStream]:
+    """Streams of records that could not be used: a file, a topic, both or neither."""
+    streams: list[DeadLetterStream] = []
+    if config.dead_letter.file:
+        streams.append(DeadLetterFile(Path(config.dead_letter.file), health))
+    if config.topics.dead_letter:
+        settings = client_settings(kafka_options(config))
+        bootstrap = settings.pop("bootstrap_servers")
+        topic = DeadLetterTopicConfig(bootstrap, config.topics.dead_letter, client=settings)
+        streams.append(DeadLetterTopic(topic, health))
+    return streams

@@ -103,7 +103,9 @@ def config_of(options: DemoOptions, bootstrap: str, reference: Path) -> settings
         topics=replace(base.topics, reference="", dead_letter=""),
         codecs=replace(base.codecs, quotes="packed", theo="packed"),
         reference=replace(base.reference, directory=str(reference)),
-        tape=replace(base.tape, start="earliest", max_ahead=DAY, far_ahead=DAY, silent_after=60 * 10**9),
+        tape=replace(
+            base.tape, start="earliest", max_ahead=DAY, far_ahead=DAY, silent_after=60 * 10**9
+        ),
         http=replace(base.http, port=options.port),
         breaches=replace(base.breaches, enabled=False),
         log=replace(base.log, level="error"),
@@ -122,7 +124,9 @@ async def run_demo(options: DemoOptions) -> None:
         async with EmbeddedBroker() as broker:
             clock = SessionClock(scenario)
             app = App(
-                config_of(options, broker.bootstrap, Path(folder)), now=clock.now, source_clock=clock.steady
+                config_of(options, broker.bootstrap, Path(folder)),
+                now=clock.now,
+                source_clock=clock.steady,
             )
             demo = _Demo(options, scenario, speed, broker.bootstrap, app, clock, console)
             await demo.run()

@@ -20,7 +20,7 @@ from mm_monitor.core.model import Control, DeadLetter, Kind, ReferenceRecord
 from mm_monitor.core.reference_rows import BadRow, announce
 from mm_monitor.health import HealthStats
 from mm_monitor.sources.merge import BEFORE_ALL, Merge
-from mm_monitor.sources.protocol import OWN_PART, Delivery, Source
+from mm_monitor.sources.protocol import Delivery, Source
 
 SLICE = 200_000  # rows that the engine takes at once, so that a long batch shows progress and lets others run
 
@@ -35,9 +35,6 @@ class Listener(Protocol):
 
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
         """Records that came after the watermark had passed them (TAPE-03)."""
-
-    def decided(self, controls: Sequence[Control]) -> None:
-        """What the source itself said (TAPE-06)."""
 
     def advanced(self, watermark: int) -> None:
         """The engine stands at `watermark`; breaches may have opened."""
@@ -74,8 +71,6 @@ class Pump:
         self.stats.duplicates += delivery.duplicates
         if delivery.decoded.dead:
             self.listener.dead(delivery.decoded.dead)
-        if delivery.part == OWN_PART:
-            self.listener.decided(delivery.decoded.controls)
         self._announce(delivery.decoded.controls)
         self._note_skew(delivery)
         late, controls = self.merge.push(delivery)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +18,7 @@ from mm_monitor.core.timetable import TIMETABLE_PART, decoded, trading_day
 from mm_monitor.errors import InputError
 from mm_monitor.pump import Pump
 from mm_monitor.reports.report import Judging, RecordCounts, build_report
+from mm_monitor.sinks.dead_letter import letter_line
 from mm_monitor.sources.capture import CaptureSource
 from mm_monitor.sources.merge import Merge
 from mm_monitor.sources.protocol import Delivery
@@ -41,29 +40,13 @@ class DeadLetterCount:
         if self.file is None:
             return
         for letter in letters:
-            self.file.write(json.dumps(letter_line(letter), ensure_ascii=False) + "\n")
+            self.file.write(letter_line(letter) + "\n")
 
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
         """A replay sorts its files and has no late records."""
 
-    def decided(self, controls: Sequence[Control]) -> None:
-        """A capture decides nothing."""
-
     def advanced(self, watermark: int) -> None:
         """Nobody watches a replay."""
-
-
-def letter_line(letter: DeadLetter) -> dict[str, object]:
-    """A dead letter as plain values; the bytes as base64."""
-    return {
-        "reason": letter.reason.value,
-        "detail": letter.detail,
-        "maker": letter.maker,
-        "topic": letter.raw.topic,
-        "partition": letter.raw.partition,
-        "offset": letter.raw.offset,
-        "value": b64encode(letter.raw.value).decode(),
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,6 @@ from typing import Protocol
 
 from mm_monitor.core.batch import Decoded
 
-OWN_PART = 0  # what the source itself says: that it cannot hear, that it hears again
-
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

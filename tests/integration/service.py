@@ -31,7 +31,7 @@ async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
             await asyncio.sleep(0.05)
 
 
-def config_text(bootstrap: str, reference: Path, codec: str, extra: str = "", **topics: str) -> str:
+def config_text(bootstrap: str, directory: Path, codec: str, extra: str = "", **topics: str) -> str:
     """A configuration for a test: free port, no outside but Kafka; `extra` is appended."""
     names = "\n".join(f'{feed} = "{name}"' for feed, name in topics.items())
     return f"""
@@ -44,7 +44,7 @@ fetch_max_wait = "20ms"
 quotes = "{codec}"
 theo = "{codec}"
 [reference]
-directory = "{reference}"
+directory = "{directory}"
 [http]
 port = 0
 [log]
