@@ -1,0 +1,214 @@
+"""What the Kafka source decides by itself, with plain numbers for time."""
+
+from __future__ import annotations
+
+import pytest
+
+from mm_monitor.core.model import FeedRecord, Kind
+from mm_monitor.sources.kafka_options import TapeTimes
+from mm_monitor.sources.kafka_parts import OWN_PART, Part
+from mm_monitor.sources.kafka_watch import BEFORE_ALL, FeedWriter, Watch
+
+S = 1_000_000_000
+TIMES = TapeTimes(lateness=0, silent_after=30 * S, idle_after=S // 2, lost_after=3 * S)
+EPOCH = 1_000 * S  # event time at wall 0
+
+
+class Scene:
+    """Two quote partitions and one of theos, read at a wall time that the test moves."""
+
+    def __init__(self, times: TapeTimes = TIMES, speed: int = 1) -> None:
+        self.wall, self.speed = 0, speed
+        self.watch = Watch(times, 50_000_000, 0, EPOCH)
+        self.q0, self.q1 = (Part("quotes", "q", i, since=0, end=0, position=0) for i in (0, 1))
+        self.theo = Part("theo", "t", 0, since=0, end=0, position=0)
+        self.watch.parts = [self.q0, self.q1, self.theo]
+
+    @property
+    def now(self) -> int:
+        return EPOCH + self.wall * self.speed
+
+    def hear(self, part: Part, *classes: str, ago: int = 0) -> int:
+        ts = self.now - ago
+        part.heard = self.wall
+        self.watch.heard(part, ts, ts, classes or ("K0",), ago)
+        return ts
+
+    def to(self, wall: int, *, traffic: bool = True, silent: tuple[Part, ...] = ()) -> None:
+        """Time passes in steps; every broker answers but those of `silent`."""
+        while self.wall < wall:
+            self.wall = min(wall, self.wall + S // 10)
+            for part in self.watch.parts:
+                if part not in silent:
+                    part.answered = self.wall
+            self.watch.look(self.wall, self.now, traffic)
+
+    def said(self) -> list[tuple[str, str, int]]:
+        decoded = self.watch.feed.take()
+        if decoded is None:
+            return []
+        assert set(decoded.rows["kind"].tolist()) == {Kind.FEED}
+        assert set(decoded.rows["part"].tolist()) == {OWN_PART}
+        records = [c for c in decoded.controls if isinstance(c, FeedRecord)]
+        assert decoded.rows["ts"].tolist() == [r.ts for r in records]
+        return [(r.scope, r.status, r.ts) for r in records]
+
+
+@pytest.mark.criterion("TAPE-06")
+def test_a_gap_is_down_from_the_last_time_heard_and_up_with_the_next() -> None:
+    scene = Scene()
+    scene.to(S)
+    last = scene.hear(scene.q0, "K0", "K1")
+    scene.watch.gap(scene.q0)
+    scene.watch.gap(scene.q0)
+    again = scene.hear(scene.q0)
+    assert scene.said() == [("K0", "down", last), ("K1", "down", last),
+                            ("K0", "up", again), ("K1", "up", again)]  # fmt: skip
+    assert scene.watch.feed.scopes == frozenset()
+
+
+@pytest.mark.criterion("TAPE-06")
+def test_a_class_of_two_partitions_is_down_while_either_is() -> None:
+    scene = Scene()
+    scene.to(S)
+    last = scene.hear(scene.q0)
+    scene.hear(scene.theo)
+    scene.watch.gap(scene.q0)
+    scene.watch.gap(scene.theo)
+    scene.hear(scene.theo)
+    assert scene.said() == [("K0", "down", last)]
+    again = scene.hear(scene.q0)
+    assert scene.said() == [("K0", "up", again)]
+
+
+@pytest.mark.criterion("TAPE-06")
+def test_silence_counts_only_while_there_should_be_traffic() -> None:
+    scene = Scene()
+    scene.to(S)
+    last = scene.hear(scene.q0)
+    scene.to(100 * S, traffic=False)
+    scene.to(130 * S)
+    assert scene.said() == []
+    scene.to(131 * S)
+    first, second = scene.said()
+    assert first == ("K0", "down", last)
+    # The watermark has moved on with our clock: the same once more, for now.
+    assert second[:2] == ("K0", "down")
+    assert last < second[2] <= scene.now
+    assert scene.said() == []
+    again = scene.hear(scene.q0)
+    assert scene.said() == [("K0", "up", again)]
+
+
+@pytest.mark.criterion("TAPE-06")
+def test_a_partition_that_was_never_heard_says_nothing_alone() -> None:
+    scene = Scene()
+    for second in range(1, 60):
+        scene.hear(scene.q0)
+        scene.to(second * S)
+    assert scene.said() == []
+
+
+@pytest.mark.criterion("TAPE-06")
+def test_nothing_ever_heard_is_down_for_all_from_when_traffic_began() -> None:
+    scene = Scene()
+    scene.to(10 * S, traffic=False)
+    began = scene.now
+    scene.to(42 * S)
+    (first, *_) = scene.said()
+    assert first[:2] == ("*", "down")
+    assert began <= first[2] <= began + S
+    again = scene.hear(scene.q1)
+    assert scene.said() == [("*", "up", again)]
+
+
+@pytest.mark.criterion("TAPE-06")
+def test_a_lost_broker_is_down_and_holds_the_watermark() -> None:
+    scene = Scene()
+    scene.to(S)
+    last = scene.hear(scene.q0)
+    everyone = (scene.q0, scene.q1, scene.theo)
+    scene.to(S + S // 5)
+    before = scene.watch.watermark
+    scene.to(10 * S, silent=everyone)
+    assert scene.said() == [("K0", "down", last)]
+    assert scene.watch.watermark == before
+    assert set(scene.watch.live) == {p.number for p in everyone}
+    assert scene.watch.idle_watermark is None
+    scene.to(11 * S)
+    again = scene.hear(scene.q0)
+    assert scene.said() == [("K0", "up", again)]
+
+
+@pytest.mark.criterion("TAPE-05")
+def test_when_all_are_idle_time_moves_by_our_clock() -> None:
+    scene = Scene()
+    scene.to(S)
+    scene.hear(scene.q0, ago=7)
+    scene.to(S + S // 5)
+    assert scene.q0.number in scene.watch.live
+    assert scene.watch.idle_watermark is None
+    scene.to(5 * S)
+    assert scene.watch.live == ()
+    assert scene.watch.idle_watermark == scene.now - TIMES.idle_after - 7
+    assert scene.watch.watermark == scene.watch.idle_watermark
+
+
+@pytest.mark.criterion("TAPE-05")
+def test_a_session_played_faster_moves_by_its_own_clock() -> None:
+    scene = Scene(speed=50)
+    scene.to(S)
+    scene.hear(scene.q0)
+    scene.to(5 * S)
+    # Half a second of wall time is 25 s of the session: all that is older has surely come.
+    assert scene.watch.idle_watermark == EPOCH + 50 * (5 * S - TIMES.idle_after)
+
+
+@pytest.mark.criterion("TAPE-05")
+def test_lateness_holds_back_both_ways() -> None:
+    scene = Scene(TapeTimes(lateness=2 * S, idle_after=S // 2, silent_after=99 * S))
+    scene.to(S)
+    for part in (scene.q0, scene.q1, scene.theo):
+        last = scene.hear(part)
+    scene.to(S + S // 10)
+    assert scene.watch.watermark == last - 2 * S
+    scene.to(6 * S)
+    assert scene.watch.idle_watermark == scene.now - 2 * S
+
+
+def test_idleness_and_feeds_are_told_to_the_journal() -> None:
+    scene = Scene()
+    scene.to(S)
+    scene.hear(scene.q0)
+    scene.to(2 * S)
+    entries = scene.watch.decided()
+    assert [(e["record"], e["topic"], e["partition"]) for e in entries] == [
+        ("idle", "q", 0), ("idle", "q", 1), ("idle", "t", 0), ("live", "q", 0), ("idle", "q", 0),
+    ]  # fmt: skip
+    assert scene.watch.decided() == []
+    scene.watch.gap(scene.q0)
+    (entry,) = [e for e in scene.watch.decided() if e["status"] == "down"][:1]
+    assert (entry["scope"], entry["why"]) == ("K0", "offset gap")
+
+
+def test_a_partition_that_goes_takes_its_word_along() -> None:
+    scene = Scene()
+    scene.to(S)
+    scene.hear(scene.q0)
+    scene.watch.gap(scene.q0)
+    scene.watch.drop(scene.q0)
+    assert scene.watch.feed.scopes == frozenset()
+    assert [status for _, status, _ in scene.said()] == ["down"]
+
+
+def test_own_records_have_growing_offsets() -> None:
+    writer = FeedWriter()
+    writer.down(1, {"B", "A"}, 5, BEFORE_ALL, "why")
+    first = writer.take()
+    writer.up(1, 3)
+    second = writer.take()
+    assert first is not None
+    assert second is not None
+    assert [*first.rows["offset"].tolist(), *second.rows["offset"].tolist()] == [0, 1, 2, 3]
+    assert second.rows["ts"].tolist() == [5, 5]  # never before its own `down`
+    assert writer.take() is None
