@@ -1,0 +1,237 @@
+"""Listings, adjustments and appointments on the tape, and rulebooks of several tiers (OBL-01); by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mm_monitor.rulebooks import load
+from tests.acceptance.captures import (
+    ONE_SESSION,
+    Report,
+    Times,
+    gone,
+    judge,
+    quote,
+    rulebook,
+    write,
+)
+from tests.acceptance.judging import judged
+
+pytestmark = pytest.mark.criterion("OBL-01")
+
+
+def listing(ts: int, contract: str, tick: str = "0.0001", klass: str = "K0") -> str:
+    """A line of reference.csv that lists or adjusts a contract."""
+    return f"{ts},contracts,add,{contract},{klass},{tick},,"
+
+
+def delisting(ts: int, contract: str) -> str:
+    return f"{ts},contracts,remove,{contract},,,,"
+
+
+def appointment(ts: int, maker: str, klass: str = "*", action: str = "add") -> str:
+    return f"{ts},makers,{action},,{klass},,{maker},"
+
+
+def test_a_listing_obliges_from_its_own_instant(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path,
+        reference=[listing(1400, "C1")],
+        quotes=[quote(1000), quote(1200, contract="C1"), quote(1500, contract="C1")],
+    )
+    assert report.times(contract="C0") == Times(quoted=1000)
+    # obliged [1400, 2000), absent until 1500; the quote of 1200 is on an unknown contract
+    assert report.times(contract="C1") == Times(lapsed=100, quoted=500)
+    assert report.records["dead_letter"] == 1
+    assert report.maker()["contracts_required"] == 2
+    assert report.hole("C1") == 100
+
+
+def test_a_quote_at_the_instant_of_the_listing_counts(tmp_path: Path) -> None:
+    # kinds at one instant: reference before quote
+    report = judge(tmp_path, reference=[listing(1400, "C1")], quotes=[quote(1400, contract="C1")])
+    assert report.times(contract="C1") == Times(quoted=600)
+
+
+def test_a_delisting_ends_the_obligation_and_keeps_what_was(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path, reference=[delisting(1600, "C0")], contracts=["C0,K0,0.0001", "C1,K0,0.0001"],
+        quotes=[quote(1100), quote(1700)],
+    )  # fmt: skip
+    assert report.times() == Times(lapsed=100, quoted=500)
+    assert report.row()["presence"] == "0.833333333"  # 500 of 600
+    assert report.records == {"applied": 2 + 1, "no_obligation": 1}
+
+
+def test_a_listing_is_born_into_what_its_class_is_in(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path,
+        '[exemptions]\ntechnical = "exclude"\n',
+        phases=[*ONE_SESSION, "1200,K0,halt", "1500,K0,continuous"],
+        exemptions=["1300,K0,M0,technical,start", "1600,K0,M0,technical,end"],
+        feed=["1300,K0,*,down", "1700,K0,*,up", "1700,K0,*,synced"],
+        reference=[listing(1400, "C1")],
+    )
+    # listed at 1400 in a halt: obliged from 1500; exempt [1500, 1600); unknown [1600, 1700)
+    assert report.times(contract="C1") == Times(exempt=100, unknown=100, lapsed=300)
+
+
+def test_an_adjustment_changes_the_tick_for_what_comes_after(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path,
+        "[spread]\nterms = [{ ticks = 1 }]\n",
+        reference=[listing(1500, "C0", tick="0.0005")],
+        quotes=[quote(1000, "1.0000", "1.0005")],
+    )
+    # five of the old ticks are too wide; from 1500 on it is one tick, and the quote is judged anew
+    assert report.times() == Times(lapsed=500, quoted=500)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="all of a capture is decoded by the ticks that it starts with"
+)
+@pytest.mark.parametrize(
+    ("before", "after", "dead"), [("0.0005", "0.0001", 0), ("0.0001", "0.0005", 1)]
+)
+def test_an_adjusted_tick_is_the_grid_of_later_quotes(
+    tmp_path: Path, before: str, after: str, dead: int
+) -> None:
+    report = judge(
+        tmp_path,
+        contracts=[f"C0,K0,{before}"],
+        reference=[listing(1500, "C0", tick=after)],
+        quotes=[quote(1600, "1.0000", "1.0001")],
+    )
+    assert report.records.get("dead_letter", 0) == dead
+
+
+@pytest.mark.xfail(
+    strict=True, reason="KeyError in relayout.carry_over: a record can end the process"
+)
+def test_an_adjustment_may_move_a_contract_to_another_class(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path,
+        makers=["M0,K0", "M1,K1"],
+        contracts=["C0,K0,0.0001", "C1,K1,0.0001"],
+        reference=[listing(1500, "C0", klass="K1")],
+        quotes=[quote(1000, maker=m) for m in ("M0", "M1")] + [quote(1600, maker="M1")],
+    )
+    assert report.times("M0", "C0") == Times(quoted=500)
+    assert report.times("M1", "C0") == Times(lapsed=100, quoted=400)
+
+
+@pytest.mark.xfail(strict=True, reason="the engine knows no accounts on the tape")
+def test_an_account_on_the_tape_quotes_for_its_maker(tmp_path: Path) -> None:
+    for name, lines in (
+        ("contracts", ["C0,K0,0.0001"]),
+        ("makers", ["M0,*"]),
+        ("phases", ONE_SESSION),
+    ):
+        write(tmp_path, name, lines)
+    write(tmp_path, "quotes", [quote(1300, maker="A0")])
+    header = "ts_event,table,action,account,maker"
+    write(tmp_path, "reference", ["1200,accounts,add,A0,M0"], header=header)
+    report = Report(judged(tmp_path, rulebook(tmp_path)))
+    assert report.times() == Times(lapsed=300, quoted=700)
+
+
+def test_an_appointment_obliges_from_its_own_instant_until_it_ends(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path,
+        reference=[appointment(1300, "M1", "K0"), appointment(1800, "M1", "K0", "remove")],
+        quotes=[quote(1200, maker="M1"), quote(1500, maker="M1")],
+    )
+    # absent until 1500; the quote of 1200 was nobody's duty
+    assert report.times("M1") == Times(lapsed=200, quoted=300)
+    assert report.records == {"applied": 2 + 1, "no_obligation": 1}
+
+
+@pytest.mark.xfail(strict=True, reason="a quote of a dismissed maker is taken as its own")
+def test_a_quote_of_a_dismissed_maker_is_counted_and_ignored(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path,
+        reference=[
+            appointment(1300, "M1", "K0"),
+            appointment(1600, "M1", "K0", "remove"),
+            appointment(1800, "M1", "K0"),
+        ],
+        quotes=[quote(1700, maker="M1")],
+    )
+    assert report.times("M1") == Times(lapsed=300 + 200)
+    assert report.records == {"applied": 2, "no_obligation": 1}
+
+
+def test_an_appointment_to_every_class_covers_later_listings(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path,
+        reference=[listing(1500, "C9", klass="K9")],
+        quotes=[quote(1600, contract="C9")],
+    )
+    assert report.times(contract="C9") == Times(lapsed=100, quoted=400)
+
+
+def test_a_row_that_cannot_take_effect_is_a_dead_letter(tmp_path: Path) -> None:
+    bad = [listing(1100, "C1", tick="0"), listing(1200, "C1", klass=""), delisting(1300, "C9")]
+    report = judge(tmp_path, reference=bad, quotes=[quote(1000)])
+    assert report.records == {"applied": 3, "dead_letter": 3}
+    assert [r["contract"] for r in report.raw["obligations"]] == ["C0"]
+
+
+def test_choice_what_stood_at_a_delisting_stands_at_the_next_listing_of_the_day(
+    tmp_path: Path,
+) -> None:
+    report = judge(
+        tmp_path,
+        reference=[delisting(1300, "C0"), listing(1600, "C0")],
+        quotes=[quote(1000), gone(1400)],
+    )
+    # the withdrawal of 1400 has no obligation; obliged [1000, 1300) and [1600, 2000)
+    assert report.times() == Times(quoted=300 + 400)
+
+
+# Accounts ----------------------------------------------------------------------------------------
+
+
+def test_a_maker_may_quote_through_several_accounts(tmp_path: Path) -> None:
+    for name, lines in (
+        ("contracts", ["C0,K0,0.0001"]),
+        ("makers", ["M0,*"]),
+        ("phases", ONE_SESSION),
+    ):
+        write(tmp_path, name, lines)
+    write(tmp_path, "accounts", ["A0,M0", "A1,M0"], header="account,maker")
+    write(
+        tmp_path,
+        "quotes",
+        [quote(1100, maker="A0"), gone(1400, maker="A1"), quote(1600, maker="M0")],
+    )
+    report = Report(judged(tmp_path, rulebook(tmp_path)))
+    # one maker, one quote: what account A1 withdraws, A0 had quoted
+    assert report.times() == Times(lapsed=100 + 200, quoted=300 + 400)
+    assert [r["maker"] for r in report.raw["makers"]] == ["M0"]
+
+
+# Makers of several tiers --------------------------------------------------------------------------
+
+TIERS = ["M0,*,", "M1,K0,gold", "M2,K0,silver"]
+
+
+def tier(directory: Path, name: str) -> Report:
+    """The capture of `TIERS` under the rulebook of that id."""
+    book = rulebook(directory)
+    book.write_text(book.read_text().replace('id = "hand"', f'id = "{name}"'))
+    return Report(judged(directory, book))
+
+
+def test_makers_of_another_tier_are_judged_by_their_own_rulebook(tmp_path: Path) -> None:
+    write(tmp_path, "contracts", ["C0,K0,0.0001"])
+    write(tmp_path, "makers", TIERS, header="maker,class,rulebook")
+    write(tmp_path, "phases", ONE_SESSION)
+    write(tmp_path, "quotes", [quote(1000, maker=m) for m in ("M0", "M1", "M2")])
+    gold, silver = tier(tmp_path, "gold"), tier(tmp_path, "silver")
+    assert [r["maker"] for r in gold.raw["makers"]] == ["M0", "M1"]
+    assert [r["maker"] for r in silver.raw["makers"]] == ["M0", "M2"]
+    assert gold.records == silver.records == {"applied": 2 + 2, "no_obligation": 1}
+    assert load(tmp_path / "rulebook.toml").id == "silver"
