@@ -210,32 +210,40 @@ def simulate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Makers whose presence is known to the nanosecond, into a capture directory or a Kafka."""
+    rate = rate if rate is not None else (2_000 if out is not None else 50_000)
+    today = _day(day, seed, makers, classes, contracts, rate, seconds)
+    kafka = {"codec": codec, "rows_per_record": rows_per_record, "fast": fast, "group": group,
+             "reference_dir": reference, "truth": truth}  # fmt: skip
+    _simulate(today, out, bootstrap, {"fmt": fmt, "shuffle": shuffle}, kafka, quiet)
+
+
+def _day(day: str, *numbers: Any) -> Any:
+    from mm_monitor.simulator.commands import DayOptions
+
+    chosen: dict[str, Any] = {"day": _date(day)} if day else {}
+    return DayOptions(*numbers, **chosen)
+
+
+def _simulate(
+    day: Any,
+    out: Path | None,
+    bootstrap: str,
+    capture: dict[str, Any],
+    kafka: dict[str, Any],
+    quiet: bool,
+) -> None:
     from mm_monitor.simulator import commands
 
     if (out is None) == (not bootstrap):
         raise MonitorError("simulate: either --out DIRECTORY or --bootstrap HOST:PORT")
-    options: dict[str, Any] = {"day": _date(day)} if day else {}
-    rate = rate if rate is not None else (2_000 if out is not None else 50_000)
-    today = commands.DayOptions(
-        seed=seed,
-        makers=makers,
-        classes=classes,
-        contracts=contracts,
-        rate=rate,
-        seconds=seconds,
-        **options,
-    )
     with capture_progress(quiet) as progress:
         if out is not None:
             done = commands.simulate_to_capture(
-                commands.CaptureOptions(out, today, fmt, shuffle), progress
+                commands.CaptureOptions(out, day, **capture), progress
             )
         else:
-            kafka = commands.KafkaOptions(
-                bootstrap, today, codec=codec, rows_per_record=rows_per_record, fast=fast, group=group,
-                reference_dir=reference, truth=truth,
-            )  # fmt: skip
-            done = _run(commands.simulate_to_kafka(kafka, progress=progress))
+            options = commands.KafkaOptions(bootstrap, day, **kafka)
+            done = _run(commands.simulate_to_kafka(options, progress=progress))
     if not quiet:
         where = out if out is not None else bootstrap
         print(f"{done.records:,} records in {done.wall_seconds:.1f} s to {where}")
