@@ -61,10 +61,6 @@ class Part:
         """Is all read that was there when we began?"""
         return self.position >= self.backlog_end
 
-    def lost(self, wall: int, lost_after: int) -> bool:
-        """Has its broker not answered for longer than `lost_after`?"""
-        return not self.paused and wall - max(self.answered, self.since) > lost_after
-
     def idle(self, idle_after: int, oldest_answer: int) -> bool:
         """Does it hold nothing back: read to its end, by a fresh answer, and quiet since?
 

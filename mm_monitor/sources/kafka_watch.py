@@ -16,6 +16,7 @@ from mm_monitor.sources.kafka_options import SECOND, TapeTimes
 from mm_monitor.sources.kafka_parts import DATA, NEVER, OWN_PART, Part
 
 BEFORE_ALL = -(2**63)
+_BUSY = 10  # times as patient with a broker while a backlog is being read
 Entry = dict[str, object]  # of the journal
 
 
@@ -102,6 +103,7 @@ class Watch:
         self._lag = 0  # how far event time is behind our clock when a record is logged
         self._readings: deque[tuple[int, int]] = deque([(wall, now)])  # wall, now
         self._idle: set[int] = set()
+        self._stalled = NEVER  # wall: when we last came back from not listening
 
     def heard(self, part: Part, first: int, last: int, classes: Iterable[str], lag: int) -> None:
         """Rows of event times `first` to `last` came on `part`; `lag` is the newest one's."""
@@ -133,7 +135,7 @@ class Watch:
         elif self._traffic_since == NEVER:
             self._traffic_since = wall
         data = sorted((p for p in self.parts if p.feed in DATA), key=lambda part: part.greatest)
-        self.lost = [part for part in data if part.lost(wall, self._times.lost_after)]
+        self.lost = [part for part in data if self._is_lost(part, wall)]
         for part in data:
             why = "broker lost" if part in self.lost else "silent"
             if part.classes and not part.down and (part in self.lost or self._silent(part, wall)):
@@ -165,7 +167,8 @@ class Watch:
     def _silent(self, part: Part, wall: int) -> bool:
         if part.feed != "quotes" or part.paused or not part.at_end or self._traffic_since == NEVER:
             return False
-        return wall - max(part.heard, part.since, self._traffic_since) > self._times.silent_after
+        since = max(part.heard, part.since, self._traffic_since, self._stalled)
+        return wall - since > self._times.silent_after
 
     def _settle(self, wall: int) -> None:
         """Which parts hold the watermark back, and what our clock says if none does."""
@@ -200,8 +203,19 @@ class Watch:
                 )  # fmt: skip
         self._idle = idle
 
+    def _is_lost(self, part: Part, wall: int) -> bool:
+        """Not while it is our own turn to read: what is fetched already keeps the client quiet."""
+        if part.paused:
+            return False
+        patience = self._times.lost_after
+        if not part.at_end and any(wall - p.heard < patience for p in self.parts):
+            patience *= _BUSY
+        return wall - max(part.answered, part.heard, part.since, self._stalled) > patience
+
     def _read_clock(self, wall: int, now: int) -> None:
         """Remember what our clock said when, for as long as anybody may ask."""
+        if wall - self._readings[-1][0] > self._answer_age:
+            self._stalled = wall  # it was us who did not listen
         self._readings.append((wall, now))
         times = self._times
         keep = (

@@ -93,13 +93,3 @@ def test_control_is_idle_as_soon_as_it_is_read() -> None:
     p = part("control")
     p.position, p.end, p.answered, p.heard = 8, 8, 2_000, 2_000
     assert p.idle(500, 0)
-
-
-def test_lost_is_no_answer_for_too_long() -> None:
-    p = part()
-    assert not p.lost(1_100, 100)
-    assert p.lost(1_101, 100)
-    p.answered = 1_050
-    assert not p.lost(1_101, 100)
-    p.paused = True
-    assert not p.lost(9_999, 100)

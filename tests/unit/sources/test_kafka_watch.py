@@ -140,6 +140,36 @@ def test_a_lost_broker_is_down_and_holds_the_watermark() -> None:
     assert scene.said() == [("K0", "up", again)]
 
 
+@pytest.mark.criterion("TAPE-06")
+def test_a_monitor_that_was_busy_itself_blames_nobody() -> None:
+    scene = Scene()
+    scene.to(S)
+    for part in scene.watch.parts:
+        scene.hear(part)
+    scene.wall += 60 * S  # no look at all in between
+    scene.watch.look(scene.wall, scene.now, True)
+    assert scene.watch.lost == []
+    assert scene.said() == []
+    scene.to(scene.wall + 4 * S, silent=tuple(scene.watch.parts))
+    assert len(scene.watch.lost) == 3
+
+
+@pytest.mark.criterion("TAPE-06")
+def test_a_partition_that_waits_for_its_turn_is_not_lost() -> None:
+    scene = Scene()
+    scene.to(S)
+    scene.hear(scene.q0)
+    scene.q1.end = 5  # fetched, and not read yet
+    scene.hear(scene.q1, "K1")
+    for second in range(2, 12):
+        scene.hear(scene.q0)
+        scene.to(second * S, silent=(scene.q1,))
+    assert scene.said() == []
+    scene.q1.position = 5
+    scene.to(13 * S, silent=(scene.q1,))
+    assert [scope for scope, *_ in scene.said()] == ["K1"]
+
+
 @pytest.mark.criterion("TAPE-05")
 def test_when_all_are_idle_time_moves_by_our_clock() -> None:
     scene = Scene()
