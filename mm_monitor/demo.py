@@ -235,7 +235,9 @@ class _Demo:
         where = "" if not views else f"{clock_text(views[0].at)}  "
         breaches = len(views[0].breaches) if views else 0
         applied = stats.records["quote"] + stats.records["theo"]
-        return f"{where}{applied:,} ticks judged, {breaches} breaches, {'ready' if ready else why}"
+        return f"{where}{applied:,} ticks judged, {breaches} breaches" + (
+            "" if ready or self._over() else f", {why}"
+        )
 
     def _sum_up(self) -> None:
         views = self.app.get_views()

@@ -123,7 +123,7 @@ def makers_table(view: StatusView, caption: str) -> Table:
     """The live table: who is present how much, what is required, how much slack per contract is left, and what now."""
     required = "-" if view.required is None else f"{float(view.required) * 100:.4g} %"
     table = Table(title=f"{view.rulebook_id}  {view.trading_date}", caption=caption, expand=False)
-    columns = ("maker", "presence", "required", "slack (min)", "verdict", "state", "mostly")
+    columns = ("maker", "presence", "required", "slack (min)", "so far", "state", "mostly")
     for name in columns:
         table.add_column(
             name, justify="right" if name in ("presence", "required", "slack (min)") else "left"

@@ -84,7 +84,7 @@ def _plain(value: object, arrays: list[NDArray[Any]]) -> object:
         content = {f.name: _plain(getattr(value, f.name), arrays) for f in fields(value)}
         return {"$d": type(value).__name__, "v": content}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item, arrays) for key, item in value.items()}
+        return {str(key): _plain(value[key], arrays) for key in sorted(value)}
     if isinstance(value, list | tuple):
         return [_plain(item, arrays) for item in value]
     raise TypeError(f"a snapshot cannot hold a {type(value).__name__}")
