@@ -156,7 +156,6 @@ class KafkaSource:
             raise
         if self._start == "latest":
             self.history_begins = self._now()
-        self._watch.live = tuple(part.number for part in self._parts.values())
 
     async def poll(self) -> Sequence[Delivery]:
         """What came, waiting for it no longer than a fetch; and what the source has to say."""

@@ -16,6 +16,7 @@ from mm_monitor.sources.kafka_options import SECOND, TapeTimes
 from mm_monitor.sources.kafka_parts import DATA, NEVER, OWN_PART, Part
 
 BEFORE_ALL = -(2**63)
+NO_PART = -1  # never speaks: while a group hands out partitions it holds the watermark
 _BUSY = 10  # times as patient with a broker while a backlog is being read
 Entry = dict[str, object]  # of the journal
 
@@ -92,7 +93,7 @@ class Watch:
     def __init__(self, times: TapeTimes, fetch_max_wait: int, wall: int, now: int) -> None:
         self.parts: list[Part] = []
         self.feed = FeedWriter()
-        self.live: tuple[int, ...] = ()
+        self.live: tuple[int, ...] = (NO_PART,)  # time stands until there is something to hear
         self.idle_watermark: int | None = None
         self.watermark = BEFORE_ALL  # the merge's, reckoned as it does
         self.lost: list[Part] = []
@@ -174,10 +175,13 @@ class Watch:
         """Which parts hold the watermark back, and what our clock says if none does."""
         oldest = wall - self._answer_age
         live = [part for part in self.parts if not part.idle(self._times.idle_after, oldest)]
-        self.live = tuple(part.number for part in live)
         self._note_idle(live)
+        self.live = tuple(part.number for part in live)
         self.idle_watermark = None
-        if self.parts and not live:
+        if not any(part.feed in DATA for part in self.parts):
+            self.live = (NO_PART,)
+            return
+        if not live:
             # All that the brokers had when they last answered is read; so nothing older than
             # that, less the time a record may be under way, is still to come.
             answered = min(part.answered for part in self.parts)

@@ -231,6 +231,18 @@ def test_a_partition_that_goes_takes_its_word_along() -> None:
     assert [status for _, status, _ in scene.said()] == ["down"]
 
 
+def test_time_stands_while_a_group_hands_out_partitions() -> None:
+    scene = Scene()
+    control = Part("control", "c", 0, since=0, end=0, position=0)
+    scene.watch.parts = [control]
+    assert scene.watch.live == (-1,)
+    scene.to(5 * S)
+    scene.watch.heard(control, EPOCH, EPOCH, (), 0)
+    scene.to(6 * S)
+    assert (scene.watch.live, scene.watch.idle_watermark) == ((-1,), None)
+    assert scene.watch.watermark == BEFORE_ALL
+
+
 def test_own_records_have_growing_offsets() -> None:
     writer = FeedWriter()
     writer.down(1, {"B", "A"}, 5, BEFORE_ALL, "why")
