@@ -149,15 +149,12 @@ def test_presence_opens_at_the_end_of_the_period_for_the_maker(tmp_path: Path) -
 
 @pytest.mark.criterion("PRES-05")
 def test_presence_opens_at_the_level_that_judges(tmp_path: Path) -> None:
-    tables = {
-        "contracts": ["C0,K0,0.0001", "C1,K0,0.0001"],
-        "quotes": [quote(1000), quote(1150, contract="C1")],  # 100 % and 85 %: 92.5 % in sum
-    }
+    contracts = ["C0,K0,0.0001", "C1,K0,0.0001"]
+    quotes = [quote(1000), quote(1150, contract="C1")]  # 100 % and 85 %: 92.5 % in sum
     coverage = 'required = "90%"\njudged_by = "coverage"'
-    assert judge(tmp_path, **tables).breaches() == []
-    assert judge(tmp_path, presence=coverage, **tables).breaches() == [
-        Found("presence", "M0", "", 2000, 2000)
-    ]
+    assert judge(tmp_path, contracts=contracts, quotes=quotes).breaches() == []
+    report = judge(tmp_path, presence=coverage, contracts=contracts, quotes=quotes)
+    assert report.breaches() == [Found("presence", "M0", "", 2000, 2000)]
 
 
 def test_breaches_are_sorted_by_start_kind_maker_contract(tmp_path: Path) -> None:
