@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mm_monitor.core.model import Verdict
 from mm_monitor.core.view import PresenceRow, StatusView
-from mm_monitor.reports.report import ratio_text
+from mm_monitor.formats import ratio_text
 
 COLOURS = {
     "compliant": "green",

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from mm_monitor.core.model import REASONS, Breach, Verdict
 from mm_monitor.core.rules.presence import judge
 from mm_monitor.core.view import StatusView
+from mm_monitor.formats import ratio_text
 
 SCHEMA = "mm-monitor/report/1"
-NINE = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,6 @@ class _Row:
     @property
     def required(self) -> int:
         return self.quoted + self.lapsed + self.unknown
-
-
-def ratio_text(ratio: Fraction | None) -> str | None:
-    """Decimal text with nine digits, cut toward zero; None stays None."""
-    if ratio is None:
-        return None
-    whole, rest = divmod(ratio.numerator * NINE // ratio.denominator, NINE)
-    return f"{whole}.{rest:09d}"
 
 
 def build_report(
