@@ -148,6 +148,11 @@ cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept no
     rejudge(w, s, c, r.ts)
 
 
+cdef inline bint may_break(const World* w, const Slot* s) noexcept nogil:
+    # what an edge shows of the theo must be what stood at its instant
+    return LAPSED <= s.state < DEEMED and (w.p.longest >= 0 or w.p.grace >= 0)
+
+
 cdef inline int64_t take_theo(World* w, Con* c, const Row* r) noexcept nogil:
     # VAL-11: only slots whose interval the theo leaves are judged again; returns how many
     cdef bint gone = r.flags & ROW_THEO_MISSING
@@ -159,7 +164,7 @@ cdef inline int64_t take_theo(World* w, Con* c, const Row* r) noexcept nogil:
         return 0
     for k in range(c.slots):
         s = slot_at(w, c.slot0 + k)
-        if gone or not was or r.a < s.theo_lo or r.a > s.theo_hi or s.rate:
+        if gone or not was or r.a < s.theo_lo or r.a > s.theo_hi or s.rate or may_break(w, s):
             accrue(w, s, c, r.ts)
     c.theo_ok = not gone
     if not gone:

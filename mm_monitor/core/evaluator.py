@@ -99,11 +99,15 @@ class Evaluator:
 
     # -- reading ------------------------------------------------------------------------------
 
-    def totals_at(self, t: int) -> Totals:
-        """Totals at `t`, which must not lie before the last record. Changes nothing but the edges noticed."""
+    def totals_at(self, t: int, *, estimate: bool = False) -> Totals:
+        """Totals at `t`, which must not lie before the last record. Changes nothing but the edges noticed.
+
+        An estimate notices none: a record still to come may have an instant before `t`.
+        """
         self.scratch.load(self.accruals)
         edges = self.scratch.settle(t)
-        self._notice(edges, t)
+        if not estimate:
+            self._notice(edges, t)
         return read_totals(self.scratch, self.remaining(t))
 
     def remaining(self, t: int) -> Ints:
@@ -125,7 +129,7 @@ class Evaluator:
         return self._picture(t, estimate=estimate, exact=exact)
 
     def _picture(self, t: int, *, estimate: bool = False, exact: bool = False) -> StatusView:
-        totals = self.totals_at(t)
+        totals = self.totals_at(t, estimate=estimate)
         return self.views.build(
             self.scratch, totals, t, estimate=estimate, exact=exact, trading_date=self.trading_date,
             period=self.period, unreachable=self._unreachable_names(), breaches=self.breaches.sorted(),
@@ -173,7 +177,9 @@ class Evaluator:
             self.edges.notice(edges, self.accruals, self.breaches, noticed_at)
 
     def _watched(self) -> bool:
-        return self.schedule is not None and self.rulebook.required is not None and self.in_period
+        """Can presence go out of reach now: is there a requirement, and a calendar that knows this date?"""
+        known = self.schedule is not None and self.trading_date != ""
+        return known and self.rulebook.required is not None and self.in_period
 
     def _check(self, t: int) -> frozenset[int]:
         totals = self.totals_at(t)

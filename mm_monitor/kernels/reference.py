@@ -280,6 +280,11 @@ def take_quote(w: World, i: int, c: Con, r: Row) -> None:
     rejudge(w, i, c, r.ts)
 
 
+def may_break(w: World, s: Slot) -> bool:
+    """Could the slot write an edge? What an edge shows of the theo must be what stood at its instant."""
+    return is_lapsed(s) and (w.param.longest >= 0 or w.param.grace >= 0)
+
+
 def take_theo(w: World, c: Con, r: Row) -> int:
     """VAL-11: judge again the quotes whose interval the theo leaves; returns how many.
 
@@ -292,8 +297,10 @@ def take_theo(w: World, c: Con, r: Row) -> int:
         i for i in w.slots_of(c)
         if gone or not was or not w.slots[i].theo_lo <= r.a <= w.slots[i].theo_hi
     ]  # fmt: skip
-    used = [i for i in w.slots_of(c) if i not in left and w.slots[i].rate]
-    for i in sorted(left + used):
+    stay = [i for i in w.slots_of(c) if i not in left]
+    used = [i for i in stay if w.slots[i].rate]
+    shown = [i for i in stay if may_break(w, w.slots[i])]
+    for i in sorted({*left, *used, *shown}):
         accrue(w, i, c, r.ts)
     c.theo_ok = 0 if gone else 1
     if not gone:
