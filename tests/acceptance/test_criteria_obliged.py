@@ -102,6 +102,21 @@ def test_relax_multiplies_the_limit_and_the_largest_counts_once(tmp_path: Path) 
 
 
 @pytest.mark.criterion("OBL-02")
+@pytest.mark.xfail(strict=True, reason="a factor of exactly 1 is no rival to one below it")
+def test_the_largest_relax_counts_where_all_narrow_or_keep_the_limit(tmp_path: Path) -> None:
+    rules = (
+        "[spread]\nterms = [{ ticks = 10 }]\n"
+        '[exemptions]\nhalf = { relax = "0.5" }\nsame = { relax = "1" }\n'
+    )
+    report = judge(
+        tmp_path, rules, quotes=[quote(1000, "1.0000", "1.0010")],
+        exemptions=["1200,*,*,half,start", "1500,*,*,same,start"],
+    )  # fmt: skip
+    # limits in ticks: 10, from 1200 on 5, from 1500 on max(0.5, 1) * 10
+    assert report.times() == Times(quoted=200 + 500, lapsed=300)
+
+
+@pytest.mark.criterion("OBL-02")
 def test_relax_leaves_the_band_around_theo_alone(tmp_path: Path) -> None:
     rules = f'[spread]\noff_theo = {{ absolute = "0.05" }}\n{KINDS}'
     report = judge(
