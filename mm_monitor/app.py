@@ -27,9 +27,8 @@ from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import BreachEvent, Control, DeadLetter, FeedRecord
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
-from mm_monitor.errors import MonitorError
 from mm_monitor.health import HealthStats, watch_loop
-from mm_monitor.journal import Journal
+from mm_monitor.journal import Journal, naming
 from mm_monitor.pump import Pump
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusSink
@@ -54,7 +53,8 @@ class App:
         self.config, self.now = config, now
         self.rulebooks = load_rulebooks(config)
         self.stats = HealthStats()
-        self.journal = Journal(config.journal.directory)
+        self.stats.know_sink("journal")
+        self.journal = Journal(config.journal.directory, self._journal_failed)
         by_calendar = config.rulebooks.phases == "calendar"
         self.agenda = Agenda(self.rulebooks, phases=by_calendar)
         self.reference = starting_reference(config, self.agenda.date(now()))
@@ -65,6 +65,7 @@ class App:
         self.engine = Engine(
             self.rulebooks, self.reference, self.source.part_names, phases_judge=not by_calendar
         )
+        self._naming = naming(self.reference, self.source.part_names)
         self.merge = Merge(config.tape.lateness)
         self.pump = Pump(
             self.source, self.merge, self.engine, self, self.stats, far_ahead=config.tape.far_ahead
@@ -89,11 +90,11 @@ class App:
         self.stats.know_makers(self.reference.makers)
         await self.web.start()
         log.info("listening", url=self.web.url)
+        await self.source.start(start_at(self.config, self.begins, self.now()))
         for sink in self.sinks:
             await sink.start()
         for letters in self.dead_letters:
             await letters.start()
-        await self.source.start(start_at(self.config, self.begins, self.now()))
         self._push(self.agenda.due(self.now()))
         self._unknown_before_start()
         self._tasks.append(asyncio.create_task(watch_loop(self.stats)))
@@ -149,7 +150,10 @@ class App:
 
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
         """Journal what came too late; the pump has counted it and marked its windows provisional."""
-        self.journal.late(self.now(), rows, controls)
+        self.journal.late(self.now(), rows, controls, self._naming)
+
+    def _journal_failed(self) -> None:
+        self.stats.sink_failures["journal"] += 1
 
     def advanced(self, watermark: int) -> None:
         """Tell the sinks at once what broke, and everything else every `publish.every`."""
@@ -170,7 +174,7 @@ class App:
         self.stats.source_lag.update(self.source.backlog)
         self.stats.ready = self.is_ready()[0]
         self._tell(events)
-        self.journal.flush()
+        self.journal.flush(self.now())
 
     def _tell(self, events: list[BreachEvent]) -> None:
         for event in events:
@@ -221,9 +225,6 @@ async def serve(config: Config) -> None:
     try:
         await app.start()
         await app.run()
-    except MonitorError as error:
-        log.error("cannot go on", cause=str(error))
-        raise
     finally:
         await app.stop()
     log.info("stopped")

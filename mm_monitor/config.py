@@ -7,7 +7,7 @@ directory. Secrets are never in the file, only the names of the files that hold 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -386,8 +386,15 @@ def check_config(path: str | Path) -> list[str]:
 
 
 def load_rulebooks(config: Config) -> list[Rulebook]:
-    """The rulebooks that the config names, in its order. Raises MonitorError."""
-    return [load(name) for name in config.rulebooks.names]
+    """The rulebooks that the config names, in its order. Raises MonitorError.
+
+    Two of one id, or one without the calendar that `phases` wants, are ConfigErrors.
+    """
+    rulebooks = [load(name) for name in config.rulebooks.names]
+    wrong = [ConfigError(path, what) for path, what in _unfit(config, dict(enumerate(rulebooks)))]
+    if wrong:
+        raise ConfigErrors(wrong)
+    return rulebooks
 
 
 def read_secret(path: str) -> str:
@@ -456,14 +463,20 @@ def _resolved(config: Config, base: Path) -> Config:
 def _missing(config: Config) -> Iterator[tuple[str, str]]:
     """What the file names and is not there, or not sound: (path, requirement)."""
     yield from _unreadable(config)
-    ids: dict[str, int] = {}
+    rulebooks: dict[int, Rulebook] = {}
     for i, name in enumerate(config.rulebooks.names):
-        path = f"rulebooks.names[{i}]"
         try:
-            rulebook = load(name)
+            rulebooks[i] = load(name)
         except MonitorError as error:
-            yield from ((path, line) for line in str(error).splitlines())
-            continue
+            yield from ((f"rulebooks.names[{i}]", line) for line in str(error).splitlines())
+    yield from _unfit(config, rulebooks)
+
+
+def _unfit(config: Config, rulebooks: Mapping[int, Rulebook]) -> Iterator[tuple[str, str]]:
+    """Rulebooks, by their place, that are sound by themselves and cannot judge here."""
+    ids: dict[str, int] = {}
+    for i, rulebook in rulebooks.items():
+        path, name = f"rulebooks.names[{i}]", config.rulebooks.names[i]
         if rulebook.id in ids:
             yield path, f"an id of its own: {rulebook.id} is rulebooks.names[{ids[rulebook.id]}]"
         ids.setdefault(rulebook.id, i)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 
 import structlog
 from structlog.typing import Processor
@@ -18,6 +19,27 @@ FORMATS = ("console", "json")
 
 # Chatty at info about every reconnect; what matters of it our own sources and sinks say.
 _QUIET = ("aiokafka", "aiohttp.access", "mqtt", "asyncio")
+_REPEAT_SECONDS = 30.0
+
+
+class Repeats(logging.Filter):
+    """Lets a line of `library` pass once in 30 s: while its broker is away it says so 200 times a second."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__()
+        self._library = library
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Should it be written?"""
+        if record.name.partition(".")[0] != self._library:
+            return True
+        now, text = time.monotonic(), record.getMessage()
+        if now - self._said.get(text, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
+            return False
+        self._said = {said: at for said, at in self._said.items() if now - at < _REPEAT_SECONDS}
+        self._said[text] = now
+        return True
 
 
 def configure(level: str = "info", format: str = "console") -> None:
@@ -47,6 +69,8 @@ def _configure_stdlib(level: str, format: str, shared: list[Processor]) -> None:
             ],
         )
     )
+    if level != "debug":
+        handler.addFilter(Repeats("aiokafka"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_number(level))

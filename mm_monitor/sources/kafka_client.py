@@ -72,10 +72,13 @@ async def partitions_of(
 
 async def _await_topic(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
     """Ask for a topic by name, for it may have come after we connected."""
-    consumer.assign([TopicPartition(topic, 0)])
-    consumer.pause(TopicPartition(topic, 0))
     with contextlib.suppress(asyncio.TimeoutError):
         async with asyncio.timeout(METADATA_SECONDS):
+            # Asked for by assigning it, one that does not exist would be asked for without a pause.
+            while topic not in await consumer.topics():  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.25)
+            consumer.assign([TopicPartition(topic, 0)])
+            consumer.pause(TopicPartition(topic, 0))
             while not consumer.partitions_for_topic(topic):  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.05)
     return set(consumer.partitions_for_topic(topic) or ())

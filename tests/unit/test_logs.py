@@ -65,3 +65,13 @@ def test_chatty_libraries_are_quiet(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_settings_are_refused(level: str, form: str) -> None:
     with pytest.raises(ConfigError, match=r"log\.(level|format): one of .*, got '(loud|xml)'"):
         configure(level, form)
+
+
+def test_a_library_that_repeats_itself_is_heard_once(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("info", "json")
+    for _ in range(3):
+        logging.getLogger("aiokafka.client").error("no connection to %s", "k1")
+        logging.getLogger("aiokafka.client").error("no connection to %s", "k2")
+        logging.getLogger("aiokafkaesque").error("another library")
+    said = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["no connection to k1", "no connection to k2", *["another library"] * 3]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mm_monitor.core.batch import empty_rows
-from mm_monitor.core.model import PhaseRecord, RawRecord
+from mm_monitor.core.model import Kind, PhaseRecord, RawRecord
 from mm_monitor.errors import MonitorError
 from mm_monitor.journal import Journal
 
@@ -19,7 +19,7 @@ NOON = 1_756_699_200 * 10**9  # 2025-09-01 04:00 UTC
 def test_late_records_are_kept_with_their_address(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / "new"))
     rows = empty_rows(1)
-    rows["ts"], rows["offset"], rows["part"] = 5, 77, 3
+    rows["ts"], rows["offset"], rows["part"], rows["kind"] = 5, 77, 3, Kind.QUOTE
     raw = RawRecord("mm.control", 2, 9, b"{}")
     journal.late(NOON, rows, [PhaseRecord(4, "*", "halt", raw)])
     journal.close()
@@ -45,7 +45,7 @@ def test_a_file_a_day(tmp_path: Path) -> None:
 def test_no_directory_no_journal() -> None:
     journal = Journal("")
     journal.write("watermark", NOON, {"watermark": 1})
-    journal.flush()
+    journal.flush(NOON)
     journal.close()
 
 
