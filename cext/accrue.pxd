@@ -5,7 +5,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from layout cimport *
-from judge cimport Judged, judge, limit_use
+from judge cimport Judged, common_use, is_plain, judge, limit_use, theo_needed, within_ticks
 
 cdef struct World:
     Slot* slots
@@ -16,7 +16,10 @@ cdef struct World:
     Edge* edges
     int64_t edge_count
     int64_t edge_room
+    int64_t edge_stop   # with more edges than this, one more step might not find room
     int64_t slot_count
+    bint by_width       # reads_width
+    bint common         # of a quote of both sides the tests read the least size and a limit that is_common
     bint overrun        # debug builds: an index was out of range, nothing was touched
 
 cdef extern from *:
@@ -91,37 +94,41 @@ cdef inline void stand_wide(World* w, Slot* s, const Con* c, int64_t d) noexcept
             emit(w, s, c, SPREAD_CLOSE, s.n_last)
         wide[0] = 0
 
-cdef inline void accrue(World* w, Slot* s, const Con* c, int64_t t) noexcept nogil:
-    # bring the slot's totals to instant t
-    cdef int64_t n = net_clock(c, t)
-    cdef int64_t d = n - s.n_last
-    cdef u128 use
-    if d <= 0:
-        return
+cdef inline void add_valid(World* w, Slot* s, const Con* c, int64_t t, int64_t d) noexcept nogil:
+    cdef u128 use = <u128>s.use_lo + <u128>s.rate * <u128>(<uint64_t>d)
+    s.quoted += d
+    s.use_lo = <uint64_t>use
+    s.use_hi += <uint32_t>(use >> 64)
+    s.last_valid = t if c.n_run else c.t_last
+    end_lapse(w, s, c)
+
+cdef inline void add_other(World* w, Slot* s, const Con* c, int64_t d) noexcept nogil:
     if s.state == EXEMPT:
         s.exempt += d
-    elif s.state == NONE:
-        pass
+    elif s.state == DEEMED:
+        s.quoted += d
+        end_lapse(w, s, c)
+    elif s.state == UNKNOWN:
+        s.unknown += d
+        end_lapse(w, s, c)
+
+cdef inline void accrue_to(World* w, Slot* s, const Con* c, int64_t t, int64_t n) noexcept nogil:
+    # bring the slot's totals to instant t, at which the net clock shows n
+    cdef int64_t d = n - s.n_last
+    if d <= 0:
+        return
+    if w.wide != NULL and s.state != EXEMPT and s.state != NONE:
+        stand_wide(w, s, c, d)
+    if s.state == VALID:
+        add_valid(w, s, c, t, d)
+    elif LAPSED <= s.state < DEEMED:
+        add_lapse(w, s, c, d)
     else:
-        if w.wide != NULL:
-            stand_wide(w, s, c, d)
-        if s.state == VALID:
-            s.quoted += d
-            if s.rate:
-                use = (<u128>s.use_hi << 64) + s.use_lo + <u128>s.rate * <u128>(<uint64_t>d)
-                s.use_lo = <uint64_t>use
-                s.use_hi = <unsigned int>(use >> 64)
-            s.last_valid = t if c.n_run else c.t_last
-            end_lapse(w, s, c)
-        elif s.state == DEEMED:
-            s.quoted += d
-            end_lapse(w, s, c)
-        elif s.state == UNKNOWN:
-            s.unknown += d
-            end_lapse(w, s, c)
-        else:
-            add_lapse(w, s, c, d)
+        add_other(w, s, c, d)
     s.n_last = n
+
+cdef inline void accrue(World* w, Slot* s, const Con* c, int64_t t) noexcept nogil:
+    accrue_to(w, s, c, t, net_clock(c, t))
 
 cdef inline void count_hole(Con* c, int64_t t) noexcept nogil:
     # PRES-08: obliged time in which every maker's quote is known to fail, exempt or not
@@ -144,8 +151,15 @@ cdef inline uint8_t overrule(const World* w, const Slot* s, const Con* c, uint8_
         return EXEMPT
     return state
 
-cdef inline void rejudge(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
-    # the slot must be accrued to t
+cdef inline uint8_t cover(Slot* s, Con* c, int64_t t, bint valid) noexcept nogil:
+    # count the slot among those that are, or may be, valid; returns its bit
+    cdef uint8_t maybe = MAYBE if valid else 0
+    if maybe != (s.ex & MAYBE):
+        count_hole(c, t)
+        c.cover += 1 if maybe else -1
+    return maybe
+
+cdef inline void rejudge_fully(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
     cdef const Term* terms = terms_of(w, s, c)
     cdef Judged j = judge(s, c, w.p, terms)
     cdef uint8_t state, maybe
@@ -155,15 +169,40 @@ cdef inline void rejudge(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
         state = UNKNOWN
     else:
         state = VALID
-    maybe = MAYBE if (s.unk or j.mask == 0) and s.state != NONE else 0
-    if maybe != (s.ex & MAYBE):
-        count_hole(c, t)
-        c.cover += 1 if maybe else -1
+    maybe = cover(s, c, t, (s.unk or j.mask == 0) and s.state != NONE)
     s.ex = (s.ex & ~(MAYBE | WIDE)) | maybe | (WIDE if j.mask & B_SPREAD else 0)
     s.theo_lo = j.lo
     s.theo_hi = j.hi
     s.state = overrule(w, s, c, state)
     s.rate = limit_use(s, c, w.p, terms) if s.state == VALID else 0
+
+cdef inline bint is_usual(const World* w, const Slot* s, const Con* c) noexcept nogil:
+    # nothing but the spread decides, on a theo that is known
+    return (w.common and c.theo_ok and not s.unk and not s.ex & ~(MAYBE | WIDE) and s.state != NONE
+            and s.bid_size >= w.p.min_size and s.ask_size >= w.p.min_size and is_plain(s))
+
+cdef inline void rejudge_usual(Slot* s, Con* c, const Term* terms, int64_t t) noexcept nogil:
+    # rejudge_fully of a slot that is_usual
+    cdef int64_t spread = s.ask - s.bid, lo = long_ago(), hi = never()
+    cdef bint valid = True
+    if not within_ticks(spread, c, terms):
+        lo = theo_needed(spread, &terms[0])
+        if c.theo < lo:
+            valid = False
+            hi = lo - 1
+            lo = long_ago()
+    s.ex = cover(s, c, t, valid) | (0 if valid else WIDE)
+    s.theo_lo = lo
+    s.theo_hi = hi
+    s.state = VALID if valid else LAPSED + MM_CTZ(B_SPREAD)
+    s.rate = common_use(spread, c, terms) if valid else 0
+
+cdef inline void rejudge(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
+    # the slot must be accrued to t
+    if is_usual(w, s, c):
+        rejudge_usual(s, c, terms_of(w, s, c), t)
+    else:
+        rejudge_fully(w, s, c, t)
 
 cdef inline int64_t quote_expiry(const World* w, const Slot* s) noexcept nogil:
     if w.p.max_age < 0 or s.ex & STALE or not (s.bid_size or s.ask_size):

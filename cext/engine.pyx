@@ -8,7 +8,7 @@ again from where it stopped. Plain twin: mm_monitor/kernels/reference.py.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 from layout cimport *
-from judge cimport floor_div
+from judge cimport all_common, common_use, floor_div, limit_use, reads_width
 from accrue cimport *
 
 
@@ -44,7 +44,10 @@ cdef class Arrays:
         self.w.edges = &edges[0]
         self.w.edge_count = 0
         self.w.edge_room = edges.shape[0]
+        self.w.edge_stop = edges.shape[0] - self.most_slots * EDGES_PER_SLOT
         self.w.slot_count = slots.shape[0]
+        self.w.by_width = reads_width(self.w.p, self.w.terms)
+        self.w.common = self.w.by_width and all_common(self.w.p, self.w.terms, reliefs * 2)
         self.w.overrun = False
         self.con_count = cons.shape[0]
         self.reliefs = reliefs
@@ -59,9 +62,6 @@ cdef class Arrays:
     def clear_edges(self):
         """Forget the edges that were read."""
         self.w.edge_count = 0
-
-    cdef bint full(self) noexcept nogil:
-        return self.w.edge_room - self.w.edge_count < self.most_slots * EDGES_PER_SLOT
 
     cdef int finish(self) except -1:
         if self.w.overrun:
@@ -117,20 +117,55 @@ cdef int check_slots(Slot[::1] slots, const int32_t[::1] slot_con, int64_t cons,
     return 0
 
 
+cdef inline bint full(const World* w) noexcept nogil:
+    return w.edge_count > w.edge_stop
+
+
+cdef enum:
+    AHEAD = 16  # rows between finding a slot, and asking for its memory, and using it; a power of two
+    NOBODY = -1  # no such obligation
+    STOP = -2    # not a row for this loop
+
+
 cdef inline int64_t slot_of(Arrays a, const Row* r) noexcept nogil:
-    # -1: no such obligation
-    cdef Con* c
+    # slot of a quote; of a theo any number but STOP
+    cdef const Con* c
     cdef int32_t k
-    if r.maker < 0 or r.maker >= a.w.p.makers:
-        return -1
+    if (r.kind != K_QUOTE and r.kind != K_THEO) or r.contract < 0 or r.contract >= a.con_count:
+        return STOP
     c = a.w.cons + r.contract
-    if not c.live:
-        return -1
+    if r.kind == K_THEO:
+        return c.slot0
+    if r.maker < 0 or r.maker >= a.w.p.makers or not c.live:
+        return NOBODY
     k = a.rank[c.cls * a.w.p.makers + r.maker]
-    return -1 if k < 0 else c.slot0 + k
+    return NOBODY if k < 0 else c.slot0 + k
+
+
+cdef inline int64_t fetch(Arrays a, const Row* r) noexcept nogil:
+    # the slot of a row, whose memory is then on its way
+    cdef int64_t slot = slot_of(a, r)
+    cdef char* at
+    if slot >= 0:
+        at = <char*>(a.w.slots + slot)
+        MM_PREFETCH(at)
+        MM_PREFETCH(at + 64)
+        MM_PREFETCH(at + 128)
+    return slot
+
+
+cdef inline bint as_before(const World* w, const Slot* s, const Row* r) noexcept nogil:
+    # does nothing that the tests read differ from the quote that stands? Then it need not be judged again
+    if (r.a_size != s.bid_size or r.b_size != s.ask_size or s.unk or s.ex & STALE or r.flags & ROW_QUOTE_BAD
+            or s.quote_ts == long_ago()):
+        return False
+    if w.by_width and <uint64_t>(s.bid | s.ask | r.a | r.b) < <uint64_t>1 << 62:
+        return s.ask - s.bid == r.b - r.a
+    return s.bid == r.a and s.ask == r.b
 
 
 cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept nogil:
+    cdef bint again = as_before(w, s, r)
     accrue(w, s, c, r.ts)
     if r.flags & ROW_QUOTE_BAD:
         s.unk |= BAD
@@ -145,7 +180,20 @@ cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept no
         s.unk = s.unk & (DOWN | WAIT) if s.unk & DOWN else 0  # a quote while down is no snapshot
         if w.p.max_age >= 0 and (r.a_size or r.b_size) and r.ts < never() - w.p.max_age:
             expect(c, r.ts + w.p.max_age)
-    rejudge(w, s, c, r.ts)
+    if not again:
+        rejudge(w, s, c, r.ts)
+
+
+cdef inline void set_theo(World* w, Con* c, const Row* r) noexcept nogil:
+    c.theo_ok = not r.flags & ROW_THEO_MISSING
+    if not c.theo_ok:
+        return
+    c.theo = r.a
+    c.theo_src = source(r)
+    c.theo_until = never()
+    if w.p.theo_age >= 0 and w.p.missing != MISSING_HOLD and r.ts < never() - w.p.theo_age:
+        c.theo_until = r.ts + w.p.theo_age
+        expect(c, c.theo_until)
 
 
 cdef inline bint may_break(const World* w, const Slot* s) noexcept nogil:
@@ -153,35 +201,58 @@ cdef inline bint may_break(const World* w, const Slot* s) noexcept nogil:
     return LAPSED <= s.state < DEEMED and (w.p.longest >= 0 or w.p.grace >= 0)
 
 
+cdef inline void refresh_use(World* w, Slot* s, const Con* c) noexcept nogil:
+    # the rate of a slot whose verdict stands under a theo that has moved
+    if is_usual(w, s, c):
+        s.rate = common_use(s.ask - s.bid, c, terms_of(w, s, c))
+    else:
+        s.rate = limit_use(s, c, w.p, terms_of(w, s, c))
+
+
 cdef inline int64_t take_theo(World* w, Con* c, const Row* r) noexcept nogil:
     # VAL-11: only slots whose interval the theo leaves are judged again; returns how many
     cdef bint gone = r.flags & ROW_THEO_MISSING
-    cdef bint was = c.theo_ok
-    cdef int64_t judged = 0
+    cdef bint afresh = gone or not c.theo_ok
+    cdef Con was = c[0]  # totals run up to here under the theo that was
+    cdef int64_t theo = r.a, judged = 0, n = net_clock(c, r.ts)
     cdef int32_t k
     cdef Slot* s
-    if gone and (not was or w.p.missing == MISSING_HOLD):
+    if gone and (not c.theo_ok or w.p.missing == MISSING_HOLD):
         return 0
+    set_theo(w, c, r)
     for k in range(c.slots):
         s = slot_at(w, c.slot0 + k)
-        if gone or not was or r.a < s.theo_lo or r.a > s.theo_hi or s.rate or may_break(w, s):
-            accrue(w, s, c, r.ts)
-    c.theo_ok = not gone
-    if not gone:
-        c.theo = r.a
-        c.theo_src = source(r)
-        c.theo_until = never()
-        if w.p.theo_age >= 0 and w.p.missing != MISSING_HOLD and r.ts < never() - w.p.theo_age:
-            c.theo_until = r.ts + w.p.theo_age
-            expect(c, c.theo_until)
-    for k in range(c.slots):
-        s = slot_at(w, c.slot0 + k)
-        if gone or not was or r.a < s.theo_lo or r.a > s.theo_hi:
+        if afresh or theo < s.theo_lo or theo > s.theo_hi:
+            accrue_to(w, s, &was, r.ts, n)
             rejudge(w, s, c, r.ts)
             judged += 1
         elif s.rate:
-            s.rate = limit_use(s, c, w.p, terms_of(w, s, c))
+            accrue_to(w, s, &was, r.ts, n)
+            refresh_use(w, s, c)
+        elif may_break(w, s):
+            accrue_to(w, s, &was, r.ts, n)
     return judged
+
+
+cdef inline bint take_row(Arrays a, const Row* r, int64_t slot, int64_t* counts) noexcept nogil:
+    # False: the loop must stop before this row
+    cdef Con* c
+    if slot == STOP or full(&a.w):
+        return False
+    c = a.w.cons + r.contract
+    if r.ts >= c.due:
+        fall_due(&a.w, c, r.ts)
+    if r.kind == K_THEO:
+        counts[1] += 1
+        counts[4] += take_theo(&a.w, c, r)
+        return True
+    if slot != NOBODY:
+        take_quote(&a.w, slot_at(&a.w, slot), c, r)
+    if r.flags & ROW_QUOTE_BAD:
+        counts[3] += 1
+    else:
+        counts[2 if slot == NOBODY else 0] += 1
+    return True
 
 
 def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts):
@@ -190,38 +261,24 @@ def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts
     It stops at a row of another kind, and before the edge buffer could overflow. `counts` (5,) int64 grows by quotes,
     theos, no_obligation, bad_quotes, rejudged. ValueError for a contract outside the arrays.
     """
-    cdef int64_t i = start, n = rows.shape[0], slot, ahead
-    cdef const Row* r
-    cdef Con* c
-    cdef World* w = &a.w
+    cdef int64_t i = start, n = rows.shape[0], ahead = start
+    cdef int64_t[AHEAD] slots  # of rows i to ahead - 1, as a ring
+    cdef int64_t[5] grown
     if counts.shape[0] != 5:
         raise ValueError(f"counts: 5 elements, got {counts.shape[0]}")
     check_start(start, n)
+    grown[:] = [0, 0, 0, 0, 0]
     with nogil:
-        while i < n:
-            r = &rows[i]
-            if r.kind != K_QUOTE and r.kind != K_THEO:
-                break
-            if r.contract < 0 or r.contract >= a.con_count:
-                break
-            if a.full():
-                break
-            c = w.cons + r.contract
-            if r.ts >= c.due:
-                fall_due(w, c, r.ts)
-            if r.kind == K_THEO:
-                counts[1] += 1
-                counts[4] += take_theo(w, c, r)
-            else:
-                slot = slot_of(a, r)
-                if slot >= 0:
-                    take_quote(w, slot_at(w, slot), c, r)
-                    counts[3 if r.flags & ROW_QUOTE_BAD else 0] += 1
-                elif not r.flags & ROW_QUOTE_BAD:
-                    counts[2] += 1
-                else:
-                    counts[3] += 1
+        while ahead < n and ahead < start + AHEAD:
+            slots[ahead & (AHEAD - 1)] = fetch(a, &rows[ahead])
+            ahead += 1
+        while i < n and take_row(a, &rows[i], slots[i & (AHEAD - 1)], grown):
+            if ahead < n:
+                slots[ahead & (AHEAD - 1)] = fetch(a, &rows[ahead])
+                ahead += 1
             i += 1
+    for k in range(5):
+        counts[k] += grown[k]
     a.finish()
     if i < n and (rows[i].kind == K_QUOTE or rows[i].kind == K_THEO) and not 0 <= rows[i].contract < a.con_count:
         raise ValueError(f"row {i}: contract {rows[i].contract} of {a.con_count}")
@@ -243,7 +300,7 @@ def set_clocks(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, con
     check_switch(n_run, "n_run")
     check_start(start, n)
     with nogil:
-        while i < n and not a.full():
+        while i < n and not full(&a.w):
             c = a.w.cons + which[i]
             fall_due(&a.w, c, t)
             c.e_val += (t - c.t_last) * c.e_run
@@ -267,7 +324,7 @@ def set_stress(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, con
     check_switch(on, "on")
     check_start(start, n)
     with nogil:
-        while i < n and not a.full():
+        while i < n and not full(&a.w):
             c = a.w.cons + which[i]
             fall_due(&a.w, c, t)
             for k in range(c.slots):
@@ -300,7 +357,7 @@ def restate(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const 
     check_start(start, n)
     i = start
     with nogil:
-        while i < n and not a.full():
+        while i < n and not full(&a.w):
             s = slot_at(&a.w, which[i])
             c = a.w.cons + a.slot_con[which[i]]
             fall_due(&a.w, c, t)
@@ -327,7 +384,7 @@ def settle(Arrays a, int64_t start, int64_t t):
     cdef Con* c
     check_start(start, a.con_count)
     with nogil:
-        while i < a.con_count and not a.full():
+        while i < a.con_count and not full(&a.w):
             c = a.w.cons + i
             fall_due(&a.w, c, t)
             for k in range(c.slots):

@@ -11,7 +11,10 @@ cdef struct Judged:
     bint hang           # a test hangs on a missing theo
     int64_t lo
     int64_t hi
-    uint32_t rate       # floor(1e9 * spread / limit), 0 where there is no such ratio
+
+ctypedef fused Exact:  # of a spread and what it is held against: 64 bits where the quote is plain
+    int64_t
+    i128
 
 cdef inline int64_t clamp(i128 x) noexcept nogil:
     if x > <i128>never():
@@ -20,13 +23,13 @@ cdef inline int64_t clamp(i128 x) noexcept nogil:
         return long_ago()
     return <int64_t>x
 
-cdef inline int64_t floor_div(i128 a, i128 b) noexcept nogil:
+cdef inline int64_t floor_div(i128 a, int64_t b) noexcept nogil:
     # a >= 0, b > 0
-    if a <= <i128>never() and b <= <i128>never():
+    if a <= <i128>never():
         return <int64_t>(<uint64_t>a // <uint64_t>b)
     return clamp(<i128>(<u128>a // <u128>b))
 
-cdef inline int64_t ceil_div(i128 a, i128 b) noexcept nogil:
+cdef inline int64_t ceil_div(i128 a, int64_t b) noexcept nogil:
     # b > 0; a <= 0 gives a bound that every theo meets
     cdef int64_t q
     if a <= 0:
@@ -34,18 +37,23 @@ cdef inline int64_t ceil_div(i128 a, i128 b) noexcept nogil:
     q = floor_div(a - 1, b)
     return q + 1 if q < never() else q
 
-cdef inline i128 term_base(const Term* term, const Slot* s, const Con* c) noexcept nogil:
+cdef inline bint is_plain(const Slot* s) noexcept nogil:
+    # not crossed, and both prices, their sum and their difference are positive and fit 64 bits
+    return s.bid < s.ask and <uint64_t>(s.bid | s.ask) < <uint64_t>1 << 62
+
+cdef inline Exact base_of(const Term* term, Exact spread, const Slot* s, const Con* c) noexcept nogil:
+    # what the term's num / den multiplies; computed in the type of `spread`
     if term.base == T_THEO:
-        return <i128>c.theo
-    if term.base == T_BID:
-        return <i128>s.bid
-    if term.base == T_ASK:
-        return <i128>s.ask
-    if term.base == T_MID:
-        return <i128>s.bid + <i128>s.ask
+        return c.theo
     if term.base == T_TICKS:
-        return <i128>c.tick
-    return <i128>term.value
+        return c.tick
+    if term.base == T_BID:
+        return s.bid
+    if term.base == T_ASK:
+        return s.ask
+    if term.base == T_MID:
+        return <Exact>s.bid + <Exact>s.ask
+    return term.value
 
 cdef inline void at_least(Judged* j, int64_t bound, bint now) noexcept nogil:
     # a test that passes exactly while theo >= bound
@@ -63,66 +71,124 @@ cdef inline void at_most(Judged* j, int64_t bound, bint now) noexcept nogil:
     elif bound < never() and bound + 1 > j.lo:
         j.lo = bound + 1
 
-cdef inline void judge_spread(Judged* j, const Slot* s, const Con* c, const Param* p, const Term* terms) noexcept nogil:
-    # VAL-06, VAL-10, VAL-12: max passes if any term does, min if all do; a term on a missing theo is open
-    cdef i128 spread = <i128>s.ask - <i128>s.bid
-    cdef int64_t k, need, bound = 0
-    cdef bint known_pass = False, known_fail = False, theo_terms = False
+cdef inline int64_t theo_needed(Exact spread, const Term* term) noexcept nogil:
+    # the least theo under which a theo term passes
+    if term.num > 0:
+        return ceil_div(<i128>spread * <i128>term.den, term.num)
+    return 0 if spread <= 0 else never()
+
+cdef inline bint is_common(const Param* p, const Term* terms) noexcept nogil:
+    # the limit of most venues: a share of theo, or some ticks where that is more
+    return (p.terms == 2 and terms[0].base == T_THEO and terms[1].base == T_TICKS and terms[0].num > 0
+            and not p.combine_min)
+
+cdef inline bint all_common(const Param* p, const Term* terms, int64_t reliefs) noexcept nogil:
+    cdef int64_t i
+    for i in range(reliefs):
+        if not is_common(p, terms + i * p.terms):
+            return False
+    return p.size_num < 0 and p.min_size > 0
+
+cdef inline bint reads_width(const Param* p, const Term* terms) noexcept nogil:
+    # of a quote's prices the tests read only how far they are apart
+    cdef int64_t k
     for k in range(p.terms):
-        if terms[k].base == T_THEO:
-            need = ceil_div(spread * <i128>terms[k].den, <i128>terms[k].num) if terms[k].num > 0 else (
-                0 if spread <= 0 else never())
-            if not theo_terms:
-                bound = need
-            elif p.combine_min:
-                bound = need if need > bound else bound
-            else:
-                bound = need if need < bound else bound
-            theo_terms = True
-        elif spread * <i128>terms[k].den <= <i128>terms[k].num * term_base(&terms[k], s, c):
-            known_pass = True
-        else:
-            known_fail = True
-    if p.combine_min:
-        if known_fail:
-            j.mask |= B_SPREAD
-            return
-    elif known_pass:
-        return
-    if not theo_terms:
-        if known_fail:
-            j.mask |= B_SPREAD
-        return
-    if spread <= 0:
-        return
+        if terms[k].base == T_BID or terms[k].base == T_ASK or terms[k].base == T_MID:
+            return False
+    return p.band_abs < 0 and p.band_num < 0
+
+cdef inline void judge_theo(Judged* j, const Con* c, int64_t bound) noexcept nogil:
+    # the spread passes exactly while theo >= bound
     if not c.theo_ok:
         j.hang = True
         return
     if c.theo < bound:
         j.mask |= B_SPREAD
-        at_least(j, bound, False)
-    else:
-        at_least(j, bound, True)
+    at_least(j, bound, c.theo >= bound)
 
-cdef inline uint32_t limit_use(const Slot* s, const Con* c, const Param* p, const Term* terms) noexcept nogil:
-    # PRES-08: floor is monotone, so the largest limit gives the least quotient
-    cdef i128 spread = <i128>s.ask - <i128>s.bid
-    cdef i128 base
-    cdef int64_t k, q, best = -1
-    if s.bid_size == 0 or s.ask_size == 0:
-        return 0
+cdef inline bint within_ticks(int64_t spread, const Con* c, const Term* terms) noexcept nogil:
+    # where is_common: does it pass whatever theo is?
+    return <i128>spread * <i128>terms[1].den <= <i128>terms[1].num * <i128>c.tick
+
+cdef inline void judge_common(Judged* j, int64_t spread, const Con* c, const Term* terms) noexcept nogil:
+    # judge_spread of a plain quote where is_common
+    if not within_ticks(spread, c, terms):
+        judge_theo(j, c, theo_needed(spread, &terms[0]))
+
+cdef inline void judge_spread(Judged* j, Exact spread, const Slot* s, const Con* c, const Param* p,
+                              const Term* terms) noexcept nogil:
+    # VAL-06, VAL-10, VAL-12: max passes if any term does, min if all do; a term on a missing theo is open
+    cdef int64_t k, need, bound = 0
+    cdef bint known_pass = False, known_fail = False, theo_terms = False
+    for k in range(p.terms):
+        if terms[k].base == T_THEO:
+            need = theo_needed(spread, &terms[k])
+            if theo_terms and (need <= bound if p.combine_min else need >= bound):
+                need = bound
+            bound = need
+            theo_terms = True
+        elif <i128>spread * <i128>terms[k].den <= <i128>terms[k].num * <i128>base_of(&terms[k], spread, s, c):
+            known_pass = True
+        else:
+            known_fail = True
+    if known_fail if p.combine_min else known_fail and not known_pass and not theo_terms:
+        j.mask |= B_SPREAD
+        return
+    if not theo_terms or spread <= 0 or (known_pass and not p.combine_min):
+        return
+    judge_theo(j, c, bound)
+
+cdef inline uint64_t use_of(uint64_t spread, uint64_t den, Exact base, uint64_t num) noexcept nogil:
+    # floor(1e9 * spread * den / (base * num)); base, num > 0. In 64 bits where they hold it
+    cdef uint64_t part, whole
+    if Exact is int64_t:
+        if not (MM_MUL(<uint64_t>base, num, &whole) or MM_MUL(spread, den, &part)
+                or MM_MUL(part, 1000000000, &part)):
+            return part // whole
+    return <uint64_t>clamp(<i128>(<u128>spread * <u128>den * 1000000000 // (<u128>base * <u128>num)))
+
+cdef inline uint32_t least_use(Exact spread, const Slot* s, const Con* c, const Param* p,
+                               const Term* terms) noexcept nogil:
+    # floor is monotone, so the largest limit gives the least quotient
+    cdef Exact base
+    cdef uint64_t q, best = 0
+    cdef bint found = False
+    cdef int64_t k
     for k in range(p.terms):
         if terms[k].base == T_THEO and not c.theo_ok:
             continue
-        base = term_base(&terms[k], s, c) * <i128>terms[k].num
-        if base <= 0:
+        base = base_of(&terms[k], spread, s, c)
+        if base <= 0 or terms[k].num <= 0:
             continue
-        q = floor_div(spread * <i128>terms[k].den * 1000000000, base)
-        if best < 0 or (q > best if p.combine_min else q < best):
+        q = use_of(<uint64_t>spread, <uint64_t>terms[k].den, base, <uint64_t>terms[k].num)
+        if not found or (q > best if p.combine_min else q < best):
             best = q
-    if best < 0:
-        return 0
+        found = True
     return <uint32_t>(best if best < UINT32_MAX else UINT32_MAX)
+
+cdef inline uint32_t common_use(int64_t spread, const Con* c, const Term* terms) noexcept nogil:
+    # least_use of a plain quote where is_common
+    cdef uint64_t q, best = UINT32_MAX
+    if c.theo_ok and not within_ticks(spread, c, terms):  # it is valid, so theo gives the larger limit
+        return <uint32_t>use_of(spread, terms[0].den, c.theo, terms[0].num)
+    if c.tick > 0 and terms[1].num > 0:
+        best = use_of(spread, terms[1].den, c.tick, terms[1].num)
+    elif not c.theo_ok or c.theo <= 0:
+        return 0
+    if c.theo_ok and c.theo > 0:
+        q = use_of(spread, terms[0].den, c.theo, terms[0].num)
+        best = q if q < best else best
+    return <uint32_t>(best if best < UINT32_MAX else UINT32_MAX)
+
+cdef inline uint32_t limit_use(const Slot* s, const Con* c, const Param* p, const Term* terms) noexcept nogil:
+    # PRES-08, of a valid quote
+    if s.bid_size == 0 or s.ask_size == 0:
+        return 0
+    if not is_plain(s):
+        return least_use(<i128>s.ask - <i128>s.bid, s, c, p, terms)
+    if is_common(p, terms):
+        return common_use(s.ask - s.bid, c, terms)
+    return least_use(s.ask - s.bid, s, c, p, terms)
 
 cdef inline void judge_sizes(Judged* j, const Slot* s, const Param* p) noexcept nogil:
     # VAL-04, VAL-05
@@ -155,14 +221,14 @@ cdef inline void judge_band(Judged* j, const Slot* s, const Con* c, const Param*
         if p.band_abs >= 0:
             low = clamp(<i128>s.bid - p.band_abs)
         else:
-            low = ceil_div(<i128>s.bid * p.band_den, <i128>p.band_num + p.band_den)
+            low = ceil_div(<i128>s.bid * p.band_den, p.band_num + p.band_den)
         at_least(j, low, c.theo >= low)
         ok = c.theo >= low
     if s.ask_size:
         if p.band_abs >= 0:
             high = clamp(<i128>s.ask + p.band_abs)
         elif p.band_num < p.band_den:
-            high = floor_div(<i128>s.ask * p.band_den, <i128>p.band_den - p.band_num)
+            high = floor_div(<i128>s.ask * p.band_den, p.band_den - p.band_num)
         else:
             high = never()
         at_most(j, high, c.theo <= high)
@@ -189,7 +255,6 @@ cdef inline Judged judge(const Slot* s, const Con* c, const Param* p, const Term
     j.hang = False
     j.lo = long_ago()
     j.hi = never()
-    j.rate = 0
     if not s.bid_size and not s.ask_size:
         j.mask = B_ABSENT
         return j
@@ -199,7 +264,12 @@ cdef inline Judged judge(const Slot* s, const Con* c, const Param* p, const Term
         j.mask |= B_CROSSED
     judge_sizes(&j, s, p)
     if s.bid_size and s.ask_size:
-        judge_spread(&j, s, c, p, terms)
+        if not is_plain(s):
+            judge_spread(&j, <i128>s.ask - <i128>s.bid, s, c, p, terms)
+        elif is_common(p, terms):
+            judge_common(&j, s.ask - s.bid, c, terms)
+        else:
+            judge_spread(&j, s.ask - s.bid, s, c, p, terms)
     judge_band(&j, s, c, p)
     if s.ex & STALE:
         j.mask |= B_STALE

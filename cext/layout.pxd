@@ -8,11 +8,13 @@ cdef extern from *:
     typedef unsigned __int128 mm_u128;
     #define MM_PREFETCH(p) __builtin_prefetch((p), 1, 3)
     #define MM_CTZ(x) __builtin_ctz(x)
+    #define MM_MUL(a, b, out) __builtin_mul_overflow((a), (b), (out))
     """
     ctypedef long long i128 "mm_i128"
     ctypedef unsigned long long u128 "mm_u128"
     void MM_PREFETCH(void* p) noexcept nogil
     int MM_CTZ(unsigned int x) noexcept nogil
+    bint MM_MUL(uint64_t a, uint64_t b, uint64_t* out) noexcept nogil
 
 cdef packed struct Slot:
     int64_t bid
@@ -25,12 +27,8 @@ cdef packed struct Slot:
     int64_t theo_hi
     int64_t n_last
     int64_t quoted
-    int64_t unknown
-    int64_t exempt
-    int64_t[8] lapsed
-    int64_t current
-    int64_t longest
     int64_t last_valid
+    int64_t current
     uint64_t use_lo
     uint32_t use_hi
     uint32_t rate
@@ -39,6 +37,10 @@ cdef packed struct Slot:
     uint8_t unk
     uint8_t ex
     uint8_t relax
+    int64_t longest
+    int64_t[8] lapsed
+    int64_t unknown
+    int64_t exempt
 
 cdef packed struct Con:
     int64_t tick

@@ -1,7 +1,7 @@
 """The memory that kernels and Python share: one packed row per slot, per contract, per edge.
 
 The same layouts stand as C structs in `cext/layout.pxd`; a test compares sizes and offsets. A slot's row is the hot
-state of one obligation: 200 bytes, its first 64 are what every tick touches.
+state of one obligation: 200 bytes, its first 112 are all that a quote touches while it stays valid.
 """
 
 from __future__ import annotations
@@ -20,15 +20,8 @@ SLOT = np.dtype(
         ("theo_hi", "<i8"),
         ("n_last", "<i8"),  # net obligation clock up to which this slot is accrued
         ("quoted", "<i8"),
-        ("unknown", "<i8"),
-        (
-            "exempt",
-            "<i8",
-        ),  # its own; time excluded for all is the difference of the contract's clocks
-        ("lapsed", "<i8", (8,)),  # by primary reason, absent to stale
-        ("current", "<i8"),  # obliged ns of the lapse now open
-        ("longest", "<i8"),
         ("last_valid", "<i8"),  # event time, -1 = never
+        ("current", "<i8"),  # obliged ns of the lapse now open
         ("use_lo", "<u8"),  # limit use, 96 bits
         ("use_hi", "<u4"),
         ("rate", "<u4"),  # floor(1e9 * spread / limit) of the standing quote
@@ -37,6 +30,10 @@ SLOT = np.dtype(
         ("unk", "u1"),  # DOWN | WAIT | BAD
         ("ex", "u1"),  # EXCLUDE | DEEM | ONE_SIDE | STALE | MAYBE | WIDE
         ("relax", "u1"),  # index into the relief table
+        ("longest", "<i8"),
+        ("lapsed", "<i8", (8,)),  # by primary reason, absent to stale
+        ("unknown", "<i8"),
+        ("exempt", "<i8"),  # its own; what is excluded for all, the contract's clocks know
     ]
 )
 assert SLOT.itemsize == 200

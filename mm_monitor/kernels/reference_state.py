@@ -41,12 +41,8 @@ class Slot:
     theo_hi: int
     n_last: int
     quoted: int
-    unknown: int
-    exempt: int
-    lapsed: list[int]
-    current: int
-    longest: int
     last_valid: int
+    current: int
     use_lo: int
     use_hi: int
     rate: int
@@ -55,6 +51,10 @@ class Slot:
     unk: int
     ex: int
     relax: int
+    longest: int
+    lapsed: list[int]
+    unknown: int
+    exempt: int
 
     @property
     def has_bid(self) -> bool:
