@@ -30,7 +30,7 @@ from mm_monitor.simulator.broker import EmbeddedBroker
 from mm_monitor.simulator.capture import write_reference
 from mm_monitor.simulator.commands import DayOptions
 from mm_monitor.simulator.days import speed_for
-from mm_monitor.simulator.producer import Sending, produce
+from mm_monitor.simulator.producer import Sending, Topics, connected, produce
 from mm_monitor.simulator.scenario import MISBEHAVING, Scenario
 from mm_monitor.simulator.session import Session
 
@@ -122,6 +122,7 @@ async def run_demo(options: DemoOptions) -> None:
     with tempfile.TemporaryDirectory(prefix="mm-monitor-demo-") as folder:
         write_reference(scenario, Path(folder))
         async with EmbeddedBroker() as broker:
+            await make_topics(broker.bootstrap)
             clock = SessionClock(scenario)
             app = App(
                 config_of(options, broker.bootstrap, Path(folder)),
@@ -130,6 +131,14 @@ async def run_demo(options: DemoOptions) -> None:
             )
             demo = _Demo(options, scenario, speed, broker.bootstrap, app, clock, console)
             await demo.run()
+
+
+async def make_topics(bootstrap: str) -> None:
+    """The embedded broker makes a topic when somebody first asks for it by name."""
+    async with connected(bootstrap, {}) as producer:
+        topics = Topics()
+        for topic in (topics.quotes, topics.theo, topics.control):
+            await producer.partitions_for(topic)
 
 
 @dataclass(slots=True)
