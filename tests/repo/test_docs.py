@@ -90,3 +90,8 @@ def test_every_decision_is_listed() -> None:
     assert listed == {p.name for p in folder.glob("[0-9]*.md")}
     for name in listed:
         assert re.match(rf"# {name[:4]} ", (folder / name).read_text(encoding="utf-8"))
+
+
+def test_the_first_screen_says_what_to_type() -> None:
+    screen = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:45])
+    assert all(words in screen for words in ("make demo", "make test", "out of reach", "presence"))
