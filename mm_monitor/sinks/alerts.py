@@ -144,9 +144,10 @@ class AlertBook:
 
     def reconcile(self, views: Sequence[StatusView], now: int) -> None:
         """Make the book agree with the newest views; `now` is the clock, ns."""
-        closed = {b.id: (b, view.at) for view in views for b in view.breaches if b.end is not None}
+        told = [(_as_told(breach), view.at) for view in views for breach in view.breaches]
+        closed = {b.id: (b, at) for b, at in told if b.end is not None}
         current: dict[Key, Breach] = {}
-        for breach in (b for view in views for b in view.breaches if b.end is None):
+        for breach in (b for b, _ in told if b.end is None):
             known = current.setdefault(_key(breach), breach)
             if breach.start < known.start:
                 current[_key(breach)] = breach
@@ -178,6 +179,11 @@ class AlertBook:
     def breaches(self) -> dict[Key, Breach]:
         """Everything to tell, open or resolved, by identity."""
         return {**{key: kept[0] for key, kept in self._resolved.items()}, **self._open}
+
+
+def _as_told(breach: Breach) -> Breach:
+    """A failed presence is a fact of the trading date, without duration: its alert stands while the date does."""
+    return replace(breach, end=None) if breach.kind == BreachKind.PRESENCE else breach
 
 
 def _key(breach: Breach) -> Key:

@@ -199,12 +199,16 @@ def quote(ts: int, maker: str = "M0", contract: str = "C0", bid: str | None = "1
 
 
 class Quoting:
-    """Keeps makers' quotes fresh in the background, as a live market does; `silent` are left out."""
+    """Repeats every maker's quotes in the background, as a live market does; `silent` makers are left out.
+
+    `say` changes what a maker quotes on a contract, at once.
+    """
 
     def __init__(self, venue: Venue, every: float = 0.1) -> None:
         self.venue, self.every = venue, every
         self.silent: set[str] = set()
-        self.sent: list[int] = []
+        self.sent: list[int] = []  # ts_event of every round
+        self._changed: dict[tuple[str, str], dict[str, Any]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Quoting:
@@ -216,9 +220,21 @@ class Quoting:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
+    async def say(self, maker: str, contract: str, **prices: Any) -> int:
+        """From now on the maker quotes so; returns the ts_event of the change."""
+        self._changed[maker, contract] = prices
+        return await self.venue.quote(maker, contract, **prices)
+
     async def _run(self) -> None:
         while True:
-            makers = [maker for maker in MAKERS if maker not in self.silent]
-            if makers:
-                self.sent.append(await self.venue.quotes(*makers))
+            self.sent.append(time.time_ns())
+            for contract, (_, partition) in CONTRACTS.items():
+                values = [
+                    quote(
+                        self.sent[-1], maker, contract, **self._changed.get((maker, contract), {})
+                    )
+                    for maker in MAKERS
+                    if maker not in self.silent
+                ]
+                await self.venue.send(self.venue.quotes_topic, values, partition)
             await asyncio.sleep(self.every)

@@ -111,6 +111,17 @@ def test_a_breach_that_vanishes_is_resolved_now() -> None:
     assert told.end == NOW + S
 
 
+def test_a_failed_presence_fires_until_its_trading_date_is_over() -> None:
+    book = AlertBook(TOLD)
+    failed = breach(contract="", kind=BreachKind.PRESENCE, start=START, end=START)
+    book.reconcile([view(SLOTS, breaches=(failed,))], NOW)
+    assert states(book) == [("", True)]
+    book.reconcile([view(SLOTS, breaches=(failed,))], NOW + 3600 * S)
+    assert states(book) == [("", True)]
+    book.reconcile([view(SLOTS)], NOW + 7200 * S)
+    assert states(book) == [("", False)]
+
+
 def test_an_open_breach_wins_over_an_earlier_one_of_the_same_identity() -> None:
     book = AlertBook(TOLD)
     first = breach(end=START + 60 * S)
