@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mm_monitor.rulebooks import load
+from mm_monitor.core.batch import Batch, empty_rows
+from mm_monitor.core.engine import Engine, Records
+from mm_monitor.core.model import ExemptionRecord, Kind, PhaseRecord
+from mm_monitor.rulebooks import load, parse
+from mm_monitor.sources.reference_files import load_reference
 from tests.acceptance.captures import (
     ONE_SESSION,
     Report,
@@ -235,3 +239,38 @@ def test_makers_of_another_tier_are_judged_by_their_own_rulebook(tmp_path: Path)
     assert [r["maker"] for r in silver.raw["makers"]] == ["M0", "M2"]
     assert gold.records == silver.records == {"applied": 2 + 2, "no_obligation": 1}
     assert load(tmp_path / "rulebook.toml").id == "silver"
+
+
+def two_tiers(directory: Path) -> Engine:
+    """An engine by `gold` (one tick) and `silver` (two), four quotes at 1000: M0, M1, M2 two ticks wide, and nobody's."""
+    write(directory, "contracts", ["C0,K0,0.0001"])
+    write(directory, "makers", TIERS, header="maker,class,rulebook")
+    books = []
+    for name, ticks, kind in (("gold", 1, "drill"), ("silver", 2, "holiday")):
+        rules = f'[spread]\nterms = [{{ ticks = {ticks} }}]\n[exemptions]\n{kind} = "deem"\n'
+        text = rulebook(directory, rules).read_text().replace('id = "hand"', f'id = "{name}"')
+        books.append(parse(text.encode()))
+    engine = Engine(books, load_reference(directory), {}, calendar=False, phases_judge=True)
+    assert engine.control(PhaseRecord(1000, "*", "continuous")) is None
+    rows = empty_rows(4)
+    rows["maker"] = [engine.reference.find_maker(name) for name in ("M0", "M1", "M2", "M9")]
+    rows["a"], rows["b"], rows["a_size"], rows["b_size"] = 100_000_000, 100_020_000, 1, 1
+    rows["ts"], rows["offset"], rows["kind"] = 1000, range(4), Kind.QUOTE
+    engine.apply(Batch(rows))
+    return engine
+
+
+def test_one_engine_judges_by_several_rulebooks_at_once(tmp_path: Path) -> None:
+    engine = two_tiers(tmp_path)
+    # a kind that one of them names is known, and means nothing to the other
+    assert engine.control(ExemptionRecord(1700, "*", "*", "drill", "start")) is None
+    assert engine.control(ExemptionRecord(1700, "*", "*", "siesta", "start")) is not None
+    gold, silver = engine.at(2000)
+    assert [(r.maker, r.quoted) for r in gold.maker_rows] == [("M0", 300), ("M1", 300)]
+    assert [(r.maker, r.quoted) for r in silver.maker_rows] == [("M0", 1000), ("M2", 1000)]
+
+
+@pytest.mark.xfail(strict=True, reason="counts of several rulebooks are not joined quote by quote")
+def test_a_quote_that_any_rulebook_wants_has_an_obligation(tmp_path: Path) -> None:
+    # M1 and M2 are obliged under one of the two; the fourth quote is nobody's
+    assert two_tiers(tmp_path).records == Records(applied=3, no_obligation=1)
