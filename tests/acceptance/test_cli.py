@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 
 
@@ -64,6 +66,7 @@ def test_capture_without_period_is_refused(tmp_path: Path) -> None:
     assert "phases.csv" in done.stderr
 
 
+@pytest.mark.criterion("TAPE-04")
 def test_undecodable_lines_are_dead_lettered_with_position(tmp_path: Path) -> None:
     letters = tmp_path / "dead.jsonl"
     case = GOLDEN / "07"

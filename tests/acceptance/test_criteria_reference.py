@@ -242,7 +242,7 @@ def test_makers_of_another_tier_are_judged_by_their_own_rulebook(tmp_path: Path)
 
 
 def two_tiers(directory: Path) -> Engine:
-    """An engine by `gold` (one tick) and `silver` (two), four quotes at 1000: M0, M1, M2 two ticks wide, and nobody's."""
+    """`gold` (one tick) and `silver` (two); at 1000 quotes of M0, M1, M2, two ticks wide, and of nobody."""
     write(directory, "contracts", ["C0,K0,0.0001"])
     write(directory, "makers", TIERS, header="maker,class,rulebook")
     books = []

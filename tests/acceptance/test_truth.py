@@ -11,6 +11,7 @@ from mm_monitor.simulator import Disorder, random_session, write_capture
 from tests.acceptance.judging import TRUTH_KEYS, differences, judged
 
 
+@pytest.mark.criterion("NUM-04")
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("fmt", ["csv", "parquet"])
 def test_truth_equals_engine(seed: int, fmt: str, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def szse() -> Schedule:
 # A day without a night ----------------------------------------------------------------------------
 
 
+@pytest.mark.criterion("OBL-01")
 def test_a_day_of_szse_options() -> None:
     assert szse().phases("2025-08-01") == (
         (at("2025-08-01T09:15"), "opening_auction"),
@@ -72,6 +73,7 @@ def test_what_remains_of_a_day() -> None:
     assert schedule.remaining("2025-08-02", 0) == 0
 
 
+@pytest.mark.criterion("OBL-05")
 def test_the_date_is_the_local_one_trading_or_not() -> None:
     schedule = szse()
     saturday = at("2025-08-02T00:00")
@@ -86,6 +88,7 @@ def test_the_date_is_the_local_one_trading_or_not() -> None:
     assert schedule.previous_trading_date("2025-08-04") == "2025-08-01"
 
 
+@pytest.mark.criterion("OBL-01")
 def test_a_special_day_trades_by_its_own_phases_even_on_a_holiday() -> None:
     half = (phase(10, "continuous"), phase(12, "closed"))
     regular = (phase(9, "continuous"), phase(15, "closed"))
@@ -107,6 +110,7 @@ def test_a_calendar_without_trading_says_so() -> None:
 # Nights -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.criterion("OBL-05")
 def test_a_night_session_belongs_to_the_day_that_follows() -> None:
     schedule = night()
     assert schedule.period("2025-08-05") == (at("2025-08-04T21:00"), at("2025-08-05T15:00"))
@@ -117,6 +121,7 @@ def test_a_night_session_belongs_to_the_day_that_follows() -> None:
     assert schedule.trading_date(at("2025-08-04T21:00")) == "2025-08-05"
 
 
+@pytest.mark.criterion("OBL-05")
 def test_a_trading_date_with_a_night_begins_when_the_one_before_closes() -> None:
     schedule, close = night(), at("2025-08-04T15:00")
     assert schedule.roll_over("2025-08-05") == close
@@ -124,6 +129,7 @@ def test_a_trading_date_with_a_night_begins_when_the_one_before_closes() -> None
     assert schedule.trading_date(close) == "2025-08-05"
 
 
+@pytest.mark.criterion("OBL-05")
 def test_the_night_before_a_weekend_belongs_to_monday() -> None:
     schedule, close = night(), at("2025-08-01T15:00")
     assert schedule.period("2025-08-04") == (at("2025-08-01T21:00"), at("2025-08-04T15:00"))
@@ -134,6 +140,7 @@ def test_the_night_before_a_weekend_belongs_to_monday() -> None:
     assert [schedule.roll_over(day) for day in days] == [close] * 3
 
 
+@pytest.mark.criterion("OBL-05")
 def test_the_night_before_a_holiday_belongs_to_the_day_after_it() -> None:
     schedule = night()
     assert schedule.trading_date(at("2025-09-30T21:00")) == "2025-10-02"
@@ -141,6 +148,7 @@ def test_the_night_before_a_holiday_belongs_to_the_day_after_it() -> None:
     assert schedule.period("2025-10-02") == (at("2025-09-30T21:00"), at("2025-10-02T15:00"))
 
 
+@pytest.mark.criterion("OBL-05")
 def test_a_session_past_midnight_keeps_its_date_until_it_ends() -> None:
     phases = (phase(17, "continuous"), phase(29, "closed"))  # five in the morning after
     schedule = Schedule(Calendar("Asia/Tokyo", WEEK, frozenset(), phases))
@@ -176,6 +184,7 @@ def test_a_day_is_as_long_as_its_clocks_make_it(day: str, hours: int) -> None:
     assert schedule.remaining(day, 0) == hours * HOUR * NS
 
 
+@pytest.mark.criterion("OBL-01")
 def test_the_session_keeps_its_local_time_across_a_change() -> None:
     phases = (phase(9.5, "continuous"), phase(16, "closed"))
     schedule = Schedule(Calendar("America/New_York", WEEK, frozenset(), phases))
