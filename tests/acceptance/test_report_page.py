@@ -1,0 +1,41 @@
+"""`docs/report.md` has every key of a report and no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.captures import gone, judge, quote
+from tests.repo.source import ROOT
+
+PAGE = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+WHOLE = ("obligations[].lapsed_by_reason_ns",)  # explained by its own line
+
+
+def keys(value: Any, path: str = "") -> Iterator[str]:
+    """Paths of all keys; a list's elements are one."""
+    if isinstance(value, dict) and path not in WHOLE:
+        for name, inner in value.items():
+            yield from keys(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        yield f"{path}[]"
+        for inner in value:
+            yield from keys(inner, f"{path}[]")
+    else:
+        yield path
+
+
+def test_every_key_has_a_line_and_every_line_a_key(tmp_path: Path) -> None:
+    report = judge(tmp_path, quotes=[quote(1000), gone(1500)]).raw
+    cells = re.findall(r"^\| (`.+?`) \|", PAGE, re.MULTILINE)
+    written = {key.strip("` ") for cell in cells for key in cell.split(",")}
+    assert written == set(keys(report))
+
+
+def test_the_reasons_are_those_of_the_report(tmp_path: Path) -> None:
+    row = judge(tmp_path).row()
+    reasons = re.search(r"by primary reason: `([^`]+)`", PAGE)
+    assert reasons
+    assert reasons[1].split() == list(row["lapsed_by_reason_ns"])
