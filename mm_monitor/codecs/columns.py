@@ -13,6 +13,7 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_monitor.codecs.verdicts import check_adjusted, ticks_of
 from mm_monitor.core.batch import Rows, empty_rows
 from mm_monitor.core.model import MAX_SIZE, Kind
 from mm_monitor.core.reference import Reference
@@ -61,8 +62,8 @@ def quote_rows(
     rows["maker"] = maker_indices(columns.makers, reference)
     rows["a"], rows["b"] = columns.bid, columns.ask
     rows["a_size"], rows["b_size"] = sizes(columns.bid_size), sizes(columns.ask_size)
-    ticks = np.array([contract.tick for contract in reference.contracts], np.int64)
-    return rows, check_quotes(rows, ticks, codes)
+    bad = check_quotes(rows, ticks_of(reference), codes)
+    return rows, bad + check_adjusted(rows, codes, reference)
 
 
 def theo_rows(

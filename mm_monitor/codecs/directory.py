@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_monitor.codecs.fields import parse_price, shown
+from mm_monitor.codecs.verdicts import ticks_of
 from mm_monitor.core.model import BadReason
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.reference_rows import BadRow, appointment_of, contract_of
@@ -63,7 +64,7 @@ class Directory:
         return cls(
             IdTable.of(reference.maker_numbers),
             IdTable.of(reference.contract_numbers),
-            np.array([contract.tick for contract in reference.contracts], np.int64),
+            ticks_of(reference),
         )
 
 

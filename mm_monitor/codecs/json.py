@@ -346,7 +346,7 @@ def _detail(
     if code == Code.UNDECODABLE:
         return _misshapen(type(item), fields)
     shown = {name: _shown(bytes(raw)) for name, raw in fields.items()}
-    return detail_of(code, shown, tick_of(reference, int(row["contract"])))
+    return detail_of(code, shown, tick_of(reference, int(row["contract"]), int(row["ts"])))
 
 
 def _shown(raw: bytes) -> str:

@@ -16,6 +16,7 @@ from mm_monitor.codecs.fields import NULL, price_text
 from mm_monitor.codecs.protocol import Chunk
 from mm_monitor.codecs.verdicts import (
     Codes,
+    check_adjusted,
     dead_letter,
     detail_of,
     known_maker,
@@ -85,9 +86,10 @@ class PackedCodec:
         if chunk.feed == "theo":
             return decode_theos(data, ends, offsets, chunk.part, *contracts, rows, codes)
         makers = (tables.makers.keys, tables.makers.values)
-        return decode_quotes(
+        bad = decode_quotes(
             data, ends, offsets, chunk.part, *makers, *contracts, tables.ticks, rows, codes
         )
+        return bad + check_adjusted(rows, codes, reference)
 
 
 def _bad_record(record: RawRecord, template: int) -> DeadLetter:
@@ -136,7 +138,7 @@ def _bad_row(
     sub = int(row["sub"])
     value = _row_bytes(record.value, sub)
     fields = _fields(value, template)
-    detail = detail_of(code, fields, tick_of(reference, int(row["contract"])))
+    detail = detail_of(code, fields, tick_of(reference, int(row["contract"]), int(row["ts"])))
     maker = known_maker(reference, int(row["maker"]))
     return dead_letter(record, value, reason_of(code), f"row {sub}: {detail}", maker)
 

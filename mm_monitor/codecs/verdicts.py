@@ -19,6 +19,7 @@ from mm_monitor.core.reference import Reference
 from mm_monitor.kernels.reference_decode import Code
 
 Codes = NDArray[np.uint8]
+NULL = -(2**63)  # no price
 _MOST = price_text(MAX_PRICE)
 
 _SIDE_REASONS = (
@@ -108,6 +109,31 @@ def known_maker(reference: Reference, index: int) -> str:
     return reference.makers[index] if index >= 0 else ""
 
 
-def tick_of(reference: Reference, contract: int) -> int:
-    """Tick of a contract index, 0 where there is none."""
-    return reference.contracts[contract].tick if 0 <= contract < len(reference.contracts) else 0
+def tick_of(reference: Reference, contract: int, ts: int) -> int:
+    """Tick of a contract index at an instant, 0 where there is none."""
+    return reference.tick_at(contract, ts) if 0 <= contract < len(reference.contracts) else 0
+
+
+def ticks_of(reference: Reference) -> NDArray[np.int64]:
+    """Ticks by contract for the kernels; 1, which every price is on, where `check_adjusted` has to look."""
+    ticks = np.array([contract.tick for contract in reference.contracts], np.int64)
+    ticks[list(reference.adjusted)] = 1
+    return ticks
+
+
+def check_adjusted(rows: Rows, codes: Codes, reference: Reference) -> int:
+    """Off-tick quotes on contracts whose tick changes during the day, by the tick of the quote's own instant.
+
+    Sets `codes` of good rows that turn out bad; returns how many did.
+    """
+    bad = 0
+    for index, steps in reference.adjusted.items():
+        which = np.flatnonzero((rows["contract"] == index) & (codes == Code.OK))
+        since = np.array([ts for ts, _ in steps], np.int64)
+        place = np.maximum(np.searchsorted(since, rows["ts"][which], side="right") - 1, 0)
+        ticks = np.array([tick for _, tick in steps], np.int64)[place]
+        for column, code in (("b", Code.ASK_OFF_TICK), ("a", Code.BID_OFF_TICK)):
+            price = rows[column][which]
+            codes[which[(price != NULL) & (price % ticks != 0)]] = code
+        bad += int((codes[which] != Code.OK).sum())
+    return bad

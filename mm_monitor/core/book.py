@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_monitor.core.batch import Rows
 from mm_monitor.core.reference import ALL, Reference
 
 
@@ -28,6 +29,13 @@ class Book:
     ]  # (c * k,) position of a maker among those appointed to a class, -1 = not appointed
     makers: int
     order: NDArray[np.int64]  # (n,) slots sorted by maker name, then contract name
+
+    def obliged(self, rows: Rows, live: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which quote rows are of a maker appointed to the contract's class; `live` by contract."""
+        maker, contract = rows["maker"], rows["contract"]
+        known = (maker >= 0) & (maker < self.makers) & live[contract]
+        rank = self.rank[self.cls[contract] * self.makers + np.where(known, maker, 0)]
+        return known & (rank >= 0)
 
     def keys(self) -> dict[tuple[int, int], int]:
         """(maker, contract) -> slot."""
@@ -50,13 +58,17 @@ def appointed(reference: Reference, rulebook_id: str) -> list[set[int]]:
     return sets
 
 
-def build_book(reference: Reference, members: list[set[int]]) -> Book:
-    """Lay out a slot for every contract and every maker in `members` of its class."""
+def build_book(reference: Reference, members: list[set[int]], now: list[set[int]]) -> Book:
+    """Lay out a slot for every contract and every maker in `members` of its class.
+
+    Members were appointed at some time of the day; those in `now` are, and only their quotes find a slot.
+    """
     makers = max(1, len(reference.makers))
     rank = np.full((max(1, len(members)), makers), -1, dtype=np.int32)
     ordered = [sorted(group, key=lambda m: reference.makers[m]) for group in members]
     for k, group in enumerate(ordered):
-        rank[k, group] = np.arange(len(group), dtype=np.int32)
+        held = [i for i, maker in enumerate(group) if maker in now[k]]
+        rank[k, [group[i] for i in held]] = held
     cls = np.array([reference.class_index[c.klass] for c in reference.contracts], dtype=np.int32)
     slots = np.array([len(ordered[k]) for k in cls.tolist()], dtype=np.int32)
     slot0 = np.concatenate([[0], np.cumsum(slots)[:-1]]).astype(np.int32) if len(slots) else slots

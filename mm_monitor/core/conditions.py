@@ -103,7 +103,7 @@ class Effects:
         elif meaning.effect == "one_side":
             self.one_side[mask] += step
         elif meaning.relax is not None:
-            self.relax[self.reliefs.index(fraction(meaning.relax)), mask] += step
+            self.relax[self.reliefs.index(fraction(meaning.relax), 1), mask] += step
         return mask
 
     def ex_bits(self, which: NDArray[np.int32]) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mm_monitor.core.batch import Batch, Rows
+from mm_monitor.core.batch import QUOTE_BAD, Batch, Rows
 from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.model import (
     BadReason,
@@ -72,7 +72,6 @@ class Engine:
         ]
         self.position = 0  # instant of the last record applied
         self.records = Records()
-        self.controls = 0  # control records applied that came from outside
         self.kinds = {kind for book in rulebooks for kind in book.exemptions}
         self._laid_out = (len(reference.contracts), len(reference.makers))
 
@@ -85,9 +84,7 @@ class Engine:
         is_control = rows["kind"] < Kind.UNDERLYING
         at = 0
         for i in [*np.flatnonzero(is_control).tolist(), len(rows)]:
-            piece = rows[at:i]
-            for evaluator in self.evaluators:
-                evaluator.apply(piece)
+            self._take(rows[at:i])
             if i < len(rows):
                 letter = self.control(
                     batch.controls[int(rows["a"][i])], more=self._goes_on(rows, i)
@@ -96,7 +93,6 @@ class Engine:
                     dead.append(letter)
             at = i + 1
         self.position = int(rows["ts"][-1])
-        self._count()
         return dead
 
     def _goes_on(self, rows: Rows, i: int) -> bool:
@@ -112,11 +108,26 @@ class Engine:
             for evaluator in self.evaluators:
                 evaluator.reference_changed(self.position)
 
-    def _count(self) -> None:
-        counts = [evaluator.counts for evaluator in self.evaluators]
-        quotes = max(int(c[0]) for c in counts)
-        self.records.no_obligation = min(int(c[2]) for c in counts)
-        self.records.applied = quotes + int(counts[0][1]) + self.controls
+    def _take(self, rows: Rows) -> None:
+        """Hand quotes and theos to every evaluator, and count them."""
+        counts = self.evaluators[0].counts
+        before = counts.copy()
+        for evaluator in self.evaluators:
+            evaluator.apply(rows)
+        quotes, theos, nobody = (counts - before)[:3].tolist()
+        if len(self.evaluators) > 1:
+            quotes, nobody = self._wanted(rows)
+        self.records.applied += quotes + theos
+        self.records.no_obligation += nobody
+
+    def _wanted(self, rows: Rows) -> tuple[int, int]:
+        """Quotes that any of several rulebooks wants, and the others."""
+        quotes = rows[(rows["kind"] == Kind.QUOTE) & (rows["flags"] != QUOTE_BAD)]
+        live = np.array(self.reference.live, dtype=np.bool_)
+        wanted = np.zeros(len(quotes), dtype=np.bool_)
+        for evaluator in self.evaluators:
+            wanted |= evaluator.book.obliged(quotes, live)
+        return int(wanted.sum()), len(quotes) - int(wanted.sum())
 
     def control(self, record: Control, *, more: bool = False) -> DeadLetter | None:
         """Apply one control record to every evaluator, or say what it names that does not exist.
@@ -138,7 +149,7 @@ class Engine:
                 else:
                     _hand_over(evaluator, record)
         if not isinstance(record, PeriodRecord) and record.raw is not None:
-            self.controls += 1
+            self.records.applied += 1
         return None
 
     def _defect(self, record: Control) -> tuple[BadReason, str] | None:

@@ -75,11 +75,15 @@ class Evaluator:
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
         self.members = appointed(reference, rulebook.id)
         self.lay_out()
+        listed = np.array(reference.live, dtype=np.bool_)[self.book.slot_con]
+        self.accruals.slots["state"][~listed] = layout.NONE  # announced, not listed yet
         self._restate(np.ones(len(self.book.slot_con), dtype=np.bool_), 0)
 
     def lay_out(self) -> None:
         """Slots for the members of every class, at zero."""
-        self.book = build_book(self.reference, self.members)
+        self.book = build_book(
+            self.reference, self.members, appointed(self.reference, self.rulebook.id)
+        )
         self.params = build_params(self.rulebook, self.book.makers)
         self.accruals = Accruals(self.book, self.params)
         self.accruals.cons["tick"] = [contract.tick for contract in self.reference.contracts]

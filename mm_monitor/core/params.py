@@ -28,7 +28,7 @@ _MISSING = {
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Kernel tables of one rulebook. `reliefs` are the relax multipliers, the first is 1, ascending after that."""
+    """Kernel tables of one rulebook. `reliefs` are 1, for no exemption, and then the relax multipliers, ascending."""
 
     param: NDArray[np.void]
     terms: NDArray[np.void]
@@ -46,7 +46,7 @@ def build_params(rulebook: Rulebook, makers: int) -> Params:
     ConfigError when a relief makes a term too fine for the kernels' 128 bits.
     """
     relaxes = {fraction(m.relax) for m in rulebook.exemptions.values() if m.relax is not None}
-    reliefs = (Fraction(1), *sorted(relaxes - {Fraction(1)}))
+    reliefs = (Fraction(1), *sorted(relaxes))
     stress = fraction(rulebook.stress_relief) if rulebook.stress_relief else Fraction(1)
     rows = [
         _term(term, relax * in_stress, f"spread.terms[{k}]")

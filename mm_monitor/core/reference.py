@@ -50,6 +50,9 @@ class Reference:
     accounts: dict[str, str] = field(default_factory=dict)  # account -> maker
     classes: list[str] = field(default_factory=list)
     class_index: dict[str, int] = field(default_factory=dict)
+    adjusted: dict[int, list[tuple[int, int]]] = field(
+        default_factory=dict
+    )  # contract -> (from ts, tick), ascending
     version: int = 0  # grows with every change, so that caches know
 
     @classmethod
@@ -86,6 +89,21 @@ class Reference:
         if contract.number is not None:
             self.contract_numbers[contract.number] = index
         return index
+
+    def foresee_tick(self, index: int, ts: int, tick: int) -> None:
+        """From `ts` on the contract's tick is another: prices of then are on that grid, whenever they are read."""
+        self.version += 1
+        steps = self.adjusted.setdefault(index, [(0, self.contracts[index].tick)])
+        if (ts, tick) not in steps:
+            steps.append((ts, tick))
+            steps.sort(key=lambda step: step[0])
+
+    def tick_at(self, index: int, ts: int) -> int:
+        """The tick (10^-8) of a contract for a price of instant `ts`."""
+        steps = self.adjusted.get(index)
+        if steps is None:
+            return self.contracts[index].tick
+        return next((tick for since, tick in reversed(steps) if since <= ts), steps[0][1])
 
     def remove_contract(self, name: str) -> None:
         """Delist; its index and name stay known, its obligations end."""

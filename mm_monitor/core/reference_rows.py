@@ -37,7 +37,9 @@ def appointment_of(row: Mapping[str, str]) -> Appointment:
 def apply_reference(reference: Reference, record: ReferenceRecord) -> None:
     """Take the row in, or out. BadRow if it cannot be."""
     if record.table == "contracts" and record.action == "add":
-        reference.add_contract(contract_of(record.row))
+        contract = contract_of(record.row)
+        _same_class(reference, contract)
+        reference.add_contract(contract)
     elif record.table == "contracts" and record.action == "remove":
         name = _text(record.row, "contract")
         if name not in reference.contract_index:
@@ -61,14 +63,28 @@ def announce(reference: Reference, record: ReferenceRecord) -> None:
     """
     if record.action != "add":
         return
-    if record.table == "contracts" and record.row.get("contract") not in reference.contract_index:
-        index = reference.add_contract(contract_of(record.row))
-        reference.live[index] = False
+    if record.table == "contracts":
+        contract = contract_of(record.row)
+        known = reference.contract_index.get(contract.name)
+        if known is None:
+            reference.live[reference.add_contract(contract)] = False
+        elif reference.tick_at(known, record.ts) != contract.tick:
+            reference.foresee_tick(known, record.ts, contract.tick)
     elif record.table == "makers":
         appointment = appointment_of(record.row)
         index = reference.maker(appointment.maker)
         if appointment.number is not None:
             reference.maker_numbers[appointment.number] = index
+
+
+def _same_class(reference: Reference, contract: Contract) -> None:
+    """The class is the underlying and the key of every record: an adjustment cannot move a contract."""
+    index = reference.contract_index.get(contract.name)
+    if index is not None and reference.contracts[index].klass != contract.klass:
+        was = reference.contracts[index].klass
+        raise BadRow(
+            f"class: {was!r}, which a contract keeps as long as it lives, got {contract.klass!r}"
+        )
 
 
 def _text(row: Mapping[str, str], column: str) -> str:

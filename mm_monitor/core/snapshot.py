@@ -45,7 +45,6 @@ def engine_state(engine: Engine) -> dict[str, Any]:
         "position": engine.position,
         "applied": engine.records.applied,
         "no_obligation": engine.records.no_obligation,
-        "controls": engine.controls,
         "reference": _reference_state(engine.reference),
         "evaluators": [_evaluator_state(e) for e in engine.evaluators],
     }
@@ -65,7 +64,6 @@ def engine_from(
     )
     engine.position = state["position"]
     engine.records = Records(state["applied"], state["no_obligation"])
-    engine.controls = state["controls"]
     kept = {(e["rulebook"], e["version"], e["sha256"]): e for e in state["evaluators"]}
     for evaluator in engine.evaluators:
         book = evaluator.rulebook
@@ -128,7 +126,6 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "final": evaluator.final,
         "ledger": evaluator.ledger,
         "unreachable": sorted(evaluator.unreachable),
-        "safe_until": evaluator.safe_until,
         "last": evaluator.last,
         "provisional": sorted(evaluator.provisional),
         "breaches": evaluator.breaches.sorted(),
@@ -153,7 +150,7 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
     evaluator.trading_date, evaluator.period = state["trading_date"], tuple(state["period"])
     evaluator.final, evaluator.ledger = state["final"], state["ledger"]
     evaluator.unreachable = frozenset(state["unreachable"])
-    evaluator.safe_until, evaluator.last = state["safe_until"], state["last"]
+    evaluator.last = state["last"]
     evaluator.provisional.update(tuple(pair) for pair in state["provisional"])
     for breach in state["breaches"]:
         evaluator.breaches.found[breach.id] = breach

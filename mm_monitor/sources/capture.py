@@ -287,7 +287,7 @@ class _Decoder:
         odd = {o.index: o.detail for o in chunk.odd}
         for k in np.flatnonzero(codes).tolist():
             code = int(codes[k])
-            tick = tick_of(self._reference, int(rows["contract"][k]))
+            tick = tick_of(self._reference, int(rows["contract"][k]), int(rows["ts"][k]))
             detail = odd.get(k) or detail_of(code, chunk.fields(k), tick)
             raw = self._raw(int(chunk.numbers[k]), chunk.value(k))
             maker = known_maker(self._reference, int(rows["maker"][k]))

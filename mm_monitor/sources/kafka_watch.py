@@ -108,10 +108,14 @@ class Watch:
 
     def heard(self, part: Part, first: int, last: int, classes: Iterable[str], lag: int) -> None:
         """Rows of event times `first` to `last` came on `part`; `lag` is the newest one's."""
+        is_newer = last >= part.greatest
         part.greatest = max(part.greatest, last)
         if part.feed not in DATA:
             return
-        self._lag = max(0, lag)
+        if (
+            is_newer
+        ):  # a straggler, or a quote with yesterday's date, says nothing of what comes next
+            self._lag = max(0, lag)
         part.classes.update(classes)
         self.feed.up(OWN_PART, first)
         if part.down:

@@ -8,6 +8,7 @@ allowed lateness (TAPE-05).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 
@@ -107,7 +108,8 @@ class Merge:
         rows = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if kernels.first_unsorted(rows) < len(rows):
             rows = rows[np.lexsort((rows["sub"], rows["offset"], rows["kind"], rows["ts"]))]
-        cut = int(np.searchsorted(rows["ts"], self.watermark, side="left"))
+        side: Literal["left", "right"] = "right" if self.watermark == AFTER_ALL else "left"
+        cut = int(np.searchsorted(rows["ts"], self.watermark, side=side))
         if cut < len(rows):
             self._pending[part] = [rows[cut:]]
         else:

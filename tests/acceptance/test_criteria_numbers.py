@@ -32,7 +32,6 @@ def test_times_are_int64_nanoseconds_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.criterion("NUM-01")
 @pytest.mark.timeout(3)
-@pytest.mark.xfail(strict=True, reason="a record of the last instant never leaves the merge")
 def test_a_record_of_the_last_instant_does_not_hold_the_replay(tmp_path: Path) -> None:
     assert judge(tmp_path, quotes=[quote(1000), quote(2**63 - 1)]).times() == Times(quoted=1000)
 

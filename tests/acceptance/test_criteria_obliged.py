@@ -102,7 +102,6 @@ def test_relax_multiplies_the_limit_and_the_largest_counts_once(tmp_path: Path) 
 
 
 @pytest.mark.criterion("OBL-02")
-@pytest.mark.xfail(strict=True, reason="a factor of exactly 1 is no rival to one below it")
 def test_the_largest_relax_counts_where_all_narrow_or_keep_the_limit(tmp_path: Path) -> None:
     rules = (
         "[spread]\nterms = [{ ticks = 10 }]\n"
