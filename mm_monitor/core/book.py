@@ -35,7 +35,8 @@ class Book:
         maker, contract = rows["maker"], rows["contract"]
         known = (maker >= 0) & (maker < self.makers) & live[contract]
         rank = self.rank[self.cls[contract] * self.makers + np.where(known, maker, 0)]
-        return known & (rank >= 0)
+        wanted: NDArray[np.bool_] = known & (rank >= 0)
+        return wanted
 
     def keys(self) -> dict[tuple[int, int], int]:
         """(maker, contract) -> slot."""

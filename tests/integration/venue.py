@@ -199,15 +199,17 @@ def quote(ts: int, maker: str = "M0", contract: str = "C0", bid: str | None = "1
 
 
 class Quoting:
-    """Repeats every maker's quotes in the background, as a live market does; `silent` makers are left out.
+    """Repeats every maker's quotes in the background, as a live market does.
 
-    `say` changes what a maker quotes on a contract, at once.
+    `silent` makers and `muted` contracts are left out; `say` changes what a maker quotes on a contract, at once.
     """
 
     def __init__(self, venue: Venue, every: float = 0.1) -> None:
         self.venue, self.every = venue, every
         self.silent: set[str] = set()
+        self.muted: set[str] = set()  # contracts of which nothing is written
         self.sent: list[int] = []  # ts_event of every round
+        self.said: list[tuple[int, str]] = []  # and of what was written for each contract
         self._changed: dict[tuple[str, str], dict[str, Any]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -228,13 +230,15 @@ class Quoting:
     async def _run(self) -> None:
         while True:
             self.sent.append(time.time_ns())
-            for contract, (_, partition) in CONTRACTS.items():
-                values = [
-                    quote(
-                        self.sent[-1], maker, contract, **self._changed.get((maker, contract), {})
-                    )
-                    for maker in MAKERS
-                    if maker not in self.silent
-                ]
-                await self.venue.send(self.venue.quotes_topic, values, partition)
+            for contract in CONTRACTS.keys() - self.muted:
+                await self._write(self.sent[-1], contract)
             await asyncio.sleep(self.every)
+
+    async def _write(self, ts: int, contract: str) -> None:
+        self.said.append((ts, contract))
+        values = [
+            quote(ts, maker, contract, **self._changed.get((maker, contract), {}))
+            for maker in MAKERS
+            if maker not in self.silent
+        ]
+        await self.venue.send(self.venue.quotes_topic, values, CONTRACTS[contract][1])

@@ -185,6 +185,16 @@ def test_when_all_are_idle_time_moves_by_our_clock() -> None:
 
 
 @pytest.mark.criterion("TAPE-05")
+def test_a_quote_with_yesterdays_date_does_not_stop_the_clock_of_a_quiet_feed() -> None:
+    scene = Scene()
+    scene.to(S)
+    scene.hear(scene.q0)
+    scene.hear(scene.q0, ago=800 * S)
+    scene.to(4 * S)
+    assert scene.watch.idle_watermark is not None
+    assert scene.watch.idle_watermark > scene.now - S
+
+
 def test_a_session_played_faster_moves_by_its_own_clock() -> None:
     scene = Scene(speed=50)
     scene.to(S)
