@@ -108,6 +108,19 @@ def test_an_adjusted_tick_is_the_grid_of_later_quotes(
     assert report.records.get("dead_letter", 0) == dead
 
 
+@pytest.mark.xfail(
+    strict=True, reason="check_adjusted sets the code and not QUOTE_BAD: it is applied too"
+)
+def test_a_quote_off_an_adjusted_tick_leaves_the_slot_unknown(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path,
+        reference=[listing(1200, "C0", tick="0.0002")],
+        quotes=[quote(1000), quote(1400, "1.0000", "1.0005"), quote(1700, "1.0000", "1.0002")],
+    )
+    assert report.times() == Times(quoted=400 + 300, unknown=300)
+    assert report.records == {"applied": 2 + 2, "dead_letter": 1}
+
+
 def test_choice_an_adjustment_cannot_move_a_contract_to_another_class(tmp_path: Path) -> None:
     report = judge(
         tmp_path,
