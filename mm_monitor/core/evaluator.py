@@ -123,7 +123,7 @@ class Evaluator:
         for scope, phase in self.conditions.phases.items():
             if phase == "closed" if scope == ALL else phase != "continuous":
                 rest[self.effects.contracts(scope)] = 0
-        rest[~np.array(self.reference.live, dtype=np.bool_)] = 0
+        rest[self.accruals.cons["live"] == 0] = 0
         return rest
 
     def at(self, t: int, *, estimate: bool = False, exact: bool = False) -> StatusView:

@@ -1,0 +1,93 @@
+"""Driving engines over cases, and pictures of engines that can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from mm_monitor.core.batch import Batch
+from mm_monitor.core.engine import Engine
+from mm_monitor.core.evaluator import Evaluator
+from mm_monitor.core.model import Breach
+from mm_monitor.core.view import ObligationColumns, StatusView
+from tests.laws.tapes import Case, tape_of
+
+
+def run(case: Case, cuts: Iterable[int] = ()) -> Engine:
+    """An engine that has applied the whole tape, cut into batches at those row numbers."""
+    engine = case.engine()
+    rows, controls = tape_of(case)
+    edges = sorted({0, len(rows), *(cut % (len(rows) + 1) for cut in cuts)})
+    for start, end in pairwise(edges):
+        engine.apply(Batch(rows[start:end], controls))
+    return engine
+
+
+def state(engine: Engine) -> dict[str, Any]:
+    """All that decides what an engine will say: comparable, in bytes where it is an array."""
+    return {
+        "position": engine.position,
+        "records": engine.records,
+        "live": list(engine.reference.live),
+        "evaluators": [evaluator_state(e) for e in engine.evaluators],
+    }
+
+
+def evaluator_state(e: Evaluator) -> dict[str, Any]:
+    """One rulebook's part of it."""
+    c, owed = e.conditions, e.effects.owed
+    return {
+        "slots": e.accruals.slots.tobytes(),
+        "cons": e.accruals.cons.tobytes(),
+        "wide": e.accruals.wide.tobytes(),
+        "histories": e.accruals.histories,
+        "conditions": (c.phases, c.exemptions, c.feed, c.stress),
+        "owed": {key: debt.tobytes() for key, debt in owed.items()},
+        "counts": e.counts.tolist(),
+        "period": (e.trading_date, e.period),
+        "unreachable": e.unreachable,
+        "final": None if e.final is None else picture(e.final),
+        "ledger": [picture(view) for view in e.ledger],
+    }
+
+
+def picture(view: StatusView) -> dict[str, Any]:
+    """A view as plain values."""
+    plain = {f.name: getattr(view, f.name) for f in fields(view) if f.name != "obligations"}
+    columns = {f.name: column(view.obligations, f.name) for f in fields(ObligationColumns)}
+    return plain | {"obligations": columns}
+
+
+def column(columns: ObligationColumns, name: str) -> list[Any]:
+    """One column as a list."""
+    values = getattr(columns, name)
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+
+
+def pictures(engine: Engine, t: int) -> list[dict[str, Any]]:
+    """What the engine shows as of `t`."""
+    return [picture(view) for view in engine.at(t)]
+
+
+def breaches(engine: Engine, t: int) -> list[list[Breach]]:
+    """All breaches of the date, as of `t`, with evidence and ends."""
+    return [list(view.breaches) for view in engine.at(t)]
+
+
+def differences(one: Any, other: Any, path: str = "") -> list[str]:
+    """Where two comparable values differ, for a person."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return [x for key in one for x in differences(one[key], other[key], f"{path}.{key}")]
+    if is_list(one) and is_list(other) and len(one) == len(other):
+        pairs: Sequence[tuple[Any, Any]] = list(zip(one, other, strict=True))
+        return [x for i, (a, b) in enumerate(pairs) for x in differences(a, b, f"{path}[{i}]")]
+    return [] if one == other else [f"{path}: {one!r} != {other!r}"]
+
+
+def is_list(value: Any) -> bool:
+    """A list or a tuple."""
+    return isinstance(value, list | tuple)

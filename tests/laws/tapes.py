@@ -1,0 +1,351 @@
+"""Random tapes for the laws: small books, rulebooks with every feature, records of all kinds that collide on purpose.
+
+A `Case` is plain data: a law makes as many engines and row arrays from it as it wants to compare. A tape's times are
+steps of `Case.step` around the phases, now and then one nanosecond off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from hypothesis import strategies as st
+
+from mm_monitor.core.batch import QUOTE_BAD, ROW, THEO_MISSING, Rows
+from mm_monitor.core.engine import Engine
+from mm_monitor.core.model import (
+    PRICE_SCALE,
+    Control,
+    ExemptionRecord,
+    FeedRecord,
+    Kind,
+    PeriodRecord,
+    PhaseRecord,
+    RawRecord,
+    ReferenceRecord,
+    StressRecord,
+)
+from mm_monitor.core.reference import Appointment, Contract, Reference
+from mm_monitor.core.reference_rows import announce
+from mm_monitor.core.rulebook import (
+    Band,
+    Calendar,
+    Meaning,
+    PhaseAt,
+    Ratio,
+    Rulebook,
+    SpreadTerm,
+)
+from mm_monitor.core.schedule import Schedule
+from mm_monitor.core.timetable import trading_day
+
+NS = 1_000_000_000
+DAYS = ("1970-01-05", "1970-01-06")
+MIDNIGHT = 4 * 86_400 * NS
+CONTRACTS = ("C0", "C1", "C2", "L0", "L1")  # L: listed on the tape, or never
+CLASSES = {"C0": "K0", "C1": "K0", "C2": "K1", "L0": "K0", "L1": "K2"}
+MAKERS = ("M0", "M1", "N0")  # N: appointed on the tape, or never
+SCOPES = ("*", "K0", "K1", "C0", "C1", "L0", "nowhere")
+KINDS = {
+    "halt": Meaning("exclude"),
+    "drill": Meaning("deem"),
+    "limit": Meaning("one_side"),
+    "fast": Meaning("relax", Ratio(2, 1)),
+    "faster": Meaning("relax", Ratio(3, 2)),
+    "void": Meaning("relax", Ratio(0, 1)),
+}
+QUOTES, THEOS, CONTROLS = 0, 2, 3  # part numbers; quotes have two parts
+SOURCES = {0: ("quotes", 0), 1: ("quotes", 1), 2: ("theo", 0), 3: ("control", 0)}
+RAW = RawRecord("control", 0, 0, b"")
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A quote or a theo, before it is a row: `fields` are those of ROW from `a` to `contract`."""
+
+    ts: int
+    kind: int
+    fields: tuple[int, int, int, int, int, int]
+    flags: int = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rulebook or two, and a tape in no particular order."""
+
+    rulebooks: tuple[Rulebook, ...]
+    mode: str  # calendar | feed | phases | periods: who says when a day is judged
+    records: tuple[Tick | Control, ...]
+    step: int
+
+    def engine(self, *, announced: bool = True) -> Engine:
+        """A new engine that has seen nothing; unless `announced` it has not heard the tape's new names either."""
+        reference = Reference.of(
+            [Contract(name, CLASSES[name], 1) for name in CONTRACTS[:3]],
+            [Appointment("M0", "*"), Appointment("M1", "K0")],
+        )
+        if announced:
+            announce_all(reference)
+        judge = self.mode in ("feed", "phases")
+        return Engine(self.rulebooks, reference, SOURCES, phases_judge=judge)
+
+    @property
+    def end(self) -> int:
+        """An instant after everything."""
+        return max((record.ts for record in self.records), default=0) + 10 * self.step
+
+
+def _reference(table: str, action: str, **row: str) -> ReferenceRecord:
+    return ReferenceRecord(0, table, action, row, RAW)
+
+
+ADD_L0 = _reference("contracts", "add", contract="L0", **{"class": "K0"}, tick="0.00000001")
+ADD_L1 = _reference("contracts", "add", contract="L1", **{"class": "K2"}, tick="0.00000002")
+ADD_N0 = _reference("makers", "add", maker="N0", **{"class": "K0"})
+NEWCOMERS = (ADD_L0, ADD_L1, ADD_N0)
+REFERENCES = (
+    ADD_L0,
+    ADD_L1,
+    ADD_N0,
+    _reference("contracts", "remove", contract="L0"),
+    _reference("contracts", "remove", contract="C1"),
+    _reference("contracts", "add", contract="C1", **{"class": "K0"}, tick="0.00000003"),
+    _reference("makers", "remove", maker="M1", **{"class": "K0"}),
+    _reference("makers", "add", maker="M1", **{"class": "K0"}),
+    _reference("makers", "add", maker="M1", **{"class": "*"}),
+    _reference("makers", "remove", maker="N0", **{"class": "K0"}),
+    _reference("contracts", "remove", contract="nobody"),
+)
+
+
+def announce_all(reference: Reference) -> None:
+    """Give the names that the tape brings their indices, as decoding does."""
+    for record in NEWCOMERS:
+        announce(reference, record)
+
+
+# -- rulebooks ------------------------------------------------------------------------------------
+
+TERMS = (
+    SpreadTerm("relative", of="theo", ratio=Ratio(1, 2)),
+    SpreadTerm("relative", of="theo", ratio=Ratio(1, 10)),
+    SpreadTerm("relative", of="bid", ratio=Ratio(1, 4)),
+    SpreadTerm("relative", of="ask", ratio=Ratio(1, 5)),
+    SpreadTerm("relative", of="mid", ratio=Ratio(1, 5)),
+    SpreadTerm("ticks", ticks=2),
+    SpreadTerm("absolute", absolute=3),
+)
+BANDS = (None, None, Band(absolute=4), Band(ratio=Ratio(1, 3)), Band(ratio=Ratio(1, 1)))
+
+
+def calendar_of(changes: Sequence[tuple[int, str]]) -> Calendar:
+    """A calendar of all days with phases at those seconds after midnight."""
+    return Calendar(
+        "UTC", tuple(range(7)), frozenset(), tuple(PhaseAt(at, phase) for at, phase in changes)
+    )
+
+
+CALENDARS = tuple(
+    calendar_of(changes)
+    for changes in (
+        [(2, "continuous"), (8, "closed")],
+        [(1, "opening_auction"), (2, "continuous"), (4, "break"), (5, "continuous"), (8, "closed")],
+    )
+)
+
+
+@st.composite
+def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
+    """Every feature on or off."""
+    ages = st.sampled_from([None, None, step, 2 * step, 3 * step + 1])
+    return Rulebook(
+        id=name,
+        version=1,
+        sha256="0" * 64,
+        calendar=draw(st.sampled_from(CALENDARS)),
+        min_size=draw(st.sampled_from([None, 5])),
+        size_difference=draw(st.sampled_from([None, None, Ratio(1, 2)])),
+        size_difference_of=draw(st.sampled_from(["smaller", "larger", "mean"])),
+        max_age=draw(ages),
+        zero_bid_below=draw(st.sampled_from([None, 4, 6])),
+        combine=draw(st.sampled_from(["max", "min"])),
+        terms=tuple(draw(st.lists(st.sampled_from(TERMS), max_size=3, unique=True))),
+        grace=draw(st.sampled_from([None, 0, step, 2 * step])),
+        off_theo=draw(st.sampled_from(BANDS)),
+        theo_max_age=draw(ages),
+        when_missing=draw(st.sampled_from(["unknown", "skip_spread", "exclude", "hold"])),
+        required=draw(st.sampled_from([None, Ratio(9, 10), Ratio(1, 2), Ratio(2, 3)])),
+        judged_by=draw(st.sampled_from(["ratio_of_sums", "coverage", "mean_of_ratios"])),
+        coverage_required=draw(st.sampled_from([None, Ratio(1, 2)])),
+        longest_permitted=draw(st.sampled_from([None, 0, step, 2 * step + 1, 3 * step])),
+        stress_relief=draw(st.sampled_from([None, Ratio(2, 1)])),
+        exemptions=KINDS,
+    )
+
+
+# -- records --------------------------------------------------------------------------------------
+
+sizes = st.sampled_from([0, 5, 5, 6, 10, 4])
+makers = st.sampled_from([0, 0, 0, 1, 1, 2, -1])
+contracts = st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3, 4])
+
+
+@st.composite
+def quotes(draw: st.DrawFn, ts: int) -> Tick:
+    """Good, wide, crossed, one-sided, withdrawn, bad; by makers of every standing."""
+    maker, contract = draw(makers), draw(contracts)
+    if draw(st.integers(0, 11)) == 0:
+        return Tick(ts, Kind.QUOTE, (0, 0, 0, 0, maker, contract), QUOTE_BAD)
+    bid, width = draw(st.integers(1, 12)), draw(st.integers(-1, 7))
+    bid_size, ask_size = draw(sizes), draw(sizes)
+    ask = max(1, bid + width)
+    numbers = (bid if bid_size else 0, ask if ask_size else 0, bid_size, ask_size)
+    return Tick(ts, Kind.QUOTE, (*numbers, maker, contract))
+
+
+@st.composite
+def theos(draw: st.DrawFn, ts: int) -> Tick:
+    contract, gone = draw(contracts), draw(st.integers(0, 5)) == 0
+    theo = 0 if gone else draw(st.integers(0, 16))
+    return Tick(ts, Kind.THEO, (theo, 0, 0, 0, -1, contract), THEO_MISSING if gone else 0)
+
+
+@st.composite
+def controls(draw: st.DrawFn, ts: int) -> Control:
+    scope = draw(st.sampled_from(SCOPES))
+    maker = draw(st.sampled_from(["*", "M0", "M1", "N0", "nobody"]))
+    switch = draw(st.sampled_from(["start", "start", "end"]))
+    kind = draw(st.sampled_from(["exemption"] * 4 + ["feed"] * 4 + ["phase"] * 3 + ["stress"] * 2
+                                + ["reference"] * 2))  # fmt: skip
+    if kind == "exemption":
+        name = draw(st.sampled_from([*KINDS, "unheard of"]))
+        return ExemptionRecord(ts, scope, maker, name, switch, RAW)
+    if kind == "feed":
+        status = draw(st.sampled_from(["down", "down", "up", "synced"]))
+        return FeedRecord(ts, scope, maker, status, RAW)
+    if kind == "stress":
+        return StressRecord(ts, scope, switch, RAW)
+    if kind == "reference":
+        return replace(draw(st.sampled_from(REFERENCES)), ts=ts)
+    phase = draw(st.sampled_from(["continuous", "continuous", "halt", "break", "closed"]))
+    return PhaseRecord(ts, scope, phase, RAW)
+
+
+@st.composite
+def records(draw: st.DrawFn, instants: st.SearchStrategy[int]) -> Tick | Control:
+    ts, kind = draw(instants), draw(st.integers(0, 9))
+    if kind < 5:
+        return draw(quotes(ts))
+    return draw(theos(ts)) if kind < 7 else draw(controls(ts))
+
+
+def timetable(rulebook: Rulebook, days: Sequence[str], *, phases: bool) -> list[Control]:
+    """What the calendar of a rulebook writes of some days."""
+    assert rulebook.calendar is not None
+    schedule = Schedule(rulebook.calendar)
+    return [x for day in days for x in trading_day(schedule, day, rulebook.id, phases=phases)]
+
+
+def foreseen(record: Tick | Control, books: Sequence[Rulebook]) -> bool:
+    """No record opens the whole market at a time that a calendar does not know of.
+
+    In such time there is more to quote than any calendar said, and what was out of reach may come into it again.
+    """
+    if not isinstance(record, PhaseRecord) or (record.scope, record.phase) != ("*", "continuous"):
+        return True
+    return all(within(book.calendar, record.ts) for book in books if book.calendar is not None)
+
+
+def within(calendar: Calendar, t: int) -> bool:
+    """Is `t` in continuous trading by the calendar?"""
+    schedule = Schedule(calendar)
+    return any(a <= t < b for a, b in schedule.continuous_intervals(schedule.trading_date(t)))
+
+
+@st.composite
+def skeletons(draw: st.DrawFn, mode: str, books: Sequence[Rulebook], step: int) -> list[Control]:
+    """When the market is open, and what is judged."""
+    start = MIDNIGHT + 2 * NS
+    days = DAYS[: draw(st.sampled_from([1, 1, 2]))]
+    if mode == "calendar":
+        return [x for book in books for x in timetable(book, days, phases=True)]
+    spoken: list[Control] = [
+        PhaseRecord(start, "*", "continuous", RAW),
+        PhaseRecord(start + draw(st.integers(4, 24)) * step, "*", "closed", RAW),
+    ]
+    if mode == "feed":
+        return [*spoken, *(x for book in books for x in timetable(book, days, phases=False))]
+    if mode == "phases":
+        return spoken
+    last = start + draw(st.integers(8, 24)) * step
+    return [*spoken, PeriodRecord(start, "start"), PeriodRecord(last, "end")]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """A case of one rulebook, seldom two."""
+    mode = draw(st.sampled_from(["calendar", "calendar", "feed", "periods", "phases"]))
+    step = NS // 4 if mode in ("calendar", "feed") else draw(st.sampled_from([1, 1_000]))
+    count = draw(st.sampled_from([1, 1, 1, 2]))
+    books = [draw(rulebooks(f"R{i}", step)) for i in range(count)]
+    if mode == "phases":
+        books = [replace(book, calendar=None) for book in books]
+    if mode == "feed":  # whose `*` records follow the first calendar
+        books = [replace(book, calendar=CALENDARS[0]) for book in books]
+    begin = MIDNIGHT + 2 * NS
+    grid = st.integers(-3, 27).map(lambda k: begin + k * step)
+    late_grid = grid.map(lambda t: t + 86_400 * NS) if mode == "calendar" else grid
+    odd = st.tuples(grid, st.sampled_from([-1, 1])).map(sum)
+    instants = st.one_of(grid, grid, grid, odd, late_grid)
+    made = draw(skeletons(mode, books, step))
+    most = draw(st.sampled_from([4, 16, 30, 40]))
+    drawn = draw(st.lists(records(instants), min_size=most // 2, max_size=most))
+    kept = [x for x in drawn if mode in ("phases", "periods") or foreseen(x, books)]
+    return Case(tuple(books), mode, (*made, *kept), step)
+
+
+# -- rows -----------------------------------------------------------------------------------------
+
+_KINDS = {
+    PeriodRecord: Kind.PERIOD,
+    ReferenceRecord: Kind.REFERENCE,
+    PhaseRecord: Kind.PHASE,
+    ExemptionRecord: Kind.EXEMPTION,
+    FeedRecord: Kind.FEED,
+    StressRecord: Kind.STRESS,
+}
+
+
+def part_of(record: Tick | Control) -> int:
+    """Theos and control records have a partition each, quotes one for odd contracts and one for even."""
+    if not isinstance(record, Tick):
+        return CONTROLS
+    return THEOS if record.kind == Kind.THEO else QUOTES + record.fields[-1] % 2
+
+
+def rows_of(records: Sequence[Tick | Control]) -> tuple[Rows, list[Control]]:
+    """Rows in the order given, offsets counted by partition; a control row's `a` is an index into the list."""
+    rows, kept = np.zeros(len(records), ROW), list[Control]()
+    offsets = dict.fromkeys(SOURCES, 0)
+    for i, record in enumerate(records):
+        part = part_of(record)
+        offset = offsets[part]
+        offsets[part] += 1
+        if isinstance(record, Tick):
+            rows[i] = (record.ts, offset, *record.fields, part, 0, record.kind, record.flags, 0)
+        else:
+            kind = _KINDS[type(record)]
+            rows[i] = (record.ts, offset, len(kept), 0, 0, 0, 0, 0, part, 0, kind, 0, 0)
+            kept.append(record)
+    return rows, kept
+
+
+def tape_of(case: Case) -> tuple[Rows, dict[int, Control]]:
+    """The whole tape in its one order."""
+    rows, kept = rows_of(case.records)
+    order = np.lexsort((rows["sub"], rows["offset"], rows["part"], rows["kind"], rows["ts"]))
+    return rows[order], dict(enumerate(kept))
+
+
+assert PRICE_SCALE == 10**8  # the ticks above are 1, 2 and 3 units

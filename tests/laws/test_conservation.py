@@ -1,0 +1,53 @@
+"""L1: quoted + lapsed + exempt + unknown = obliged time, for every slot, whenever one looks (PRES-01)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm_monitor.core.batch import Batch
+from mm_monitor.core.model import Kind
+from mm_monitor.core.view import StatusView
+from tests.laws.obliged import Duty, Pair, obliged
+from tests.laws.tapes import CLASSES, CONTRACTS, Case, cases, tape_of
+
+
+def duty_of(case: Case, rulebook: str) -> Duty:
+    """The duties before the tape."""
+    return Duty(
+        rulebook,
+        judged_by_phases=case.mode in ("feed", "phases"),
+        classes=dict(CLASSES),
+        live=set(CONTRACTS[:3]),
+        appointed={("M0", "*"), ("M1", "K0")},
+    )
+
+
+def accounted(view: StatusView) -> Counter[Pair]:
+    """The sum of what each obligation's time was counted as."""
+    o, found = view.obligations, Counter[Pair]()
+    for k in range(len(o.maker)):
+        pair = view.makers[o.maker[k]], view.contracts[o.contract[k]]
+        assert min(o.quoted[k], o.lapsed[k], o.exempt[k], o.unknown[k]) >= 0
+        assert o.lapsed[k] == sum(o.lapsed_by_reason[k])
+        assert o.current_lapse[k] <= o.longest_lapse[k] <= o.lapsed[k]
+        found[pair] = int(o.quoted[k] + o.lapsed[k] + o.exempt[k] + o.unknown[k])
+    return +found
+
+
+@pytest.mark.criterion("PRES-01")
+@given(cases(), st.lists(st.integers(0, 10_000), max_size=3), st.integers(0, 9))
+def test_all_obliged_time_is_accounted_for(case: Case, cuts: list[int], wait: int) -> None:
+    rows, controls = tape_of(case)
+    engine, at = case.engine(), 0
+    for cut in sorted({len(rows), *(cut % (len(rows) + 1) for cut in cuts)}):
+        engine.apply(Batch(rows[at:cut], controls))
+        at = cut
+        seen = rows[:at][rows["kind"][:at] < Kind.UNDERLYING]
+        spoken = [controls[int(key)] for key in seen["a"]]
+        t = engine.position + wait * case.step // 2
+        for book, view in zip(case.rulebooks, engine.at(t), strict=True):
+            assert accounted(view) == +obliged(duty_of(case, book.id), spoken, t)

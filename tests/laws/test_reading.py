@@ -1,0 +1,104 @@
+"""L3: reading changes nothing, and without a record no total shrinks. L4: when a breach is noticed decides nothing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm_monitor.core.batch import Batch
+from mm_monitor.core.engine import Engine
+from tests.laws.running import breaches, differences, pictures, run, state
+from tests.laws.tapes import Case, cases, tape_of
+
+steps = st.lists(st.integers(0, 9), max_size=5)
+FAR = 2**61
+GROWING = ("quoted", "exempt", "unknown", "lapsed", "lapsed_by_reason", "longest_lapse", "lapses",
+           "switches", "limit_use", "last_valid")  # fmt: skip
+
+
+def shrunk(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Totals of `after` that are less than those of `before`."""
+    found = []
+    for name in GROWING:
+        pairs = zip(before["obligations"][name], after["obligations"][name], strict=True)
+        found += [f"{name}: {a} then {b}" for a, b in pairs if not not_less(a, b)]
+    holes = zip(before["market_hole"], after["market_hole"], strict=True)
+    return found + [f"hole: {a} then {b}" for a, b in holes if a[1] > b[1]]
+
+
+def not_less(a: Any, b: Any) -> bool:
+    """b >= a, number by number."""
+    if isinstance(a, list):
+        return all(x <= y for x, y in zip(a, b, strict=True))
+    return bool(a <= b)
+
+
+@pytest.mark.criterion("TAPE-01")
+@given(cases(), st.integers(0, 10_000), steps, st.booleans())
+def test_reading_changes_nothing(case: Case, cut: int, waits: list[int], estimate: bool) -> None:
+    engine = case.engine()
+    rows, controls = tape_of(case)
+    engine.apply(Batch(rows[: cut % (len(rows) + 1)], controls))
+    before, t = state(engine), engine.position
+    shown = pictures(engine, t)
+    for wait in [*waits, 0]:
+        t += wait * case.step // 2
+        for view in engine.at(t, estimate=estimate):
+            assert view.at >= engine.position
+        later = pictures(engine, t)
+        assert differences(before, state(engine)) == []
+        assert [x for a, b in zip(shown, later, strict=True) for x in shrunk(a, b)] == []
+        assert differences(later, pictures(engine, t)) == []
+        shown = later
+
+
+def watch(case: Case, looks: list[tuple[int, int, int]], guesses: bool) -> Engine:
+    """An engine that is read and advanced between its batches, at instants that no later record precedes."""
+    engine = case.engine()
+    rows, controls = tape_of(case)
+    plan = {at % (len(rows) + 1): (how, share) for at, how, share in looks}
+    edges = sorted({0, len(rows), *plan})
+    for start, end in pairwise([0, *edges]):
+        engine.apply(Batch(rows[start:end], controls))
+        if end not in plan:
+            continue
+        how, share = plan[end]
+        last = int(rows["ts"][end]) if end < len(rows) else case.end
+        t = engine.position + max(0, last - engine.position) * share // 4
+        if how != 1:
+            engine.advance(t)
+        if how != 0:
+            engine.at(t)
+        if guesses:
+            engine.at(t + share * case.step, estimate=True)
+            engine.at(FAR, estimate=True)
+    return engine
+
+
+looks = st.lists(
+    st.tuples(st.integers(0, 10_000), st.integers(0, 2), st.integers(0, 4)), min_size=1, max_size=8
+)
+
+
+@pytest.mark.criterion("BRCH-01")
+@given(cases(), looks)
+def test_a_breach_is_the_same_whenever_it_is_noticed(
+    case: Case, when: list[tuple[int, int, int]]
+) -> None:
+    unwatched, watched = run(case), watch(case, when, guesses=False)
+    assert differences(state(unwatched), state(watched)) == []
+    assert differences(breaches(unwatched, case.end), breaches(watched, case.end)) == []
+
+
+@pytest.mark.criterion("TAPE-01")
+@given(cases(), looks)
+def test_a_guess_of_what_is_to_come_leaves_nothing_behind(
+    case: Case, when: list[tuple[int, int, int]]
+) -> None:
+    unwatched, watched = run(case), watch(case, when, guesses=True)
+    assert differences(state(unwatched), state(watched)) == []
+    assert differences(breaches(unwatched, case.end), breaches(watched, case.end)) == []
