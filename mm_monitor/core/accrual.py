@@ -64,9 +64,9 @@ class Accruals:
 
     def load(self, other: Accruals) -> None:
         """Take over the state of another copy of the same layout."""
-        np.copyto(self.slots, other.slots)
-        np.copyto(self.wide, other.wide)
-        np.copyto(self.cons, other.cons)
+        _octets(self.slots)[:] = _octets(other.slots)
+        self.wide[:] = other.wide
+        _octets(self.cons)[:] = _octets(other.cons)
 
     def apply(self, rows: Rows, counts: NDArray[np.int64]) -> list[NDArray[np.void]]:
         """Apply quote and theo rows, all of them; returns the edges in the order in which they came."""
@@ -152,3 +152,8 @@ class Accruals:
             history.clear()
             if self.cons["n_run"][c]:
                 history.append((t, 0))
+
+
+def _octets(rows: NDArray[np.void]) -> NDArray[np.uint8]:
+    """The memory of some rows: copied as such it takes half as long as field by field."""
+    return rows.view(np.uint8)

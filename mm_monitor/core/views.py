@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
@@ -15,7 +15,7 @@ from mm_monitor.core.model import Breach, Verdict
 from mm_monitor.core.params import fraction
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
-from mm_monitor.core.rules.presence import dominant_reason, presence_row, slot_slack, slot_standing
+from mm_monitor.core.rules.presence import Groups, presence_rows, slot_slack
 from mm_monitor.core.totals import Totals
 from mm_monitor.core.view import ObligationColumns, PresenceRow, StatusView
 from mm_monitor.kernels import layout
@@ -55,7 +55,10 @@ class ViewBuilder:
         self.makers = sorted(names)
         maker_of = [reference.maker_index[name] for name in self.makers]
         self.maker_slots = [np.flatnonzero(book.slot_maker == m) for m in maker_of]
-        self.groups = list(self._groups())
+        self.by_maker = Groups(self.maker_slots)
+        held = list(self._groups())
+        self.class_names = [(maker, klass) for maker, klass, _ in held]
+        self.by_class = Groups([slots for _, _, slots in held])
         self.contracts = tuple(c.name for c in reference.contracts)
         self.classes = tuple(reference.classes)
         position = np.zeros(max(1, len(reference.makers)), dtype=np.int32)
@@ -77,14 +80,6 @@ class ViewBuilder:
         provisional: set[tuple[int, int]],
     ) -> StatusView:  # fmt: skip
         """The picture as of `t`; `exact` sums means of ratios exactly however long that takes."""
-        standing = slot_standing(totals, self.rulebook.required)
-
-        def row(maker: str, klass: str, slots: NDArray[np.int64]) -> PresenceRow:
-            lost = not klass and maker in unreachable
-            return presence_row(
-                maker, klass, slots, totals, self.rulebook, standing, exact=exact, unreachable=lost
-            )
-
         holes = settled.cons["hole"].tolist()
         return StatusView(
             rulebook_id=self.rulebook.id,
@@ -101,8 +96,10 @@ class ViewBuilder:
             contracts=self.contracts,
             classes=self.classes,
             obligations=self._columns(settled, totals, t, provisional),
-            maker_rows=[row(m, "", s) for m, s in zip(self.makers, self.maker_slots, strict=True)],
-            class_rows=[row(maker, klass, slots) for maker, klass, slots in self.groups],
+            maker_rows=self._maker_rows(totals, exact=exact, unreachable=unreachable),
+            class_rows=presence_rows(
+                self.class_names, self.by_class, totals, self.rulebook, exact=exact
+            ),
             market_hole=[(self.contracts[c], holes[c]) for c in self.by_name],
             breaches=breaches,
         )
@@ -146,30 +143,24 @@ class ViewBuilder:
             **picked,
         )
 
+    def _maker_rows(
+        self, totals: Totals, *, exact: bool, unreachable: Collection[str] = ()
+    ) -> list[PresenceRow]:
+        names = [(maker, "") for maker in self.makers]
+        return presence_rows(
+            names, self.by_maker, totals, self.rulebook, exact=exact, unreachable=unreachable
+        )
+
     def maker_verdicts(self, totals: Totals) -> list[Verdict]:
         """Verdict of each maker by the rulebook's judged_by, exactly."""
-        standing = slot_standing(totals, self.rulebook.required)
-        return [
-            presence_row(
-                m, "", s, totals, self.rulebook, standing, exact=True, unreachable=False
-            ).verdict
-            for m, s in zip(self.makers, self.maker_slots, strict=True)
-        ]
+        return [row.verdict for row in self._maker_rows(totals, exact=True)]
 
     def maker_evidence(self, k: int, totals: Totals) -> dict[str, object]:
         """The sums behind a maker-level breach."""
-        slots, required = self.maker_slots[k], self.rulebook.required
-        standing = slot_standing(totals, required)
-        row = presence_row(
-            self.makers[k],
-            "",
-            slots,
-            totals,
-            self.rulebook,
-            standing,
-            exact=True,
-            unreachable=False,
-        )
+        required = self.rulebook.required
+        alone = Groups([self.maker_slots[k]])
+        names = [(self.makers[k], "")]
+        row = presence_rows(names, alone, totals, self.rulebook, exact=True)[0]
         return {
             "quoted_ns": row.quoted,
             "unknown_ns": row.unknown,
@@ -180,7 +171,7 @@ class ViewBuilder:
             "contracts_passed": row.contracts_passed,
             "required": str(fraction(required)) if required else None,
             "judged_by": self.rulebook.judged_by,
-            "dominant_reason": dominant_reason(totals, slots),
+            "dominant_reason": row.dominant_reason,
         }
 
     @staticmethod

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from mm_monitor.core.view import Ints, PresenceRow
 
 FEW = 16  # distinct denominators up to which the mean of ratios is summed while live
 ENOUGH, SHORT, OPEN, NONE = 0, 1, 2, 3
+NEVER = 2**63 - 1
 
 
 def meets(have: Ints, whole: Ints, ratio: Ratio) -> NDArray[np.bool_]:
@@ -87,55 +90,162 @@ def mean_of(part: Ints, whole: Ints, *, exact: bool) -> Fraction | None:
     )
 
 
-def presence_row(
-    maker: str, klass: str, slots: NDArray[np.int64], totals: Totals, rulebook: Rulebook,
-    standing: NDArray[np.uint8], *, exact: bool, unreachable: bool,
-) -> PresenceRow:  # fmt: skip
-    """Sums over some slots. `standing` is slot_standing of all."""
-    quoted, unknown = int(totals.quoted[slots].sum()), int(totals.unknown[slots].sum())
-    lapsed, remaining = int(totals.lapsed[slots].sum()), int(totals.remaining[slots].sum())
-    whole = quoted + lapsed + unknown
-    here = standing[slots]
-    passed, hanging = int((here == ENOUGH).sum()), int((here == OPEN).sum())
-    required_contracts = int((totals.required[slots] > 0).sum())
-    presence = Fraction(quoted, whole) if whole else None
-    coverage = (
-        Fraction(passed, required_contracts) if required_contracts and rulebook.required else None
-    )
-    mean = mean_of(totals.quoted[slots], totals.required[slots], exact=exact)
-    required = fraction(rulebook.required) if rulebook.required else None
-    if rulebook.judged_by == "coverage":
-        wanted = fraction(rulebook.coverage_required) if rulebook.coverage_required else Fraction(1)
-        could = Fraction(passed + hanging, required_contracts) if required_contracts else None
-        verdict = judge(coverage, could, wanted if required else None)
-    elif rulebook.judged_by == "mean_of_ratios":
-        could = mean_of(
-            (totals.quoted + totals.unknown)[slots], totals.required[slots], exact=exact
+class Groups:
+    """G groups of slots, each one's sums taken in one go. A group may be empty."""
+
+    def __init__(self, groups: Sequence[NDArray[np.int64]]) -> None:
+        self.slots = groups
+        self.sizes = np.array([len(slots) for slots in groups], dtype=np.int64)
+        self._order = np.concatenate([*groups, np.zeros(0, dtype=np.int64)])
+        self._full = self.sizes > 0
+        self._starts = (np.cumsum(self.sizes) - self.sizes)[self._full]
+
+    def sums(self, column: NDArray[Any]) -> Ints:
+        """Sums of a column (n, ...), one row for each group."""
+        return self._reduce(np.add, column.astype(np.int64, copy=False), 0)
+
+    def least(self, column: Ints) -> Ints:
+        """Least of a column in each group, 0 in an empty one."""
+        return self._reduce(np.minimum, column, 0)
+
+    def greatest(self, column: Ints) -> Ints:
+        """Greatest of a column in each group, 0 in an empty one."""
+        return self._reduce(np.maximum, column, 0)
+
+    def _reduce(self, how: np.ufunc, column: Ints, empty: int) -> Ints:
+        out = np.full((len(self.sizes), *column.shape[1:]), empty, dtype=np.int64)
+        if len(self._starts):
+            out[self._full] = how.reduceat(column[self._order], self._starts, axis=0)
+        return out
+
+
+def means(part: Ints, whole: Ints, groups: Groups, *, exact: bool) -> list[Fraction | None]:
+    """`mean_of` for each group; of one with a single denominator it is a ratio of sums."""
+    counts = groups.sums(whole > 0).tolist()
+    least = groups.least(np.where(whole > 0, whole, NEVER)).tolist()
+    greatest = groups.greatest(whole).tolist()
+    sums = groups.sums(np.where(whole > 0, part, 0)).tolist()
+    found: list[Fraction | None] = []
+    for k, slots in enumerate(groups.slots):
+        if not counts[k]:
+            found.append(None)
+        elif least[k] == greatest[k]:
+            found.append(Fraction(sums[k], greatest[k] * counts[k]))
+        else:
+            found.append(mean_of(part[slots], whole[slots], exact=exact))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What presence_rows reads of G groups, an element for each."""
+
+    quoted: list[int]
+    lapsed: list[int]
+    exempt: list[int]
+    unknown: list[int]
+    remaining: list[int]
+    contracts: list[int]  # with T > 0
+    passed: list[int]
+    hanging: list[int]
+    lapsed_slots: list[int]
+    unknown_slots: list[int]
+    reason: list[str]  # dominant
+    mean: list[Fraction | None]
+    could_mean: list[Fraction | None]  # with unknown time quoted; only where means judge
+
+    @classmethod
+    def of(cls, groups: Groups, totals: Totals, rulebook: Rulebook, *, exact: bool) -> Sums:
+        """Sums over the slots of each group."""
+        standing = slot_standing(totals, rulebook.required)
+
+        def total(column: NDArray[Any]) -> list[int]:
+            return list(groups.sums(column).tolist())
+
+        mean = means(totals.quoted, totals.required, groups, exact=exact)
+        could = mean
+        if rulebook.judged_by == "mean_of_ratios":
+            could = means(totals.quoted + totals.unknown, totals.required, groups, exact=exact)
+        return cls(
+            quoted=total(totals.quoted), lapsed=total(totals.lapsed), exempt=total(totals.exempt),
+            unknown=total(totals.unknown), remaining=total(totals.remaining),
+            contracts=total(totals.required > 0), passed=total(standing == ENOUGH),
+            hanging=total(standing == OPEN),
+            lapsed_slots=total((totals.state >= State.LAPSED) & totals.running),
+            unknown_slots=total((totals.state == State.UNKNOWN) & totals.running),
+            reason=dominant_reasons(totals, groups), mean=mean, could_mean=could,
+        )  # fmt: skip
+
+
+def presence_rows(
+    names: Sequence[tuple[str, str]], groups: Groups, totals: Totals, rulebook: Rulebook, *, exact: bool,
+    unreachable: Collection[str] = (),
+) -> list[PresenceRow]:  # fmt: skip
+    """One row for each group, of that (maker, class); `unreachable` names makers."""
+    sums = Sums.of(groups, totals, rulebook, exact=exact)
+    return [
+        _row(
+            maker,
+            klass,
+            k,
+            int(groups.sizes[k]),
+            sums,
+            rulebook,
+            not klass and maker in unreachable,
         )
-        verdict = judge(mean, could, required)
-    else:
-        verdict = judge(presence, Fraction(quoted + unknown, whole) if whole else None, required)
+        for k, (maker, klass) in enumerate(names)
+    ]
+
+
+def _row(
+    maker: str, klass: str, k: int, slots: int, sums: Sums, rulebook: Rulebook, unreachable: bool
+) -> PresenceRow:
+    quoted, unknown, remaining = sums.quoted[k], sums.unknown[k], sums.remaining[k]
+    whole, contracts = quoted + sums.lapsed[k] + unknown, sums.contracts[k]
+    presence = Fraction(quoted, whole) if whole else None
+    judged = contracts > 0 and rulebook.required is not None
+    coverage = Fraction(sums.passed[k], contracts) if judged else None
     return PresenceRow(
-        maker=maker, klass=klass, obligations=len(slots), quoted=quoted, lapsed=lapsed,
-        exempt=int(totals.exempt[slots].sum()), unknown=unknown, required_time=whole, remaining=remaining,
-        presence=presence, mean_of_ratios=mean, contracts_required=required_contracts, contracts_passed=passed,
-        contracts_open=hanging, coverage=coverage, verdict=verdict,
-        slack=slack(quoted, whole, remaining, required),
-        lapsed_slots=int(((totals.state[slots] >= State.LAPSED) & totals.running[slots]).sum()),
-        unknown_slots=int(((totals.state[slots] == State.UNKNOWN) & totals.running[slots]).sum()),
-        dominant_reason=dominant_reason(totals, slots), unreachable=unreachable,
+        maker=maker, klass=klass, obligations=slots, quoted=quoted, lapsed=sums.lapsed[k],
+        exempt=sums.exempt[k], unknown=unknown, required_time=whole, remaining=remaining,
+        presence=presence, mean_of_ratios=sums.mean[k], contracts_required=contracts,
+        contracts_passed=sums.passed[k], contracts_open=sums.hanging[k], coverage=coverage,
+        verdict=_verdict(k, presence, coverage, sums, rulebook),
+        slack=slack(quoted, whole, remaining, rulebook.required),
+        lapsed_slots=sums.lapsed_slots[k], unknown_slots=sums.unknown_slots[k],
+        dominant_reason=sums.reason[k], unreachable=unreachable,
     )  # fmt: skip
 
 
-def slack(quoted: int, whole: int, remaining: int, required: Fraction | None) -> int | None:
+def _verdict(
+    k: int, presence: Fraction | None, coverage: Fraction | None, sums: Sums, rulebook: Rulebook
+) -> Verdict:
+    """By what the rulebook says judges a maker."""
+    required = fraction(rulebook.required) if rulebook.required else None
+    if rulebook.judged_by == "coverage":
+        contracts = sums.contracts[k]
+        could = Fraction(sums.passed[k] + sums.hanging[k], contracts) if contracts else None
+        wanted = fraction(rulebook.coverage_required) if rulebook.coverage_required else Fraction(1)
+        return judge(coverage, could, wanted if required else None)
+    if rulebook.judged_by == "mean_of_ratios":
+        return judge(sums.mean[k], sums.could_mean[k], required)
+    could = presence
+    if sums.unknown[k]:
+        possible = sums.quoted[k] + sums.unknown[k]
+        could = Fraction(possible, possible + sums.lapsed[k])
+    return judge(presence, could, required)
+
+
+def slack(quoted: int, whole: int, remaining: int, required: Ratio | None) -> int | None:
     """PRES-04, rounded down; None without a requirement."""
     if required is None:
         return None
-    exact = quoted + remaining - required * (whole + remaining)
-    return exact.numerator // exact.denominator
+    have = (quoted + remaining) * required.den
+    return (have - required.num * (whole + remaining)) // required.den
 
 
-def dominant_reason(totals: Totals, slots: NDArray[np.int64] | Sequence[int]) -> str:
-    """The reason with most lapsed time over some slots, the earlier test on a tie; empty if none lapsed."""
-    sums = totals.by_reason[slots].sum(axis=0)
-    return REASONS[int(sums.argmax())] if sums.any() else ""
+def dominant_reasons(totals: Totals, groups: Groups) -> list[str]:
+    """For each group the reason with most lapsed time, the earlier test on a tie; empty if none lapsed."""
+    sums = groups.sums(totals.by_reason)
+    most = zip(sums.argmax(axis=1).tolist(), sums.max(axis=1).tolist(), strict=True)
+    return [REASONS[reason] if time else "" for reason, time in most]
