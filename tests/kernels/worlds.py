@@ -23,6 +23,11 @@ theos = st.one_of(st.integers(0, 30), st.sampled_from([MAX_PRICE, MAX_PRICE - 3,
 sizes = st.sampled_from([0, 1, 4, 5, 6, 10, MAX_SIZE])
 parts = st.one_of(st.integers(1, 12), st.sampled_from([PART, PART - 1, PART // 2 + 1]))
 half_parts = st.one_of(st.integers(1, 12), st.sampled_from([PART // 2, PART // 2 - 1]))
+# Few of a kind, so that a quote often comes again: the same, or as wide at another place.
+repeated = st.sampled_from(
+    [(bid, bid + width, 5, 5) for bid in (3, 4, MAX_PRICE // 2 - 2) for width in (-1, 0, 1, 3, 6)]
+    + [(3, 0, 5, 0), (0, 4, 0, 5), (0, 0, 0, 0)]
+)
 spans = st.one_of(st.integers(0, 12), st.sampled_from([2**40, LAST, LAST - 5]))
 optional = st.sampled_from([-1, 0, 1, 2, 5, 12])
 flags = st.sampled_from([0, 1])
@@ -63,6 +68,11 @@ class Call:
     columns: tuple[tuple[int, ...], ...] = ()
 
 
+# The rulebook of most venues, for which the kernel has a shorter way: theo terms or ticks, two sides, no band.
+COMMON = {"size_num": -1, "band_abs": -1, "band_num": -1, "combine_min": 0}
+COMMON_TERMS = [layout.THEO, layout.TICKS]
+
+
 @st.composite
 def params(draw: st.DrawFn) -> dict[str, int]:
     theo_age, band = (
@@ -99,8 +109,9 @@ def setups(draw: st.DrawFn) -> Setup:
     few = draw(st.sampled_from([1, 1, 1, 1, 0]))
     cls = draw(st.lists(st.integers(0, classes - 1), min_size=few, max_size=3))
     slots = sum(sum(position >= 0 for position in rank[k]) for k in cls)
-    per_relief, reliefs = draw(st.integers(0, 3)), draw(st.integers(1, 3))
-    bases = draw(st.lists(st.integers(0, 5), min_size=per_relief, max_size=per_relief))
+    reliefs, common = draw(st.integers(1, 3)), draw(st.booleans())
+    bases = COMMON_TERMS if common else draw(st.lists(st.integers(0, 5), max_size=3))
+    param = draw(params()) | (COMMON if common else {})
     terms = [
         (base, draw(parts), draw(parts), draw(prices)) for _ in range(reliefs * 2) for base in bases
     ]
@@ -110,7 +121,7 @@ def setups(draw: st.DrawFn) -> Setup:
         ticks=[draw(st.integers(1, 5)) for _ in cls],
         dead=[draw(st.integers(0, 9)) == 9 for _ in cls],
         idle=[draw(st.integers(0, 9)) == 9 for _ in range(slots)],
-        param=draw(params()) | {"terms": per_relief, "makers": makers},
+        param=param | {"terms": len(bases), "makers": makers},
         terms=terms,
         reliefs=reliefs,
         start=draw(st.sampled_from([0, 0, 7, LAST - 60])),
@@ -132,6 +143,8 @@ def rows(draw: st.DrawFn, setup: Setup, t: int) -> tuple[int, ...]:
     if draw(st.integers(0, 9)) == 0:
         return (t, number, 0, 0, 0, 0, maker, contract, *where, Kind.QUOTE, QUOTE_BAD, 0)
     bid, ask, bid_size, ask_size = draw(st.tuples(prices, prices, sizes, sizes))
+    if draw(st.integers(0, 3)):
+        bid, ask, bid_size, ask_size = draw(repeated)
     return (
         t, number, bid if bid_size else 0, ask if ask_size else 0, bid_size, ask_size, maker, contract,
         *where, Kind.QUOTE, 0, 0,
@@ -148,7 +161,8 @@ def calls(draw: st.DrawFn, setup: Setup, t: int) -> Call:
         names += ["restate"]
     name = draw(st.sampled_from(names))
     if name == "apply_rows":
-        steps = draw(st.lists(st.sampled_from([0, 0, 1, 2, 5]), max_size=6))
+        most = draw(st.sampled_from([3, 6, 40]))  # 40: the kernel looks some rows ahead
+        steps = draw(st.lists(st.sampled_from([0, 0, 1, 2, 5]), max_size=most))
         times = np.minimum(t + np.cumsum([0, *steps], dtype=object), LAST)
         return Call(name, int(times[-1]), tuple(draw(rows(setup, int(x))) for x in times))
     if name == "settle":
