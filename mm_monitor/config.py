@@ -217,9 +217,6 @@ class Tape:
     far_ahead: int = _key(
         "5s", _SOME_TIME, "A partition this far ahead of the watermark is paused."
     )
-    clock_resolution: int = _key(
-        "1ns", _SOME_TIME, "Step of the venue's clock; no latency is published finer."
-    )
 
 
 @dataclass(frozen=True, slots=True)

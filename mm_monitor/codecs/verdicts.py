@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_monitor.codecs.fields import price_text
-from mm_monitor.core.batch import Rows
+from mm_monitor.core.batch import QUOTE_BAD, Rows
 from mm_monitor.core.model import MAX_PRICE, MAX_SIZE, BadReason, DeadLetter, RawRecord
 from mm_monitor.core.reference import Reference
 from mm_monitor.kernels.reference_decode import Code
@@ -132,8 +132,10 @@ def check_adjusted(rows: Rows, codes: Codes, reference: Reference) -> int:
         since = np.array([ts for ts, _ in steps], np.int64)
         place = np.maximum(np.searchsorted(since, rows["ts"][which], side="right") - 1, 0)
         ticks = np.array([tick for _, tick in steps], np.int64)[place]
-        for column, code in (("b", Code.ASK_OFF_TICK), ("a", Code.BID_OFF_TICK)):
+        for column, code in (("b", Code.ASK_OFF_TICK), ("a", Code.BID_OFF_TICK)):  # the bid's reason wins
             price = rows[column][which]
             codes[which[(price != NULL) & (price % ticks != 0)]] = code
-        bad += int((codes[which] != Code.OK).sum())
+        off = which[codes[which] != Code.OK]
+        rows["flags"][off] |= QUOTE_BAD
+        bad += len(off)
     return bad

@@ -77,10 +77,10 @@ class Effects:
         mask = np.zeros(len(self.book.slots), dtype=np.bool_)
         if scope == ALL:
             mask[:] = True
-        elif scope in self.reference.contract_index:
-            mask[self.reference.contract_index[scope]] = True
-        else:
+        else:  # an underlying may be listed under the name of its own class: then the scope is both
             mask |= self.book.cls == self.reference.class_index.get(scope, -1)
+            if scope in self.reference.contract_index:
+                mask[self.reference.contract_index[scope]] = True
         return mask
 
     def slots(self, scope: str, maker: str) -> Mask:

@@ -81,9 +81,10 @@ class Engine:
         if not len(rows):
             return []
         self._grow()
-        is_control = rows["kind"] < Kind.UNDERLYING
-        at = 0
-        for i in [*np.flatnonzero(is_control).tolist(), len(rows)]:
+        controls, at = [], 0
+        if batch.controls:
+            controls = np.flatnonzero(rows["kind"] < Kind.UNDERLYING).tolist()
+        for i in [*controls, len(rows)]:
             self._take(rows[at:i])
             if i < len(rows):
                 letter = self.control(
@@ -155,7 +156,7 @@ class Engine:
     def _defect(self, record: Control) -> tuple[BadReason, str] | None:
         if isinstance(record, PeriodRecord | ReferenceRecord):
             return None
-        if self.reference.scope_contracts(record.scope) is None:
+        if not self.reference.knows_scope(record.scope):
             return (
                 BadReason.UNKNOWN_SCOPE,
                 f"scope must be *, a class or a contract, got {record.scope!r}",

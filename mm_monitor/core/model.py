@@ -16,7 +16,7 @@ MAX_SIZE = 2**31 - 1
 
 
 class Kind(IntEnum):
-    """Record kinds in the order in which they count at an equal instant (SPEC section 4)."""
+    """Record kinds in the order in which they count at an equal instant (docs/specs/tape.md)."""
 
     PERIOD = 0  # our own: start or end of a trading date; before all else at its instant
     REFERENCE = 1
@@ -201,7 +201,7 @@ Control = PhaseRecord | ExemptionRecord | FeedRecord | StressRecord | ReferenceR
 
 
 class BreachKind(StrEnum):
-    """Rules that can be found broken (SPEC section 9)."""
+    """Rules that can be found broken (docs/specs/breaches.md)."""
 
     PRESENCE = "presence"
     PRESENCE_UNREACHABLE = "presence_unreachable"

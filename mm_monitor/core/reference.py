@@ -140,15 +140,6 @@ class Reference:
         """Index of the maker of that name or account, or -1: its quotes have no obligation."""
         return self.maker_index.get(self.accounts.get(name, name), -1)
 
-    def scope_contracts(self, scope: str) -> list[int] | None:
-        """Live contract indices that a scope (`*`, class or contract) names, or None if it names nothing.
-
-        A contract's own name wins over a class of the same name.
-        """
-        if scope == ALL:
-            return [i for i in range(len(self.contracts)) if self.live[i]]
-        if scope in self.contract_index:
-            return [self.contract_index[scope]]
-        if scope in self.class_index:
-            return [i for i, c in enumerate(self.contracts) if c.klass == scope and self.live[i]]
-        return None
+    def knows_scope(self, scope: str) -> bool:
+        """Does a scope (`*`, class or contract) name anything?"""
+        return scope == ALL or scope in self.contract_index or scope in self.class_index

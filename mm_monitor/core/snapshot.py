@@ -84,6 +84,7 @@ def _reference_state(reference: Reference) -> dict[str, Any]:
         "maker_numbers": sorted(reference.maker_numbers.items()),
         "appointments": reference.appointments,
         "accounts": reference.accounts,
+        "adjusted": sorted(reference.adjusted.items()),
         "version": reference.version,
     }
 
@@ -98,6 +99,8 @@ def _reference(state: Mapping[str, Any]) -> Reference:
     reference.appointments.extend(state["appointments"])
     reference.maker_numbers.update((number, index) for number, index in state["maker_numbers"])
     reference.accounts.update(state["accounts"])
+    for index, steps in state["adjusted"]:
+        reference.adjusted[index] = [(ts, tick) for ts, tick in steps]
     reference.version = state["version"]
     return reference
 

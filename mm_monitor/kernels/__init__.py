@@ -30,7 +30,7 @@ try:
         settle,
         slacks,
     )
-    from mm_monitor.kernels._merge import first_unsorted, merge_runs
+    from mm_monitor.kernels._merge import count_before, merge_runs, survey
 except ImportError as error:
     raise ImportError(
         f"mm-monitor's kernels are not built ({error}); build them with: python setup.py build_ext --inplace"
@@ -42,9 +42,9 @@ __all__ = [
     "check_quotes",
     "check_theos",
     "compare",
+    "count_before",
     "decode_quotes",
     "decode_theos",
-    "first_unsorted",
     "merge_runs",
     "restate",
     "scan_records",
@@ -52,4 +52,5 @@ __all__ = [
     "set_stress",
     "settle",
     "slacks",
+    "survey",
 ]

@@ -53,13 +53,14 @@ __all__ = [
     "Arrays",
     "apply_rows",
     "compare",
-    "first_unsorted",
+    "count_before",
     "merge_runs",
     "restate",
     "set_clocks",
     "set_stress",
     "settle",
     "slacks",
+    "survey",
 ]
 
 MAX_RUNS = 1024
@@ -494,18 +495,29 @@ def slacks(have: Ints, whole: Ints, num: int, den: int, out: Ints) -> None:
 
 
 def order(row: tuple[int, ...]) -> tuple[int, ...]:
-    """SPEC section 4: the one total order of the tape."""
+    """The one total order of the tape."""
     r = Row(*row)
     return r.ts, r.kind, r.part, r.offset, r.sub
 
 
-def first_unsorted(rows: Rows) -> int:
-    """Index of the first row that comes before its predecessor, or the number of rows if none does."""
+def survey(rows: Rows) -> tuple[int, int, int]:
+    """Order, least ts and greatest ts of some rows, at least one.
+
+    Order is 2 if each row comes before the next, 1 if some are repeats of one (ts, kind, part, offset, sub), 0 if some
+    come after the next.
+    """
     check_rows(rows)
-    for i, (one, next_one) in enumerate(pairwise(rows.tolist()), 1):
-        if order(next_one) < order(one):
-            return i
-    return len(rows)
+    if not len(rows):
+        raise ValueError("rows: at least 1, got 0")
+    steps = list(pairwise(order(row) for row in rows.tolist()))
+    strict, ascending = all(a < b for a, b in steps), all(a <= b for a, b in steps)
+    return 2 if strict else int(ascending), int(rows["ts"].min()), int(rows["ts"].max())
+
+
+def count_before(rows: Rows, ts: int) -> int:
+    """How many rows of a sorted run have a time before `ts`."""
+    check_rows(rows)
+    return int(np.count_nonzero(rows["ts"] < ts))
 
 
 def merge_runs(runs: list[NDArray[np.void]], out: Rows) -> int:

@@ -1,4 +1,4 @@
-"""OUT.json of SPEC section 10: one period under one rulebook, equal byte for byte between runs.
+"""OUT.json, as docs/report.md has it: one period under one rulebook, equal byte for byte between runs.
 
 A period of several trading dates sums their final pictures; ratios and verdicts are of the sums.
 """

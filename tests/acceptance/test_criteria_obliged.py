@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mm_monitor.core.model import Phase
-from tests.acceptance.captures import THREE_PERCENT, Times, gone, judge, quote
+from tests.acceptance.captures import ONE_SESSION, THREE_PERCENT, Times, gone, judge, quote
 
 KINDS = (
     '[exemptions]\ntechnical = "exclude"\ndrill = "deem"\nlimit_up = "one_side"\n'
@@ -211,3 +211,15 @@ def test_stress_without_relief_and_kinds_of_other_rulebooks_change_nothing(tmp_p
     )  # fmt: skip
     assert report.times() == Times(quoted=1000)
     assert report.records == {"applied": 4, "dead_letter": 1}  # `holiday` is not the rulebook's
+
+
+@pytest.mark.criterion("OBL-01")
+def test_choice_a_scope_that_is_a_class_and_a_contract_is_both(tmp_path: Path) -> None:
+    # the ETF 159915 is listed in the class of its own options
+    report = judge(
+        tmp_path,
+        contracts=["159915,159915,0.0001", "C1,159915,0.0001"],
+        phases=[*ONE_SESSION, "1400,159915,halt"],
+    )
+    assert report.times(contract="159915") == Times(lapsed=400)
+    assert report.times(contract="C1") == Times(lapsed=400)

@@ -108,9 +108,6 @@ def test_an_adjusted_tick_is_the_grid_of_later_quotes(
     assert report.records.get("dead_letter", 0) == dead
 
 
-@pytest.mark.xfail(
-    strict=True, reason="check_adjusted sets the code and not QUOTE_BAD: it is applied too"
-)
 def test_a_quote_off_an_adjusted_tick_leaves_the_slot_unknown(tmp_path: Path) -> None:
     report = judge(
         tmp_path,
