@@ -1,14 +1,33 @@
 """Merge of sorted runs of tape rows by (ts, kind, part, offset, sub): the one total order of the tape.
 
-Plain twin: mm_monitor/kernels/reference.py.
+Rows move in stretches: as many of one run as come before the head of every other. Plain twin:
+mm_monitor/kernels/reference.py.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
 from libc.string cimport memcpy
 from layout cimport Row
 
 cdef enum:
     MAX_RUNS = 1024
+    UNSORTED = 0
+    REPEATS = 1
+    STRICT = 2
+
+cdef struct Run:
+    const Row* start
+    const Row* end
+    bint goes_on            # the next run of the list follows this one without overlap
+
+cdef struct Open:           # the runs that are open now, in no order
+    const Row* head[MAX_RUNS]
+    int64_t ts[MAX_RUNS]    # of the head
+    const Run* run[MAX_RUNS]
+    int n
+
+cdef struct Out:
+    Row* next
+    const Row* last         # written last, NULL = none
 
 
 cdef inline bint before(const Row* a, const Row* b) noexcept nogil:
@@ -23,16 +42,131 @@ cdef inline bint before(const Row* a, const Row* b) noexcept nogil:
     return a.sub < b.sub
 
 
-def first_unsorted(const Row[::1] rows):
-    """Index of the first row that comes before its predecessor, or the number of rows if none does."""
-    cdef int64_t i, n = rows.shape[0]
+def survey(const Row[::1] rows):
+    """Order, least ts and greatest ts of some rows, at least one.
+
+    Order is 2 if each row comes before the next, 1 if some are repeats of one (ts, kind, part, offset, sub), 0 if some
+    come after the next.
+    """
+    cdef int64_t i, n = rows.shape[0], least = INT64_MAX, greatest = INT64_MIN
+    cdef int order = STRICT
+    if n == 0:
+        raise ValueError("rows: at least 1, got 0")
     with nogil:
-        for i in range(1, n):
-            if before(&rows[i], &rows[i - 1]):
-                break
+        for i in range(n):
+            if rows[i].ts < least:
+                least = rows[i].ts
+            if rows[i].ts > greatest:
+                greatest = rows[i].ts
+            if i and order and not before(&rows[i - 1], &rows[i]):
+                order = UNSORTED if before(&rows[i], &rows[i - 1]) else REPEATS
+    return order, least, greatest
+
+
+def count_before(const Row[::1] rows, int64_t ts):
+    """How many rows of a sorted run have a time before `ts`."""
+    cdef int64_t low = 0, high = rows.shape[0], middle
+    while low < high:
+        middle = (low + high) // 2
+        if rows[middle].ts < ts:
+            low = middle + 1
         else:
-            i = n
-    return i if n else 0
+            high = middle
+    return low
+
+
+cdef inline int earliest(const Open* h, int but) noexcept nogil:
+    # the run whose head comes first, run `but` aside; -1 if there is no other
+    cdef int j, k = -1
+    for j in range(h.n):
+        if j != but and (k < 0 or before(h.head[j], h.head[k])):
+            k = j
+    return k
+
+
+cdef inline int least(const Open* h, int64_t* second) noexcept nogil:
+    # a run whose head has the least time, without a branch; the least time of the others goes to `second`
+    cdef int64_t x, best = h.ts[0], other = INT64_MAX
+    cdef int j, k = 0
+    for j in range(1, h.n):
+        x = h.ts[j]
+        other = min(other, max(best, x))
+        k = j if x < best else k
+        best = min(best, x)
+    second[0] = other
+    return k
+
+
+cdef inline void open_run(Open* h, int k, const Run* run) noexcept nogil:
+    h.head[k] = run.start
+    h.ts[k] = run.start.ts
+    h.run[k] = run
+
+
+cdef inline void read_up_to(Open* h, int k, const Row* head) noexcept nogil:
+    cdef const Run* run = h.run[k]
+    if head < run.end:
+        h.head[k] = head
+        h.ts[k] = head.ts
+    elif run.goes_on:
+        open_run(h, k, run + 1)
+    else:
+        h.n -= 1
+        h.head[k] = h.head[h.n]
+        h.ts[k] = h.ts[h.n]
+        h.run[k] = h.run[h.n]
+
+
+cdef inline void put(Out* out, const Row* row) noexcept nogil:
+    # a repeat of what was written last is dropped
+    if out.last == NULL or before(out.last, row):
+        memcpy(out.next, row, sizeof(Row))
+        out.last = out.next
+        out.next += 1
+
+
+cdef void merge_all(Open* h, Out* out) noexcept nogil:
+    cdef const Row* head
+    cdef const Row* rival   # where times are equal, the head that comes next
+    cdef int64_t second = INT64_MAX
+    cdef int k
+    while h.n > 1:
+        k = least(h, &second)
+        rival = NULL
+        if h.ts[k] == second:
+            k = earliest(h, -1)
+            rival = h.head[earliest(h, k)]
+        head = h.head[k]
+        while True:
+            put(out, head)
+            head += 1
+            if head == h.run[k].end or head.ts > second or head.ts == second and (
+                    rival == NULL or not before(head, rival)):
+                break
+        read_up_to(h, k, head)
+    while h.n:
+        head = h.head[0]
+        while head < h.run[0].end:
+            put(out, head)
+            head += 1
+        read_up_to(h, 0, head)
+
+
+cdef int read_runs(list runs, list keep, Run* read) except -1:
+    # the runs that hold rows; they live as long as `keep`
+    cdef const Row[::1] rows
+    cdef int n = 0
+    for item in runs:
+        rows = item
+        if rows.shape[0]:
+            keep.append(rows)
+            read[n].start = &rows[0]
+            read[n].end = &rows[0] + rows.shape[0]
+            read[n].goes_on = False
+            if n:
+                read[n - 1].goes_on = not before(read[n].start, read[n - 1].end - 1)
+            n += 1
+    return n
 
 
 def merge_runs(list runs, Row[::1] out):
@@ -40,41 +174,27 @@ def merge_runs(list runs, Row[::1] out):
 
     `out` must hold the sum of the lengths. At most 1024 runs.
     """
-    cdef const Row* heads[MAX_RUNS]
-    cdef const Row* ends[MAX_RUNS]
-    cdef const Row* best
-    cdef const Row* last = NULL
-    cdef const Row[::1] run
-    cdef int64_t total = 0, written = 0
-    cdef int k, j, n = 0
+    cdef Run[MAX_RUNS] read
+    cdef Open opened
+    cdef Out written
+    cdef int64_t total = 0
+    cdef int i, n
     if len(runs) > MAX_RUNS:
         raise ValueError(f"runs: at most {MAX_RUNS}, got {len(runs)}")
     keep = []
-    for item in runs:
-        run = item
-        if run.shape[0]:
-            keep.append(run)
-            heads[n] = &run[0]
-            ends[n] = heads[n] + run.shape[0]
-            total += run.shape[0]
-            n += 1
+    n = read_runs(runs, keep, read)
+    opened.n = 0
+    for i in range(n):
+        total += read[i].end - read[i].start
+        if i == 0 or not read[i - 1].goes_on:
+            open_run(&opened, opened.n, &read[i])
+            opened.n += 1
     if out.shape[0] < total:
         raise ValueError(f"out: at least {total} rows, got {out.shape[0]}")
+    if total == 0:
+        return 0
+    written.next = &out[0]
+    written.last = NULL
     with nogil:
-        while n:
-            k = 0
-            for j in range(1, n):
-                if before(heads[j], heads[k]):
-                    k = j
-            best = heads[k]
-            heads[k] += 1
-            if heads[k] == ends[k]:
-                n -= 1
-                heads[k] = heads[n]
-                ends[k] = ends[n]
-            if last != NULL and not before(last, best):
-                continue
-            memcpy(&out[written], best, sizeof(Row))
-            last = &out[written]
-            written += 1
-    return written
+        merge_all(&opened, &written)
+    return written.next - &out[0]

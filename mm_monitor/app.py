@@ -9,6 +9,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -38,6 +39,7 @@ from mm_monitor.web.server import WebConfig, WebServer, WebSources
 
 log = structlog.get_logger("mm_monitor")
 NS = 1_000_000_000
+STOP_SECONDS = 5.0  # for the loop to finish what it is at
 
 
 class App:
@@ -82,6 +84,8 @@ class App:
         self.views: Sequence[StatusView] = ()
         self._published = 0.0
         self._tasks: list[asyncio.Task[None]] = []
+        self._at_rest = asyncio.Event()  # nobody pumps
+        self._at_rest.set()
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -116,7 +120,11 @@ class App:
 
     async def run(self) -> None:
         """Until `stop`."""
-        await self.pump.run()
+        self._at_rest.clear()
+        try:
+            await self.pump.run()
+        finally:
+            self._at_rest.set()
 
     def request_stop(self) -> None:
         """Ask `run` to return; for signal handlers."""
@@ -126,6 +134,9 @@ class App:
     async def stop(self) -> None:
         """Publish the last picture, let the sinks deliver, release everything; idempotent."""
         self.request_stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._at_rest.wait()
         self._publish(self.engine.drain())
         await self.source.stop()
         for sink in self.sinks:

@@ -162,10 +162,13 @@ class KafkaSource:
         assert self._control is not None
         assert self._data is not None
         wait = max(1, self._options.fetch_max_wait // MS)
-        # Names first: a quote on a contract that is listed behind it in the backlog is no mistake.
-        deliveries = await self._fetch(self._control, 0 if self._knows_names else wait)
-        if self._knows_names:
-            deliveries += await self._fetch(self._data, wait)
+        # Names first: a quote on a contract that is listed behind it in the backlog, or a moment
+        # before it, is no mistake. So quotes are fetched before controls and decoded after them.
+        data = await self._fetch(self._data, wait) if self._knows_names else {}
+        controls = await self._fetch(self._control, 0 if self._knows_names else wait)
+        deliveries = self._decode(controls)
+        self._decoder.announce(deliveries)
+        deliveries += self._decode(data)
         deliveries += self._decoder.release_held(self._parts.values(), self._now())
         await self._refresh()
         now = self._now()
@@ -279,20 +282,26 @@ class KafkaSource:
 
     # Fetching ------------------------------------------------------------------------------------
 
-    async def _fetch(self, consumer: AIOKafkaConsumer, timeout_ms: int) -> list[Delivery]:
+    async def _fetch(
+        self, consumer: AIOKafkaConsumer, timeout_ms: int
+    ) -> Mapping[TopicPartition, Sequence[Any]]:
+        """Records by partition; none after a failure, which has been waited out."""
         try:
-            batches = await consumer.getmany(
+            batches: Mapping[TopicPartition, Sequence[Any]] = await consumer.getmany(
                 timeout_ms=timeout_ms, max_records=self._options.max_records
             )
         except OffsetOutOfRangeError as error:
             await self._return_to_range(consumer, error.args[0])
-            return []
+            return {}
         except NoOffsetForPartitionError:  # a group assigned it and our seek is on its way
-            return []
+            return {}
         except (TimeoutError, KafkaError, OSError) as error:
             await self._wait_out(error)
-            return []
+            return {}
         self._backoff = 0.0
+        return batches
+
+    def _decode(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> list[Delivery]:
         now = self._now()
         return [
             delivery

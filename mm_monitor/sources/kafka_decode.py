@@ -7,6 +7,7 @@ account takes effect when it is read, for it is needed to decode.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from mm_monitor.codecs.protocol import Chunk
 from mm_monitor.core.batch import Decoded
 from mm_monitor.core.model import RawRecord, ReferenceRecord
 from mm_monitor.core.reference import Reference
+from mm_monitor.core.reference_rows import BadRow, announce
 from mm_monitor.sources.ahead import refuse_far_ahead
 from mm_monitor.sources.kafka_options import MS, KafkaFeeds
 from mm_monitor.sources.kafka_parts import DATA, Part
@@ -71,6 +73,15 @@ class KafkaDecoder:
             logged = records[-1].timestamp * MS
             lag = logged + shift - last if logged > 0 else 0
         watch.heard(part, first, last, classes, lag)
+
+    def announce(self, deliveries: Iterable[Delivery]) -> None:
+        """Take in the names that these carry, so that what is decoded next may use them."""
+        controls = [c for delivery in deliveries for c in delivery.decoded.controls]
+        for record in controls:
+            if isinstance(record, ReferenceRecord):
+                with suppress(BadRow):  # the engine says so at the record's own instant
+                    announce(self._reference, record)
+                    self._reference.version += 1  # numbers of makers are cached
 
     def release_held(self, parts: Iterable[Part], now: int) -> list[Delivery]:
         """Reference rows whose time has come."""

@@ -7,8 +7,8 @@ allowed lateness (TAPE-05).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,6 +19,16 @@ from mm_monitor.sources.protocol import Delivery
 
 BEFORE_ALL = -(2**63)
 AFTER_ALL = 2**63 - 1
+MOST_RUNS = 1024  # that the kernel merges at once
+UNSORTED, STRICT = 0, 2  # orders of rows that the kernel tells apart; 1 is sorted with repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Sorted rows of one part; `strict` if it is sure that none is a repeat of another."""
+
+    rows: Rows
+    strict: bool
 
 
 class Merge:
@@ -31,14 +41,14 @@ class Merge:
         self.greatest: dict[int, int] = {}  # part -> greatest ts seen
         self.duplicates = 0
         self.late = 0
-        self._pending: dict[int, list[Rows]] = {}
+        self._pending: dict[int, list[Run]] = {}
         self._controls: dict[int, Control] = {}
         self._next_control = 0
 
     @property
     def buffered(self) -> int:
         """Rows that wait for the watermark."""
-        return sum(len(rows) for runs in self._pending.values() for rows in runs)
+        return sum(len(run.rows) for runs in self._pending.values() for run in runs)
 
     def push(self, delivery: Delivery) -> tuple[Rows, list[Control]]:
         """Take a delivery in; returns what came late: its rows, and the controls among them."""
@@ -47,18 +57,21 @@ class Merge:
         if not len(rows):
             return rows, []
         rows = self._shelve(rows, delivery.decoded.controls)
-        self.greatest[delivery.part] = max(
-            self.greatest.get(delivery.part, BEFORE_ALL), int(rows["ts"].max())
-        )
-        late = rows["ts"] < self.watermark
-        if late.any():
-            return self._refuse(delivery.part, rows, late)
-        self._pending.setdefault(delivery.part, []).append(rows)
+        order, least, greatest = kernels.survey(rows)
+        self.greatest[delivery.part] = max(self.greatest.get(delivery.part, BEFORE_ALL), greatest)
+        if least < self.watermark:
+            return self._refuse(delivery.part, rows, rows["ts"] < self.watermark)
+        self._keep(delivery.part, rows, order)
         return rows[:0], []
+
+    def _keep(self, part: int, rows: Rows, order: int) -> None:
+        if order == UNSORTED:
+            rows = rows[np.lexsort((rows["sub"], rows["offset"], rows["kind"], rows["ts"]))]
+        self._pending.setdefault(part, []).append(Run(rows, order == STRICT))
 
     def _refuse(self, part: int, rows: Rows, late: np.ndarray) -> tuple[Rows, list[Control]]:
         if not late.all():
-            self._pending.setdefault(part, []).append(rows[~late])
+            self._keep(part, rows[~late], UNSORTED)
         refused = rows[late]
         self.late += len(refused)
         keys = refused["a"][refused["kind"] < Kind.UNDERLYING].tolist()
@@ -87,37 +100,39 @@ class Merge:
     def release(self, watermark: int) -> Batch:
         """Advance to `watermark` and hand out every row before it, in order, each once."""
         self.watermark = max(self.watermark, watermark)
-        runs = [run for part in sorted(self._pending) if len(run := self._cut(part))]
+        runs = [run for part in sorted(self._pending) for run in self._cut(part)]
         if not runs:
             return Batch(empty_rows(0))
-        total = sum(len(run) for run in runs)
-        if len(runs) == 1 and _strictly(runs[0]):
-            return self._batch(runs[0])
+        while len(runs) > 1 or not runs[0].strict:
+            runs = [self._merged(runs[i : i + MOST_RUNS]) for i in range(0, len(runs), MOST_RUNS)]
+        return self._batch(runs[0].rows)
+
+    def _merged(self, runs: Sequence[Run]) -> Run:
+        total = sum(len(run.rows) for run in runs)
         out = np.empty(total, dtype=ROW)
-        written = kernels.merge_runs(runs, out)
+        written = kernels.merge_runs([run.rows for run in runs], out)
         self.duplicates += total - written
-        return self._batch(out[:written])
+        return Run(out[:written], strict=True)
 
     def _batch(self, rows: Rows) -> Batch:
+        if not self._controls:
+            return Batch(rows)
         keys = rows["a"][rows["kind"] < Kind.UNDERLYING].tolist()
         return Batch(rows, {key: self._controls.pop(key) for key in keys})
 
-    def _cut(self, part: int) -> Rows:
-        """The sorted rows of a part before the watermark; the others stay."""
-        pieces = self._pending[part]
-        rows = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-        if kernels.first_unsorted(rows) < len(rows):
-            rows = rows[np.lexsort((rows["sub"], rows["offset"], rows["kind"], rows["ts"]))]
-        side: Literal["left", "right"] = "right" if self.watermark == AFTER_ALL else "left"
-        cut = int(np.searchsorted(rows["ts"], self.watermark, side=side))
-        if cut < len(rows):
-            self._pending[part] = [rows[cut:]]
+    def _cut(self, part: int) -> list[Run]:
+        """What a part has before the watermark; the rest stays."""
+        leaving, staying = [], []
+        for run in self._pending[part]:
+            cut = len(run.rows)
+            if self.watermark < AFTER_ALL:
+                cut = kernels.count_before(run.rows, self.watermark)
+            if cut:
+                leaving.append(Run(run.rows[:cut], run.strict))
+            if cut < len(run.rows):
+                staying.append(Run(run.rows[cut:], run.strict))
+        if staying:
+            self._pending[part] = staying
         else:
             del self._pending[part]
-        return rows[:cut]
-
-
-def _strictly(rows: Rows) -> bool:
-    """Is no row of this sorted run a repeat of the one before?"""
-    same = (rows["ts"][1:] == rows["ts"][:-1]) & (rows["offset"][1:] == rows["offset"][:-1])
-    return not bool((same & (rows["sub"][1:] == rows["sub"][:-1])).any())
+        return leaving

@@ -48,11 +48,35 @@ def test_the_merge_is_its_plain_twin(drawn: list[list[tuple[int, ...]]], shift: 
     assert outs[0].tobytes() == outs[1].tobytes()
 
 
-@given(runs, shifts)
-def test_the_first_row_out_of_order(drawn: list[list[tuple[int, ...]]], shift: int) -> None:
+@given(runs, st.integers(1, 3))
+def test_a_run_may_come_in_pieces(drawn: list[list[tuple[int, ...]]], size: int) -> None:
+    whole = [rows_of(run, ordered=True, shift=0) for run in drawn]
+    pieces = [run[i : i + size] for run in whole for i in range(0, len(run), size)]
+    outs = [np.zeros(sum(map(len, drawn)), ROW) for _ in range(2)]
+    assert kernels.merge_runs(pieces, outs[0]) == kernels.merge_runs(whole, outs[1])
+    assert outs[0].tobytes() == outs[1].tobytes()
+
+
+@given(runs, st.booleans(), shifts)
+def test_the_survey_of_a_run(drawn: list[list[tuple[int, ...]]], ordered: bool, shift: int) -> None:
+    for run in filter(None, drawn):
+        rows = rows_of(run, ordered=ordered, shift=shift)
+        assert kernels.survey(rows) == plain.survey(rows)
+
+
+@given(runs, st.one_of(few, extremes), shifts)
+def test_the_rows_before_an_instant(
+    drawn: list[list[tuple[int, ...]]], ts: int, shift: int
+) -> None:
     for run in drawn:
-        rows = rows_of(run, ordered=False, shift=shift)
-        assert kernels.first_unsorted(rows) == plain.first_unsorted(rows)
+        rows = rows_of(run, ordered=True, shift=shift)
+        assert kernels.count_before(rows, ts) == plain.count_before(rows, ts)
+
+
+@MODULES
+def test_nothing_cannot_be_surveyed(module: ModuleType) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        module.survey(np.zeros(0, ROW))
 
 
 @MODULES

@@ -6,7 +6,7 @@ import pytest
 
 from mm_monitor.core.batch import Decoded, Rows, control_rows, empty_rows
 from mm_monitor.core.model import Kind, PhaseRecord
-from mm_monitor.sources.merge import AFTER_ALL, BEFORE_ALL, Merge
+from mm_monitor.sources.merge import AFTER_ALL, BEFORE_ALL, MOST_RUNS, Merge
 from mm_monitor.sources.protocol import Delivery
 
 
@@ -89,3 +89,12 @@ def test_controls_keep_to_their_rows_across_parts() -> None:
         merge.push(Delivery(part, decoded, 1))
     batch = merge.release(AFTER_ALL)
     assert [batch.controls[int(key)] for key in batch.rows["a"]] == [second, first]
+
+
+def test_more_deliveries_wait_than_merge_at_once() -> None:
+    merge = Merge()
+    for i in range(MOST_RUNS + 500):
+        merge.push(quotes(1 + i % 2, 10_000 - i, 20_000 - i, offset=2 * i))
+    rows = merge.release(AFTER_ALL).rows
+    assert times(rows) == sorted(times(rows))
+    assert len(rows) == 2 * (MOST_RUNS + 500)
