@@ -157,8 +157,10 @@ class Venue:
         return ts
 
     async def control(self, record: str, ts: int | None = None, **fields: Any) -> int:
-        """A control record."""
+        """A control record; `klass` stands for `class`."""
         ts = time.time_ns() if ts is None else ts
+        if "klass" in fields:
+            fields["class"] = fields.pop("klass")
         await self.send(self.control_topic, {"record": record, "ts_event": ts, **fields})
         return ts
 
