@@ -1,0 +1,1 @@
+"""The benchmarks: how fast, how flat, how big; `make bench` runs them all."""

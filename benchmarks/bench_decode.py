@@ -1,0 +1,67 @@
+"""Decoding alone: packed and json records of one partition to checked tape rows."""
+
+from __future__ import annotations
+
+import json
+
+from benchmarks.day import (
+    CLASSES,
+    ROWS_PER_RECORD,
+    THEO_PARTS,
+    Ticks,
+    make_ticks,
+    packed_records,
+    reference,
+)
+from benchmarks.measure import Row, ns_each, repeat
+from mm_monitor.codecs import codec_for
+from mm_monitor.codecs.protocol import Chunk
+from mm_monitor.core.model import RawRecord
+from mm_monitor.core.reference import Reference
+
+TITLE = f"decode: ns a row (least, median of runs), {ROWS_PER_RECORD} rows a record where not said otherwise"
+ROWS = 100_000
+RUNS = 7
+
+
+def run() -> list[Row]:
+    """Quotes in both formats, packed theos, and json with one object a record."""
+    names = reference()
+    quotes = make_ticks(ROWS, 0.0, "session")
+    theos = make_ticks(ROWS, 1.0, "session")
+    return [
+        _measure("packed quotes", "packed", Chunk("quotes", 1, packed_records(quotes, 1, 0)), names),
+        _measure(
+            "packed theos", "packed", Chunk("theo", 1 + CLASSES, packed_records(theos, THEO_PARTS[0], 0)), names
+        ),
+        _measure("json quotes", "json", Chunk("quotes", 1, _json(quotes, ROWS_PER_RECORD)), names),
+        _measure("json quotes, 1 a record", "json", Chunk("quotes", 1, _json(quotes, 1)), names),
+    ]  # fmt: skip
+
+
+def _measure(what: str, codec: str, chunk: Chunk, names: Reference) -> Row:
+    decoder = codec_for(chunk.feed, codec)
+    rows = len(decoder.decode(chunk, names).rows)
+    if rows != ROWS:
+        raise RuntimeError(f"{what}: {ROWS} rows were sent, {rows} decoded")
+    least, median = ns_each(repeat(lambda: decoder.decode(chunk, names), RUNS), ROWS)
+    size = sum(len(record.value) for record in chunk.records)
+    return {"what": what, "bytes a row": round(size / ROWS, 1), "ns": least, "ns med": median}
+
+
+def _json(ticks: Ticks, rows_per_record: int) -> list[RawRecord]:
+    columns = (ticks.ts, ticks.maker, ticks.contract, ticks.a, ticks.b, ticks.size)
+    items = [
+        {"ts_event": ts, "maker": f"M{maker:02d}", "contract": f"C{contract:03d}",
+         "bid_price": _price(bid), "bid_size": size, "ask_price": _price(ask), "ask_size": size}
+        for ts, maker, contract, bid, ask, size in zip(*(c.tolist() for c in columns), strict=True)
+    ]  # fmt: skip
+    values = [
+        json.dumps(items[i] if rows_per_record == 1 else items[i : i + rows_per_record])
+        for i in range(0, len(items), rows_per_record)
+    ]
+    return [RawRecord("quotes", 1, offset, v.encode()) for offset, v in enumerate(values)]
+
+
+def _price(units: int) -> str:
+    return f"{units // 10**8}.{units % 10**8:08d}"

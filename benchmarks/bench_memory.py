@@ -1,0 +1,54 @@
+"""Memory of one evaluator, by obligation: what ticks touch, what reading needs, what the layout costs.
+
+The hot state of an obligation is its slot's row, which is what ticks write. Beside it stand a clock of wide quotes
+where a rulebook has a grace, and a share of its contract's row.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+
+from benchmarks.day import CONTRACTS, MAKERS, warm_engine
+from benchmarks.measure import Row
+from mm_monitor.core.evaluator import Evaluator
+from mm_monitor.kernels import layout
+
+TITLE = f"memory: bytes an obligation, szse-2025, {MAKERS} makers x {CONTRACTS} contracts"
+TOUCHED = layout.SLOT.fields["longest"][1] if layout.SLOT.fields else 0
+
+
+def run() -> list[Row]:
+    """Bytes by what they are for."""
+    tracemalloc.start()
+    engine = warm_engine()
+    everything = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    evaluator = engine.evaluators[0]
+    n = len(evaluator.accruals.slots)
+    rows = [
+        ("slot, what a quote touches while it stays valid", TOUCHED * n),
+        ("hot state: slot, whole", evaluator.accruals.slots.nbytes),
+        ("clock of wide quotes (only with a grace)", evaluator.accruals.wide.nbytes),
+        ("share of its contract's row", evaluator.accruals.cons.nbytes),
+        ("slot, clock and share together", _hot(evaluator)),
+        ("copy that at(t) settles and reads", _hot(evaluator)),
+        ("edges that wait to be read, both copies", 2 * evaluator.accruals.edges.nbytes),
+        ("layout and conditions", _layout(evaluator)),
+        ("the engine with its names, all that Python holds", everything),
+    ]
+    return [{"what": what, "bytes": round(size / n, 1)} for what, size in rows]
+
+
+def _hot(evaluator: Evaluator) -> int:
+    accruals = evaluator.accruals
+    return accruals.slots.nbytes + accruals.wide.nbytes + accruals.cons.nbytes
+
+
+def _layout(evaluator: Evaluator) -> int:
+    parts = [*_arrays(evaluator.book), *_arrays(evaluator.effects), *_arrays(evaluator.views)]
+    return sum(parts)
+
+
+def _arrays(thing: object) -> list[int]:
+    names = getattr(thing, "__slots__", None) or vars(thing)
+    return [value.nbytes for name in names if hasattr(value := getattr(thing, name), "nbytes")]
