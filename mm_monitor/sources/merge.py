@@ -8,7 +8,7 @@ allowed lateness (TAPE-05).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,12 +23,13 @@ MOST_RUNS = 1024  # that the kernel merges at once
 UNSORTED, STRICT = 0, 2  # orders of rows that the kernel tells apart; 1 is sorted with repeats
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Sorted rows of one part; `strict` if it is sure that none is a repeat of another."""
+class Run(NamedTuple):
+    """Sorted rows of one part; none is before `least` or after `greatest`."""
 
     rows: Rows
-    strict: bool
+    strict: bool  # surely none is a repeat of another
+    least: int
+    greatest: int
 
 
 class Merge:
@@ -58,20 +59,22 @@ class Merge:
             return rows, []
         rows = self._shelve(rows, delivery.decoded.controls)
         order, least, greatest = kernels.survey(rows)
-        self.greatest[delivery.part] = max(self.greatest.get(delivery.part, BEFORE_ALL), greatest)
+        part = delivery.part
+        self.greatest[part] = max(self.greatest.get(part, BEFORE_ALL), greatest)
         if least < self.watermark:
-            return self._refuse(delivery.part, rows, rows["ts"] < self.watermark)
-        self._keep(delivery.part, rows, order)
+            return self._refuse(part, rows, rows["ts"] < self.watermark)
+        if order == UNSORTED:
+            rows = _sorted(rows)
+        self._keep(part, Run(rows, order == STRICT, least, greatest))
         return rows[:0], []
 
-    def _keep(self, part: int, rows: Rows, order: int) -> None:
-        if order == UNSORTED:
-            rows = rows[np.lexsort((rows["sub"], rows["offset"], rows["kind"], rows["ts"]))]
-        self._pending.setdefault(part, []).append(Run(rows, order == STRICT))
+    def _keep(self, part: int, run: Run) -> None:
+        self._pending.setdefault(part, []).append(run)
 
     def _refuse(self, part: int, rows: Rows, late: np.ndarray) -> tuple[Rows, list[Control]]:
         if not late.all():
-            self._keep(part, rows[~late], UNSORTED)
+            rest = _sorted(rows[~late])
+            self._keep(part, Run(rest, False, int(rest["ts"][0]), int(rest["ts"][-1])))
         refused = rows[late]
         self.late += len(refused)
         keys = refused["a"][refused["kind"] < Kind.UNDERLYING].tolist()
@@ -112,7 +115,7 @@ class Merge:
         out = np.empty(total, dtype=ROW)
         written = kernels.merge_runs([run.rows for run in runs], out)
         self.duplicates += total - written
-        return Run(out[:written], strict=True)
+        return Run(out[:written], True, BEFORE_ALL, AFTER_ALL)
 
     def _batch(self, rows: Rows) -> Batch:
         if not self._controls:
@@ -124,15 +127,22 @@ class Merge:
         """What a part has before the watermark; the rest stays."""
         leaving, staying = [], []
         for run in self._pending[part]:
-            cut = len(run.rows)
-            if self.watermark < AFTER_ALL:
+            if run.greatest < self.watermark or self.watermark == AFTER_ALL:
+                leaving.append(run)
+            elif run.least >= self.watermark:
+                staying.append(run)
+            else:
                 cut = kernels.count_before(run.rows, self.watermark)
-            if cut:
-                leaving.append(Run(run.rows[:cut], run.strict))
-            if cut < len(run.rows):
-                staying.append(Run(run.rows[cut:], run.strict))
+                leaving.append(run._replace(rows=run.rows[:cut], greatest=self.watermark))
+                staying.append(run._replace(rows=run.rows[cut:], least=self.watermark))
         if staying:
             self._pending[part] = staying
         else:
             del self._pending[part]
         return leaving
+
+
+def _sorted(rows: Rows) -> Rows:
+    """Rows of one part in the order of the tape."""
+    order = np.lexsort((rows["sub"], rows["offset"], rows["kind"], rows["ts"]))
+    return rows[order]
