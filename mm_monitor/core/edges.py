@@ -37,7 +37,9 @@ class EdgeReader:
         reliefs: tuple[Fraction, ...],
         sources: Mapping[int, tuple[str, int]],
     ) -> None:
-        self.rulebook, self.reference, self.book = rulebook, reference, book
+        self.rulebook, self.book = rulebook, book
+        self.contracts = tuple(reference.contracts)  # as they were when this layout began
+        self.makers = tuple(reference.makers)
         self.reliefs, self.sources = reliefs, sources
 
     def notice(
@@ -56,8 +58,8 @@ class EdgeReader:
         self, edge: np.void, accruals: Accruals, breaches: BreachBook, noticed_at: int
     ) -> None:
         slot = int(edge["slot"])
-        contract = self.reference.contracts[int(self.book.slot_con[slot])]
-        maker = self.reference.makers[int(self.book.slot_maker[slot])]
+        contract = self.contracts[int(self.book.slot_con[slot])]
+        maker = self.makers[int(self.book.slot_maker[slot])]
         kind, t = (
             _KINDS[int(edge["kind"])],
             accruals.instant(int(self.book.slot_con[slot]), int(edge["n"])),

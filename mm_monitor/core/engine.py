@@ -184,9 +184,9 @@ class Engine:
         return letter
 
     def advance(self, watermark: int) -> None:
-        """Everything before `watermark` has been applied: find what time alone has brought."""
+        """Everything before `watermark` has been applied: find what time alone has brought before it."""
         for evaluator in self.evaluators:
-            evaluator.look(watermark)
+            evaluator.look(watermark - 1)  # the period may end at the watermark itself
 
     def at(self, t: int, *, estimate: bool = False) -> list[StatusView]:
         """One picture per rulebook as of `t` (TAPE-01). Changes no state."""

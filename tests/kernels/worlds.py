@@ -29,7 +29,7 @@ repeated = st.sampled_from(
     + [(3, 0, 5, 0), (0, 4, 0, 5), (0, 0, 0, 0)]
 )
 spans = st.one_of(st.integers(0, 12), st.sampled_from([2**40, LAST, LAST - 5]))
-optional = st.sampled_from([-1, 0, 1, 2, 5, 12])
+optional = st.sampled_from([-1, 0, 1, 2, 3, 5, 12])
 flags = st.sampled_from([0, 1])
 
 
@@ -92,7 +92,7 @@ def params(draw: st.DrawFn) -> dict[str, int]:
         "theo_age": theo_age,
         "missing": draw(st.integers(0, 3)),
         "reads_theo": draw(flags),
-        "longest": draw(st.sampled_from([-1, 0, 1, 2, 5, 12, LAST])),
+        "longest": draw(st.sampled_from([-1, 0, 1, 2, 3, 5, LAST])),
         "grace": draw(optional),
         "combine_min": draw(flags),
     }
@@ -187,7 +187,7 @@ def sequences(draw: st.DrawFn) -> tuple[Setup, list[Call]]:
     everyone = tuple(range(len(setup.cls)))
     made = [Call("set_clocks", setup.start, (everyone, *[tuple(1 for _ in everyone)] * 2))]
     for _ in range(draw(st.integers(1, 9))):
-        step = draw(st.one_of(st.sampled_from([0, 1, 1, 3, 10]), st.sampled_from([2**33, 2**61])))
+        step = draw(st.sampled_from([0, 1, 1, 1, 2, 2, 3, 5, 10, 2**33, 2**61]))
         made.append(draw(calls(setup, min(LAST, made[-1].t + step))))
     return setup, made
 

@@ -214,12 +214,12 @@ def theos(draw: st.DrawFn, ts: int) -> Tick:
 @st.composite
 def controls(draw: st.DrawFn, ts: int) -> Control:
     scope = draw(st.sampled_from(SCOPES))
-    maker = draw(st.sampled_from(["*", "M0", "M1", "N0", "nobody"]))
+    maker = draw(st.sampled_from(["*", "*", "M0", "M1", "N0", "nobody"]))
     switch = draw(st.sampled_from(["start", "start", "end"]))
     kind = draw(st.sampled_from(["exemption"] * 4 + ["feed"] * 4 + ["phase"] * 3 + ["stress"] * 2
-                                + ["reference"] * 2))  # fmt: skip
+                                + ["reference"] * 4))  # fmt: skip
     if kind == "exemption":
-        name = draw(st.sampled_from([*KINDS, "unheard of"]))
+        name = draw(st.sampled_from(["halt", *KINDS, "unheard of"]))
         return ExemptionRecord(ts, scope, maker, name, switch, RAW)
     if kind == "feed":
         status = draw(st.sampled_from(["down", "down", "up", "synced"]))
@@ -234,10 +234,10 @@ def controls(draw: st.DrawFn, ts: int) -> Control:
 
 @st.composite
 def records(draw: st.DrawFn, instants: st.SearchStrategy[int]) -> Tick | Control:
-    ts, kind = draw(instants), draw(st.integers(0, 9))
+    ts, kind = draw(instants), draw(st.integers(0, 11))
     if kind < 5:
         return draw(quotes(ts))
-    return draw(theos(ts)) if kind < 7 else draw(controls(ts))
+    return draw(theos(ts)) if kind < 8 else draw(controls(ts))
 
 
 def timetable(rulebook: Rulebook, days: Sequence[str], *, phases: bool) -> list[Control]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -56,22 +55,31 @@ def test_reading_changes_nothing(case: Case, cut: int, waits: list[int], estimat
         shown = later
 
 
-def watch(case: Case, looks: list[tuple[int, int, int]], guesses: bool) -> Engine:
-    """An engine that is read and advanced between its batches, at instants that no later record precedes."""
+ADVANCE, READ, BOTH, NOTHING = range(4)
+Look = tuple[
+    int, int
+]  # what to do after a row, and how far into the time until the next one, in quarters
+looks = st.lists(
+    st.tuples(st.integers(ADVANCE, NOTHING), st.integers(0, 4)), min_size=1, max_size=6
+)
+
+
+def watch(case: Case, plan: list[Look], *, guesses: bool = False) -> Engine:
+    """An engine that is read and advanced between its rows, at instants that no later record precedes."""
     engine = case.engine()
     rows, controls = tape_of(case)
-    plan = {at % (len(rows) + 1): (how, share) for at, how, share in looks}
-    edges = sorted({0, len(rows), *plan})
-    for start, end in pairwise([0, *edges]):
-        engine.apply(Batch(rows[start:end], controls))
-        if end not in plan:
+    times = [*rows["ts"].tolist(), case.end]
+    begun = 0
+    for i in range(1, len(rows) + 1):
+        how, share = plan[i % len(plan)]
+        if how == NOTHING and i < len(rows):
             continue
-        how, share = plan[end]
-        last = int(rows["ts"][end]) if end < len(rows) else case.end
-        t = engine.position + max(0, last - engine.position) * share // 4
-        if how != 1:
+        engine.apply(Batch(rows[begun:i], controls))
+        begun = i
+        t = engine.position + (times[i] - times[i - 1]) * share // 4
+        if how in (ADVANCE, BOTH):
             engine.advance(t)
-        if how != 0:
+        if how in (READ, BOTH):
             engine.at(t)
         if guesses:
             engine.at(t + share * case.step, estimate=True)
@@ -79,26 +87,17 @@ def watch(case: Case, looks: list[tuple[int, int, int]], guesses: bool) -> Engin
     return engine
 
 
-looks = st.lists(
-    st.tuples(st.integers(0, 10_000), st.integers(0, 2), st.integers(0, 4)), min_size=1, max_size=8
-)
-
-
 @pytest.mark.criterion("BRCH-01")
 @given(cases(), looks)
-def test_a_breach_is_the_same_whenever_it_is_noticed(
-    case: Case, when: list[tuple[int, int, int]]
-) -> None:
-    unwatched, watched = run(case), watch(case, when, guesses=False)
+def test_a_breach_is_the_same_whenever_it_is_noticed(case: Case, plan: list[Look]) -> None:
+    unwatched, watched = run(case), watch(case, plan)
     assert differences(state(unwatched), state(watched)) == []
     assert differences(breaches(unwatched, case.end), breaches(watched, case.end)) == []
 
 
 @pytest.mark.criterion("TAPE-01")
 @given(cases(), looks)
-def test_a_guess_of_what_is_to_come_leaves_nothing_behind(
-    case: Case, when: list[tuple[int, int, int]]
-) -> None:
-    unwatched, watched = run(case), watch(case, when, guesses=True)
+def test_a_guess_of_what_is_to_come_leaves_nothing_behind(case: Case, plan: list[Look]) -> None:
+    unwatched, watched = run(case), watch(case, plan, guesses=True)
     assert differences(state(unwatched), state(watched)) == []
     assert differences(breaches(unwatched, case.end), breaches(watched, case.end)) == []

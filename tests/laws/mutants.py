@@ -1,0 +1,171 @@
+"""Named mistakes, as changes of the source, and for each the law's test that must see it.
+
+A mutant that no law kills would say that the law is a decoration. `old` must occur exactly once in its file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONSERVATION = "tests.laws.test_conservation:test_all_obliged_time_is_accounted_for"
+SPLIT = "tests.laws.test_split:test_any_split_gives_the_same_state"
+READING = "tests.laws.test_reading:test_reading_changes_nothing"
+NOTICING = "tests.laws.test_reading:test_a_breach_is_the_same_whenever_it_is_noticed"
+GUESSING = "tests.laws.test_reading:test_a_guess_of_what_is_to_come_leaves_nothing_behind"
+RESTART = "tests.laws.test_snapshot:test_a_restart_is_never_noticed"
+SAME_BYTES = "tests.laws.test_snapshot:test_the_same_state_gives_the_same_bytes"
+PARITY = "tests.kernels.test_engine:test_the_kernel_is_its_plain_twin"
+MERGE_PARITY = "tests.kernels.test_merge:test_the_merge_is_its_plain_twin"
+ORDER = "tests.laws.test_order:test_a_permutation_within_the_lateness_changes_nothing"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`test` is module:function; a mutant in `cext` is compiled, with every index checked if `debug`."""
+
+    law: str
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+    debug: bool = False
+    seen_as: str = "AssertionError"  # how the test must fail
+
+    @property
+    def compiled(self) -> bool:
+        return self.file.startswith("cext/")
+
+    def patched(self, text: str) -> str:
+        """The file's text with the mistake in it."""
+        if text.count(self.old) != 1:
+            raise ValueError(
+                f"{self.name}: {self.file} has {text.count(self.old)} times {self.old!r}"
+            )
+        return text.replace(self.old, self.new)
+
+
+def _core(law: str, name: str, file: str, old: str, new: str, test: str) -> Mutant:
+    return Mutant(law, name, f"mm_monitor/core/{file}", old, new, test)
+
+
+PYTHON = (
+    _core(
+        "L1", "exclusions for all are forgotten", "totals.py",
+        "np.where(gone, 0, for_all)", "np.where(gone, 0, 0)", CONSERVATION,
+    ),
+    _core(
+        "L1", "a newcomer is judged from the day's start", "relayout.py",
+        'slots["n_last"][begins | begins_dead] = new.cons["n_val"][con][begins | begins_dead]',
+        "pass", CONSERVATION,
+    ),
+    _core(
+        "L2", "every batch settles before it", "evaluator.py",
+        "edges = self.accruals.apply(rows, self.counts)",
+        'edges = self.accruals.settle(int(rows["ts"][0])) + self.accruals.apply(rows, self.counts)',
+        SPLIT,
+    ),
+    _core(
+        "L2", "a rewound batch is counted twice", "evaluator.py",
+        "self.counts[:], self.last = mark.counts, mark.last", "self.last = mark.last", SPLIT,
+    ),
+    _core(
+        "L2", "a crossing is where its batch ends", "evaluator.py",
+        "self._locate(rows, before)",
+        "self._open_unreachable(self._check(self.last), self.last, self.last)", SPLIT,
+    ),
+    _core(
+        "L3", "reading settles", "evaluator.py",
+        "self.scratch.load(self.accruals)\n        edges = self.scratch.settle(t)",
+        "edges = self.accruals.settle(t)\n        self.scratch.load(self.accruals)", READING,
+    ),
+    _core(
+        "L3", "a guess opens breaches", "evaluator.py",
+        "if not estimate:\n            self._notice", "if edges:\n            self._notice", GUESSING,
+    ),
+    _core(
+        "L4", "a breach starts when it is noticed", "edges.py",
+        'accruals.instant(int(self.book.slot_con[slot]), int(edge["n"])),', "noticed_at,", NOTICING,
+    ),
+    _core(
+        "L4", "a crossing is where one looks", "evaluator.py",
+        "since = first_instant(since, t, partial(self._exceeds, self.unreachable))", "since = t",
+        NOTICING,
+    ),
+    _core(
+        "L4", "an old end closes a new breach", "breaches.py",
+        "if key is None or self.found[key].start > end:", "if key is None:", NOTICING,
+    ),
+    _core(
+        "L5", "a feed that is down comes up by a restart", "snapshot.py",
+        'conditions.feed.update({(scope, maker): since for scope, maker, since in state["feed"]})',
+        "pass", RESTART,
+    ),
+    _core(
+        "L5", "a grace starts again", "snapshot.py",
+        'accruals.wide[moved] = state["wide"]', "pass", RESTART,
+    ),
+    _core(
+        "L5", "how it was cut is in the bytes", "snapshot.py",
+        '"last": evaluator.last,', '"last": evaluator.last, "safe_until": evaluator.safe_until,',
+        SAME_BYTES,
+    ),
+    Mutant(
+        "L7", "a part that lags is not waited for", "mm_monitor/sources/merge.py",
+        "least = min(", "least = max(", ORDER,
+    ),
+    Mutant(
+        "L7", "no lateness is allowed for", "mm_monitor/sources/merge.py",
+        "allowed = least - self.lateness if", "allowed = least if", ORDER,
+    ),
+)  # fmt: skip
+
+# Their occasion is rare: it takes more examples.
+RARE = (
+    _core(
+        "L1", "an obligation that ends loses its exempt time", "relayout.py",
+        'slots["exempt"][ends] += for_all[ends]', "pass", CONSERVATION,
+    ),
+    Mutant(
+        "L7", "the instant of the watermark leaves early", "mm_monitor/sources/merge.py",
+        "kernels.count_before(run.rows, self.watermark)",
+        "kernels.count_before(run.rows, self.watermark + 1)", ORDER,
+    ),
+)  # fmt: skip
+
+_OVERRUN = (
+    "L6", "slots beyond the last", "cext/engine.pyx",
+    "    set_theo(w, c, r)\n    for k in range(c.slots):",
+    "    set_theo(w, c, r)\n    for k in range(c.slots + w.slot_count):",
+    PARITY,
+)  # fmt: skip
+
+# Each costs a compilation.
+COMPILED = (
+    Mutant(
+        "L1", "deemed time is lost", "cext/accrue.pxd",
+        "    elif s.state == DEEMED:\n        s.quoted += d", "    elif s.state == DEEMED:\n        s.quoted += 0",
+        CONSERVATION,
+    ),
+    Mutant(
+        "L4", "evidence shows the theo that came after", "cext/engine.pyx",
+        "return LAPSED <= s.state < DEEMED and (w.p.longest >= 0 or w.p.grace >= 0)", "return False",
+        NOTICING,
+    ),
+    Mutant(
+        "L6", "the least size is too small", "cext/judge.pxd",
+        "(b and b < p.min_size)", "(b and b <= p.min_size)", PARITY,
+    ),
+    Mutant(
+        "L6", "a lapse of just the permitted length breaks", "cext/accrue.pxd",
+        "before <= w.p.longest < s.current", "before <= w.p.longest <= s.current", PARITY,
+    ),
+    Mutant(
+        "L7", "a row that comes twice counts twice", "cext/merge.pyx",
+        "if out.last == NULL or before(out.last, row):", "if row != NULL:", MERGE_PARITY,
+    ),
+    Mutant(*_OVERRUN, debug=True, seen_as="IndexError"),
+)  # fmt: skip
+
+# The same overrun where no index is checked: no exception tells of it, only the twin does.
+SILENT = Mutant(*_OVERRUN)
