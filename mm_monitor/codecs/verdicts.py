@@ -132,7 +132,8 @@ def check_adjusted(rows: Rows, codes: Codes, reference: Reference) -> int:
         since = np.array([ts for ts, _ in steps], np.int64)
         place = np.maximum(np.searchsorted(since, rows["ts"][which], side="right") - 1, 0)
         ticks = np.array([tick for _, tick in steps], np.int64)[place]
-        for column, code in (("b", Code.ASK_OFF_TICK), ("a", Code.BID_OFF_TICK)):  # the bid's reason wins
+        for column, code in (("b", Code.ASK_OFF_TICK), ("a", Code.BID_OFF_TICK)):
+            # the bid's reason wins: it is set last
             price = rows[column][which]
             codes[which[(price != NULL) & (price % ticks != 0)]] = code
         off = which[codes[which] != Code.OK]

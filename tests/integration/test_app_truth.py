@@ -67,7 +67,15 @@ def differences(view: StatusView, known: dict[str, Any]) -> list[str]:
     return lines
 
 
-FEED = '[rulebooks]\nphases = "feed"\n[tape]\nstart = "earliest"\nlateness = "{lateness}"\n[breaches]\nenabled = false\n'
+FEED = """
+[rulebooks]
+phases = "feed"
+[tape]
+start = "earliest"
+lateness = "{lateness}"
+[breaches]
+enabled = false
+"""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
