@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -230,12 +230,33 @@ async def serve(config: Config) -> None:
     """Run the service until SIGTERM or SIGINT. MonitorError when it cannot start."""
     logs.configure(config.log.level, config.log.format)
     app = App(config)
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, app.request_stop)
+        loop.add_signal_handler(name, stop.set)
     try:
-        await app.start()
-        await app.run()
+        await _until(stop, app.start())
+        if not stop.is_set():
+            stopping = asyncio.create_task(_stop_when(stop, app))
+            await app.run()
+            stopping.cancel()
     finally:
         await app.stop()
     log.info("stopped")
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Do the work, or drop it when `stop` is set: a broker that hangs must not keep us from ending."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return
+    await working
+
+
+async def _stop_when(stop: asyncio.Event, app: App) -> None:
+    await stop.wait()
+    app.request_stop()

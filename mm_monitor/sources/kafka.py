@@ -22,9 +22,11 @@ from mm_monitor.sources.kafka_cause import why_unreachable
 from mm_monitor.sources.kafka_client import (
     StartAt,
     close,
+    compacted,
     first_offsets,
     open_consumer,
     partitions_of,
+    unreachable,
 )
 from mm_monitor.sources.kafka_decode import KafkaDecoder
 from mm_monitor.sources.kafka_options import MS, KafkaFeeds, KafkaOptions, TapeTimes
@@ -67,6 +69,7 @@ class KafkaSource:
         self._names: dict[int, tuple[str, int]] = {}
         self._data: AIOKafkaConsumer | None = None
         self._control: AIOKafkaConsumer | None = None
+        self._compacted: frozenset[str] = frozenset()
         self._caught_up = False
         self._knows_names = False
         self._backoff = 0.0
@@ -151,6 +154,9 @@ class KafkaSource:
             self._control = await open_consumer(self._options)
             self._data = await open_consumer(self._options, self._options.group)
             await self._assign()
+        except (TimeoutError, KafkaError, OSError) as error:
+            await self.stop()
+            raise await unreachable(self._options, error) from None
         except BaseException:
             await self.stop()
             raise
@@ -171,6 +177,7 @@ class KafkaSource:
         deliveries += self._decode(data)
         deliveries += self._decoder.release_held(self._parts.values(), self._now())
         await self._refresh()
+        await self._take_up_new()
         now = self._now()
         self._watch.look(time.time_ns(), now, self._expect_traffic())
         self._tell_problem()
@@ -222,6 +229,9 @@ class KafkaSource:
         topics = [self._feeds.quotes, self._feeds.theo]
         data = await self._find(topics, self._options.partitions)
         control = await self._find([self._feeds.control, self._feeds.reference], ())
+        self._compacted = await compacted(self._options, topics)
+        for topic in self._compacted:
+            _log.warning("compacted", topic=topic, means="records are lost, and their time unknown")
         self._control.assign(control)
         await self._begin(self._control, control, "earliest")
         if self._options.group:
@@ -244,6 +254,7 @@ class KafkaSource:
         for tp in tps:
             feed = self._decoder.feed_of[tp.topic]
             part = Part(feed, tp.topic, tp.partition, time.time_ns())
+            part.keeps_all = tp.topic not in self._compacted
             known = self._resume_at.get((tp.topic, tp.partition))
             offset = offsets[tp] if known is None else known
             part.expected = part.position = offset
@@ -252,6 +263,25 @@ class KafkaSource:
             self._parts[tp] = part
             self._names[part.number] = (tp.topic, tp.partition)
             self._watch.parts.append(part)
+
+    async def _take_up_new(self) -> None:
+        """Partitions that a topic was given since the start are read, too, from their first record."""
+        data = self._data
+        if data is None or self._options.group or self._options.partitions:
+            return
+        named = [TopicPartition(topic, number) for topic in (self._feeds.quotes, self._feeds.theo)
+                 for number in sorted(data.partitions_for_topic(topic) or ())]  # fmt: skip
+        new = [tp for tp in named if tp not in self._parts]
+        if not new:
+            return
+        held = [tp for tp in data.assignment() if tp in self._parts]
+        data.assign([*held, *new])
+        for tp in held:  # an assignment forgets where we were
+            data.seek(tp, self._parts[tp].expected)
+        self._set_paused([part.number for part in self._parts.values() if part.paused], paused=True)
+        with contextlib.suppress(KafkaError):  # then they are still new the next time
+            await self._begin(data, new, "earliest")
+            _log.warning("partitions_added", partitions=[(tp.topic, tp.partition) for tp in new])
 
     async def _on_assigned(self, partitions: Iterable[TopicPartition]) -> None:
         assert self._data is not None

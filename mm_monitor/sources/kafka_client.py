@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 
@@ -30,6 +32,7 @@ async def open_consumer(options: KafkaOptions, group: str = "") -> AIOKafkaConsu
         group_id=group or None,
         enable_auto_commit=bool(group),  # for lag tools only: we seek by ourselves
         auto_offset_reset="none",  # an offset out of range must be told, not jumped over
+        isolation_level="read_committed",  # what a transaction took back was never said
         fetch_max_wait_ms=max(1, options.fetch_max_wait // MS),
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
         # Quotes and theos of a class have the same partition number and belong to one member.
@@ -68,6 +71,26 @@ async def partitions_of(
             problem = f"topic {topic!r} has no partition {partition}, only {sorted(known)}"
             raise MonitorError(f"Kafka at {options.bootstrap}: {problem}")
     return [TopicPartition(topic, partition) for partition in sorted(wanted or known)]
+
+
+async def compacted(options: KafkaOptions, topics: Iterable[str]) -> frozenset[str]:
+    """Those of the topics that are compacted; one whose settings we may not read is taken for none."""
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    admin = AIOKafkaAdminClient(**client_settings(options))
+    try:
+        await admin.start()
+        answers = await admin.describe_configs(wanted)
+    except (TimeoutError, KafkaError, OSError):
+        return frozenset()
+    finally:
+        await admin.close()
+    return frozenset(
+        topic
+        for answer in answers
+        for _, _, _, topic, entries in answer.resources
+        for name, value, *_ in entries
+        if name == "cleanup.policy" and "compact" in value
+    )
 
 
 async def _await_topic(consumer: AIOKafkaConsumer, topic: str) -> set[int]:

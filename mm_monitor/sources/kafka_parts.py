@@ -44,6 +44,7 @@ class Part:
     greatest: int = NEVER  # greatest event time heard
     paused: bool = False
     down: bool = False
+    keeps_all: bool = False  # a topic that is not compacted, though its offsets may have holes
     classes: set[str] = field(default_factory=set)  # heard on this partition
 
     @property
@@ -79,10 +80,19 @@ class Part:
         expected = self.expected
         first, last = records[0].offset, records[-1].offset
         self.expected = max(expected, last + 1)
-        whole = last - first + 1 == len(records) or self.feed in COMPACTED
-        if whole and (expected in (first, NEVER) or (first > expected and self.feed in COMPACTED)):
+        whole = last - first + 1 == len(records) or self._may_have_holes
+        if whole and (expected in (first, NEVER) or (first > expected and self._may_have_holes)):
             return [list(records)], 0
         return self._cut(records, first if expected == NEVER else expected)
+
+    @property
+    def _may_have_holes(self) -> bool:
+        """Can offsets be missing without a loss?
+
+        Marks of transactions take offsets too, and so do records that a transaction took back; what is
+        really lost of a topic that is not compacted shows as an offset out of range.
+        """
+        return self.keeps_all or self.feed in COMPACTED
 
     def _cut(self, records: Sequence[R], expected: int) -> tuple[list[list[R]], int]:
         segments: list[list[R]] = [[]]
@@ -91,7 +101,7 @@ class Part:
             if record.offset < expected:
                 repeats += 1
                 continue
-            if record.offset > expected and self.feed not in COMPACTED:
+            if record.offset > expected and not self._may_have_holes:
                 segments.append([])
             segments[-1].append(record)
             expected = record.offset + 1

@@ -93,3 +93,10 @@ def test_control_is_idle_as_soon_as_it_is_read() -> None:
     p = part("control")
     p.position, p.end, p.answered, p.heard = 8, 8, 2_000, 2_000
     assert p.idle(500, 0)
+
+
+def test_marks_of_transactions_are_no_gap_where_nothing_is_compacted() -> None:
+    p = part(expected=2)
+    p.keeps_all = True
+    assert cut(p, [2, 4, 9]) == ([[2, 4, 9]], 0)
+    assert cut(p, [9, 11]) == ([[11]], 1)
