@@ -82,8 +82,7 @@ def watch(case: Case, plan: list[Look], *, guesses: bool = False) -> Engine:
         if how in (READ, BOTH):
             engine.at(t)
         if guesses:
-            engine.at(t + share * case.step, estimate=True)
-            engine.at(FAR, estimate=True)
+            engine.at(FAR if share == 4 else t + share * case.step, estimate=True)
     return engine
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.laws.running import breaches, differences, pictures, run, state
+from tests.laws.running import breaches, differences, run, state
 from tests.laws.tapes import Case, cases
 
 cuts = st.lists(st.integers(0, 10_000), min_size=1, max_size=12)
@@ -18,7 +18,6 @@ def test_any_split_gives_the_same_state(case: Case, where: list[int]) -> None:
     whole, pieces = run(case), run(case, where)
     assert differences(state(whole), state(pieces)) == []
     assert differences(breaches(whole, case.end), breaches(pieces, case.end)) == []
-    assert differences(pictures(whole, case.end), pictures(pieces, case.end)) == []
 
 
 @pytest.mark.criterion("TAPE-02")
