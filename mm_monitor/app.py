@@ -214,7 +214,7 @@ class App:
         """Ready once the backlog of the start has been judged."""
         if self.pump.stopping:
             return False, "stopping"
-        if self.merge.watermark == BEFORE_ALL:
+        if not self.views:
             return False, "waiting for the first records of every partition"
         if not self.source.caught_up:
             return False, "catching up with the log"
