@@ -1,6 +1,7 @@
 """A real Apache Kafka: one node, KRaft, broker and controller in one JVM."""
 
 import subprocess
+import time
 import uuid
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.services.process import HOST, Service, ServiceError, free_port, liste
 
 # Small and quick to start: C1 alone compiles, internal topics have one partition, a first rebalance
 # does not wait. A killed broker may come back when its session is over, hence a short one.
+LEADER_SECONDS = 20
 _JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -111,10 +113,12 @@ class Kafka(Service):
         return name
 
     def _await_leaders(self, admin: AdminClient, name: str, partitions: int) -> None:
-        for _attempt in range(100):
+        until = time.monotonic() + LEADER_SECONDS
+        while time.monotonic() < until:
             metadata = admin.list_topics(name, timeout=5).topics[name].partitions
             if len(metadata) == partitions and all(p.leader >= 0 for p in metadata.values()):
                 return
+            time.sleep(0.01)
         raise ServiceError(f"Kafka made topic {name} but gave its partitions no leader")
 
     def unique_topic(self, stem: str, partitions: int = 1, **config: str | int) -> str:
