@@ -8,7 +8,7 @@ again from where it stopped. Plain twin: mm_monitor/kernels/reference.py.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 from layout cimport *
-from judge cimport all_common, common_use, floor_div, limit_use, reads_width
+from judge cimport all_common, common_use, floor_div, is_plain, limit_use, reads_width
 from accrue cimport *
 
 
@@ -122,7 +122,7 @@ cdef inline bint full(const World* w) noexcept nogil:
 
 
 cdef enum:
-    AHEAD = 16  # rows between finding a slot, and asking for its memory, and using it; a power of two
+    AHEAD = 8   # rows between finding a slot, and asking for its memory, and using it; a power of two
     NOBODY = -1  # no such obligation
     STOP = -2    # not a row for this loop
 
@@ -201,9 +201,14 @@ cdef inline bint may_break(const World* w, const Slot* s) noexcept nogil:
     return LAPSED <= s.state < DEEMED and (w.p.longest >= 0 or w.p.grace >= 0)
 
 
-cdef inline void refresh_use(World* w, Slot* s, const Con* c) noexcept nogil:
-    # the rate of a slot whose verdict stands under a theo that has moved
-    if is_usual(w, s, c):
+cdef inline void stay_valid(World* w, Slot* s, const Con* was, const Con* c, int64_t t, int64_t n) noexcept nogil:
+    # a valid slot whose verdict stands under a theo that has moved: its rate changes from here on
+    if w.wide != NULL:
+        accrue_to(w, s, was, t, n)
+    elif n > s.n_last:
+        add_valid(w, s, was, t, n - s.n_last)
+        s.n_last = n
+    if w.common and is_plain(s):
         s.rate = common_use(s.ask - s.bid, c, terms_of(w, s, c))
     else:
         s.rate = limit_use(s, c, w.p, terms_of(w, s, c))
@@ -213,6 +218,7 @@ cdef inline int64_t take_theo(World* w, Con* c, const Row* r) noexcept nogil:
     # VAL-11: only slots whose interval the theo leaves are judged again; returns how many
     cdef bint gone = r.flags & ROW_THEO_MISSING
     cdef bint afresh = gone or not c.theo_ok
+    cdef bint moved = r.a != c.theo
     cdef Con was = c[0]  # totals run up to here under the theo that was
     cdef int64_t theo = r.a, judged = 0, n = net_clock(c, r.ts)
     cdef int32_t k
@@ -226,9 +232,8 @@ cdef inline int64_t take_theo(World* w, Con* c, const Row* r) noexcept nogil:
             accrue_to(w, s, &was, r.ts, n)
             rejudge(w, s, c, r.ts)
             judged += 1
-        elif s.rate:
-            accrue_to(w, s, &was, r.ts, n)
-            refresh_use(w, s, c)
+        elif s.rate and moved:
+            stay_valid(w, s, &was, c, r.ts, n)
         elif may_break(w, s):
             accrue_to(w, s, &was, r.ts, n)
     return judged

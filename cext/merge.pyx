@@ -4,7 +4,7 @@ Rows move in stretches: as many of one run as come before the head of every othe
 mm_monitor/kernels/reference.py.
 """
 
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
+from libc.stdint cimport INT64_MAX, int64_t
 from libc.string cimport memcpy
 from layout cimport Row
 
@@ -48,18 +48,25 @@ def survey(const Row[::1] rows):
     Order is 2 if each row comes before the next, 1 if some are repeats of one (ts, kind, part, offset, sub), 0 if some
     come after the next.
     """
-    cdef int64_t i, n = rows.shape[0], least = INT64_MAX, greatest = INT64_MIN
+    cdef int64_t i, ts, least, greatest, n = rows.shape[0]
     cdef int order = STRICT
     if n == 0:
         raise ValueError("rows: at least 1, got 0")
+    least = greatest = rows[0].ts
     with nogil:
-        for i in range(n):
-            if rows[i].ts < least:
-                least = rows[i].ts
-            if rows[i].ts > greatest:
-                greatest = rows[i].ts
-            if i and order and not before(&rows[i - 1], &rows[i]):
-                order = UNSORTED if before(&rows[i], &rows[i - 1]) else REPEATS
+        for i in range(1, n):
+            ts = rows[i].ts
+            if ts > greatest:
+                greatest = ts
+                continue
+            if ts < least:
+                least = ts
+            if order == UNSORTED:
+                continue
+            if before(&rows[i], &rows[i - 1]):
+                order = UNSORTED
+            elif not before(&rows[i - 1], &rows[i]):
+                order = REPEATS
     return order, least, greatest
 
 

@@ -299,7 +299,7 @@ def take_theo(w: World, c: Con, r: Row) -> int:
         if gone or not was or not w.slots[i].theo_lo <= r.a <= w.slots[i].theo_hi
     ]  # fmt: skip
     stay = [i for i in w.slots_of(c) if i not in left]
-    used = [i for i in stay if w.slots[i].rate]
+    used = [i for i in stay if w.slots[i].rate and r.a != c.theo]
     shown = [i for i in stay if may_break(w, w.slots[i])]
     for i in sorted({*left, *used, *shown}):
         accrue(w, i, c, r.ts)
