@@ -23,6 +23,7 @@ from mm_monitor.sources.kafka_options import MS, KafkaOptions, client_settings
 StartAt = int | str  # event time in ns, or earliest | latest
 METADATA_SECONDS = 5.0  # how long a topic may take to show
 METADATA_MAX_AGE_MS = 30_000
+CLOSE_SECONDS = 3.0
 
 
 async def open_consumer(options: KafkaOptions, group: str = "") -> AIOKafkaConsumer:
@@ -48,8 +49,14 @@ async def open_consumer(options: KafkaOptions, group: str = "") -> AIOKafkaConsu
 
 async def close(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer, whatever state it is in."""
-    with contextlib.suppress(KafkaError, OSError, asyncio.TimeoutError):
-        await consumer.stop()
+    stopping = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
+    stopping.cancel()
+    # Where a broker is away aiokafka breaks off midway, with a cancellation that is not ours.
+    outcomes: list[Any] = await asyncio.gather(stopping, return_exceptions=True)
+    if outcomes[0] is not None:
+        with contextlib.suppress(KafkaError, OSError, asyncio.TimeoutError):
+            await consumer._client.close()
 
 
 async def unreachable(options: KafkaOptions, error: BaseException) -> MonitorError:

@@ -63,8 +63,7 @@ def alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("after", [0.0, 4.0])
+@pytest.mark.parametrize(("number", "after"), [(signal.SIGTERM, 0.0), (signal.SIGINT, 3.0)])
 async def test_a_signal_ends_it_cleanly(
     demo: subprocess.Popen[str], number: signal.Signals, after: float
 ) -> None:

@@ -44,10 +44,7 @@ async def test_a_full_disk_stops_neither_the_tape_nor_the_end(venue: Venue) -> N
             await asyncio.sleep(2)
         sent = 6 * len(quoting.sent)
 
-        async def read() -> bool:
-            return await subject.metric("mm_monitor_records_total", kind="quote") == sent
-
-        await answered(read)
+        await answered(lambda: has_read(subject, sent))
         text = await subject.text()
         for sink in ("journal", "dead_letter_file"):
             assert total(text, "mm_monitor_sink_failures_total", sink=sink) > 0, sink
@@ -71,12 +68,7 @@ async def test_clients_that_hang_hold_nothing_up(venue: Venue) -> None:
             await asyncio.sleep(1)
             status, _ = await subject.get("healthz")
             assert status == 200
-
-        async def read() -> bool:
-            found = await subject.metric("mm_monitor_records_total", kind="quote")
-            return found == 6 * len(quoting.sent)
-
-        await answered(read)
+        await answered(lambda: has_read(subject, 6 * len(quoting.sent)))
         began = time.monotonic()
         subject.signal(signal.SIGTERM)
         assert await subject.wait() == 0
@@ -116,13 +108,38 @@ async def test_a_signal_ends_it_while_a_broker_hangs(venue: Venue, number: signa
             assert "Traceback" not in subject.stderr
 
 
-async def test_a_broker_that_hangs_at_the_start_is_an_error(venue: Venue) -> None:
-    with Hanging() as broker:
-        text = venue.config(kafka={"bootstrap": broker.address})
-        async with Subject(venue.folder, text) as subject:
-            assert await subject.wait(20) == 2
-            assert "no answer: a wrong port, a firewall" in subject.stderr
-            assert "Traceback" not in subject.stderr
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+async def test_it_ends_well_while_its_broker_is_dead_or_hangs(
+    venue: Venue, fault: signal.Signals
+) -> None:
+    mqtt, alertmanager = {"host": "127.0.0.1", "port": 1}, {"urls": ["http://127.0.0.1:1"]}
+    text = venue.config(mqtt=mqtt, alertmanager=alertmanager)
+    async with venue.open(), Subject(venue.folder, text) as subject:
+        await venue.quotes()
+        await answered(lambda: has_read(subject, 6))
+        signal_to(venue.kafka, fault)
+        await asyncio.sleep(1)
+        began = time.monotonic()
+        subject.signal(signal.SIGTERM)
+        try:
+            assert await subject.wait(30) == 0
+        finally:
+            signal_to(venue.kafka, signal.SIGCONT)
+            await asyncio.to_thread(venue.kafka.start)
+        assert time.monotonic() - began < 10
+        assert "Traceback" not in subject.stderr
+
+
+def signal_to(service: Kafka, number: signal.Signals) -> None:
+    """To a process that may be gone."""
+    process = service._process
+    if process is not None and process.poll() is None:
+        process.send_signal(number)
+
+
+async def has_read(subject: Subject, quotes: int) -> bool:
+    """Has it applied so many?"""
+    return await subject.metric("mm_monitor_records_total", kind="quote") == quotes
 
 
 @pytest.mark.criterion("TAPE-03")
