@@ -53,7 +53,7 @@ async def close(consumer: AIOKafkaConsumer) -> None:
     await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
     stopping.cancel()
     # Where a broker is away aiokafka breaks off midway, with a cancellation that is not ours.
-    outcomes: list[Any] = await asyncio.gather(stopping, return_exceptions=True)
+    outcomes = await asyncio.gather(stopping, return_exceptions=True)
     if outcomes[0] is not None:
         with contextlib.suppress(KafkaError, OSError, asyncio.TimeoutError):
             await consumer._client.close()
