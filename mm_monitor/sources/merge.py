@@ -133,8 +133,8 @@ class Merge:
                 staying.append(run)
             else:
                 cut = kernels.count_before(run.rows, self.watermark)
-                leaving.append(run._replace(rows=run.rows[:cut], greatest=self.watermark))
-                staying.append(run._replace(rows=run.rows[cut:], least=self.watermark))
+                leaving.append(Run(run.rows[:cut], run.strict, run.least, self.watermark))
+                staying.append(Run(run.rows[cut:], run.strict, self.watermark, run.greatest))
         if staying:
             self._pending[part] = staying
         else:
