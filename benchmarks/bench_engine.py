@@ -19,7 +19,7 @@ TITLE = (
     "engine: ns a tick (least, median of runs), one thread, szse-2025, 20 makers x 600 contracts"
 )
 TICKS = 1_000_000
-RUNS = 5
+RUNS = 9
 
 
 @dataclass(slots=True)
