@@ -38,7 +38,8 @@ async def test_it_starts_catches_up_reads_and_ends_with_the_last_picture(
         await venue.theo()
         for _ in range(50):
             await venue.quotes()
-        async with Subject(tmp_path, venue.config()) as subject:
+        text = venue.config(tape={"lateness": "200ms"})
+        async with Subject(tmp_path, text) as subject:
             status, body = await subject.get("healthz")
             assert (status, body) == (200, {"status": "alive"})
             status, body = await subject.get("readyz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ async def test_the_compacted_topic_says_who_and_what_there_is(venue: Venue) -> N
 
 
 @pytest.mark.parametrize("codec", ["json", "packed"])
-@pytest.mark.parametrize("lateness", ["0ms", "1s"])
+@pytest.mark.parametrize("lateness", ["100ms", "1s"])
 async def test_a_listing_and_an_appointment_take_effect_on_the_tape(
     venue: Venue, codec: str, lateness: str
 ) -> None:
@@ -89,10 +90,14 @@ async def test_a_listing_and_an_appointment_take_effect_on_the_tape(
                 "reference", table="contracts", action="add", contract="C2",
                 tick="0.0001", id=12, klass="K0",
             )  # fmt: skip
+            await asyncio.sleep(
+                0.05
+            )  # a quote sent at once may be read first: two topics, two connections
             await say(time.time_ns(), ("M1", 2), ("C2", 12), 0)
             appointed = await venue.control(
                 "reference", table="makers", action="add", maker="M3", id=4, klass="K1"
             )
+            await asyncio.sleep(0.05)
             quoted = time.time_ns()
             await say(quoted, ("M3", 4), ("C1", 11), 1)
             gone = await venue.control(
