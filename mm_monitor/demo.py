@@ -115,6 +115,9 @@ def config_of(options: DemoOptions, bootstrap: str, reference: Path) -> settings
 async def run_demo(options: DemoOptions) -> None:
     """Play, watch, show; ends by itself with a summary."""
     logs.configure("error", "console")
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):  # before anything that takes time: none is lost
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
     console = Console()
     if not console.is_terminal:
         console = Console(width=100)
@@ -129,7 +132,7 @@ async def run_demo(options: DemoOptions) -> None:
                 now=clock.now,
                 source_clock=clock.steady,
             )
-            demo = _Demo(options, scenario, speed, broker.bootstrap, app, clock, console)
+            demo = _Demo(options, scenario, speed, broker.bootstrap, app, clock, console, stop)
             await demo.run()
 
 
@@ -152,14 +155,12 @@ class _Demo:
     app: App
     clock: SessionClock
     console: Console
+    stop: asyncio.Event
     interrupted: bool = False
 
     async def run(self) -> None:
         """Until the day, the time or the person ends it."""
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, stop.set)
+        stop = self.stop
         try:
             await self.app.start()
             self._greet()
