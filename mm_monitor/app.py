@@ -29,7 +29,7 @@ from mm_monitor.core.model import BreachEvent, Control, DeadLetter, FeedRecord
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
 from mm_monitor.health import HealthStats, watch_loop
-from mm_monitor.journal import Journal, naming
+from mm_monitor.journal import Journal, control_entry, naming
 from mm_monitor.pump import Pump
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusSink
@@ -83,6 +83,7 @@ class App:
         )
         self.views: Sequence[StatusView] = ()
         self._published = 0.0
+        self._makers_known = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._at_rest = asyncio.Event()  # nobody pumps
         self._at_rest.set()
@@ -91,7 +92,7 @@ class App:
 
     async def start(self) -> None:
         """Open the port, connect, seek. MonitorError with the real cause when the source can't."""
-        self.stats.know_makers(self.reference.makers)
+        self._know_makers()
         await self.web.start()
         log.info("listening", url=self.web.url)
         await self.source.start(start_at(self.config, self.begins, self.now()))
@@ -139,10 +140,9 @@ class App:
                 await self._at_rest.wait()
         self._publish(self.engine.drain())
         await self.source.stop()
-        for sink in self.sinks:
-            await sink.stop()
-        for letters in self.dead_letters:
-            await letters.stop()
+        # Together, for each may take seconds over what its other side has not confirmed yet.
+        stops = [sink.stop() for sink in self.sinks]
+        await asyncio.gather(*stops, *(letters.stop() for letters in self.dead_letters))
         await self.web.stop()
         for task in self._tasks:
             task.cancel()
@@ -154,14 +154,23 @@ class App:
 
     def dead(self, letters: Sequence[DeadLetter]) -> None:
         """Count dead letters and hand them to their stream."""
+        self._know_makers()
         for letter in letters:
             self.stats.count_dead_letter(letter.reason.value, letter.maker)
         for stream in self.dead_letters:
             stream.put(letters)
 
+    def _know_makers(self) -> None:
+        """Those appointed since the last time get series of their own."""
+        self.stats.know_makers(self.reference.makers[self._makers_known :])
+        self._makers_known = len(self.reference.makers)
+
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
         """Journal what came too late; the pump has counted it and marked its windows provisional."""
         self.journal.late(self.now(), rows, controls, self._naming)
+        for control in controls:
+            if getattr(control, "raw", None) is not None:  # the source's own are told by itself
+                log.warning("came too late and was not applied", **control_entry(control))
 
     def _journal_failed(self) -> None:
         self.stats.sink_failures["journal"] += 1
@@ -174,6 +183,7 @@ class App:
             self._publish(events)
 
     def _publish(self, events: list[BreachEvent]) -> None:
+        self._know_makers()
         watermark = self.merge.watermark
         if watermark > BEFORE_ALL:
             self.views = self.engine.at(max(watermark, self.engine.position))

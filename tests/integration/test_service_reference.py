@@ -70,6 +70,8 @@ async def test_the_compacted_topic_says_who_and_what_there_is(venue: Venue) -> N
             lapsed = slots(app)["M1", "C0"]["lapsed_ns"]
             assert lapsed == dismissed - begins
             assert sum(app.stats.dead_letters.values()) == 0
+            await venue.quote("M1", "C0", bid="0.00005")
+            await until(lambda: app.stats.dead_letters["off_tick", "M1"] == 1)
 
 
 @pytest.mark.parametrize("codec", ["json", "packed"])

@@ -160,3 +160,20 @@ async def test_a_late_record_is_counted_journalled_and_never_applied(venue: Venu
     (entry,) = [e for e in venue.journal() if e["entry"] == "late"]
     assert (entry["record"], entry["maker"], entry["contract"]) == ("quote", "M1", "C0")
     assert (entry["ts"], entry["topic"]) == (late, venue.quotes_topic)
+
+
+@pytest.mark.criterion("TAPE-03")
+async def test_a_control_that_came_too_late_is_journalled_and_said_aloud(
+    venue: Venue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with venue.open(), Quoting(venue), inside(venue) as app:
+        late = time.time_ns() - 10 * SECOND
+        await past(app, late)
+        await venue.control("phase", ts=late, scope="C0", phase="halt")
+        await until(lambda: app.stats.late == 1)
+        await past(app, time.time_ns())
+        assert {row["obliged"] for row in slots(app).values()} == {True}
+    (entry,) = [e for e in venue.journal() if e["entry"] == "late_control"]
+    assert (entry["record"], entry["phase"], entry["ts"]) == ("phase", "halt", late)
+    assert (entry["topic"], entry["offset"]) == (venue.control_topic, 0)
+    assert "came too late and was not applied" in capsys.readouterr().out
