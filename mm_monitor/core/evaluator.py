@@ -63,6 +63,9 @@ class Evaluator:
         self.rulebook, self.reference, self.sources = rulebook, reference, sources
         self.schedule = schedule
         self.conditions = Conditions()
+        self.by_calendar = (
+            False  # did a calendar say the last phase of `*`? Then it also knows what follows
+        )
         self.breaches = BreachBook(rulebook.id, rulebook.version)
         self.counts = np.zeros(len(layout.COUNTS), dtype=np.int64)
         self.trading_date = ""
@@ -121,7 +124,11 @@ class Evaluator:
             return rest
         rest[:] = self.schedule.remaining(self.trading_date, t)
         for scope, phase in self.conditions.phases.items():
-            if phase == "closed" if scope == ALL else phase != "continuous":
+            if (
+                not self.by_calendar and phase == "closed"
+                if scope == ALL
+                else phase != "continuous"
+            ):
                 rest[self.effects.contracts(scope)] = 0
         rest[self.accruals.cons["live"] == 0] = 0
         return rest
@@ -244,6 +251,8 @@ class Evaluator:
         """A scope enters a phase: clocks run or stop (OBL-01)."""
         self.look(record.ts)
         self.conditions.phases[record.scope] = record.phase
+        if record.scope == ALL:
+            self.by_calendar = bool(record.rulebook)
         self._set_clocks(record.ts)
 
     def _set_clocks(self, t: int) -> None:
@@ -356,7 +365,8 @@ class Evaluator:
             old | new for old, new in zip([*self.members, *([set()] * len(now))], now, strict=False)
         ]
         old_accruals, old_book = self.accruals, self.book
-        old_owed = self.effects.owed
+        waits = self.accruals.slots["unk"] & np.uint8(layout.WAIT) > 0
+        old_owed = {key: debt & waits for key, debt in self.effects.owed.items()}
         self.lay_out()
         moved = carry_over(old_accruals, old_book, self.accruals, self.book, self.reference, now, t)
         for (

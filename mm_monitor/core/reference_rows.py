@@ -68,6 +68,8 @@ def announce(reference: Reference, record: ReferenceRecord) -> None:
         known = reference.contract_index.get(contract.name)
         if known is None:
             reference.live[reference.add_contract(contract)] = False
+        elif reference.contracts[known].klass != contract.klass:
+            return  # refused at its own instant
         elif reference.tick_at(known, record.ts) != contract.tick:
             reference.foresee_tick(known, record.ts, contract.tick)
     elif record.table == "makers":

@@ -125,6 +125,7 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "stress": sorted(conditions.stress),
         "counts": evaluator.counts,
         "trading_date": evaluator.trading_date,
+        "by_calendar": evaluator.by_calendar,
         "period": evaluator.period,
         "final": evaluator.final,
         "ledger": evaluator.ledger,
@@ -150,6 +151,7 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
     for scope, maker, debt in state["owed"]:
         evaluator.effects.owed[scope, maker][moved] = debt
     evaluator.counts[:] = state["counts"]
+    evaluator.by_calendar = state["by_calendar"]
     evaluator.trading_date, evaluator.period = state["trading_date"], tuple(state["period"])
     evaluator.final, evaluator.ledger = state["final"], state["ledger"]
     evaluator.unreachable = frozenset(state["unreachable"])
