@@ -138,3 +138,14 @@ def test_choice_a_quote_while_any_key_is_down_is_a_snapshot_for_none(tmp_path: P
     )
     # 1350 comes while (C0, M0) is down and does not count for (*, *) either
     assert report.times() == Times(quoted=200 + 400, unknown=400)
+
+
+@pytest.mark.criterion("OBL-03")
+def test_a_listing_after_a_gap_leaves_restated_slots_known(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path,
+        feed=["1010,*,*,down", "1020,*,*,up"],
+        reference=["1500,contracts,add,C9,K0,0.0001,,"],
+        quotes=[quote(1000), quote(1030)],
+    )
+    assert report.times() == Times(quoted=980, unknown=20)
