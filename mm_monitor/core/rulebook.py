@@ -21,14 +21,30 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a spread table, for prices in [price_from, price_to) and days to expiry in [days_from, days_to).
+
+    An open end is None. The limit is `absolute` (10^-8), or `ratio` of the price that the table is `of`.
+    """
+
+    price_from: int = 0
+    price_to: int | None = None
+    days_from: int = 0
+    days_to: int | None = None
+    absolute: int | None = None
+    ratio: Ratio | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SpreadTerm:
-    """One term of the spread limit (VAL-10). `kind`: relative | ticks | absolute."""
+    """One term of the spread limit (VAL-10). `kind`: relative | ticks | absolute | table | underlying."""
 
     kind: str
-    of: str = ""  # theo | bid | ask | mid, for relative
-    ratio: Ratio | None = None
+    of: str = ""  # theo | bid | ask | mid for relative, theo | bid for table
+    ratio: Ratio | None = None  # relative: share of `of`; underlying: multiple of its spread
     ticks: int = 0
     absolute: int = 0  # 10^-8
+    table: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,63 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
+class DatedRelief:
+    """On trading dates `start` to `end` (ISO, both included) the spread limit is multiplied."""
+
+    start: str
+    end: str
+    multiple: Ratio
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredSet:
+    """Which contracts of an appointed class are owed (OBL-01); all of what is given must hold."""
+
+    kinds: tuple[str, ...] = ()  # call | put | future | stock | etf; () = every kind
+    months: int | None = None  # the nearest so many expiry months of the class
+    min_days: int | None = None  # to expiry, inclusive
+    max_days: int | None = None
+    exclude: tuple[
+        str, ...
+    ] = ()  # flags of a contract that take it out: adjusted, added_today, ...
+    strikes: int | None = (
+        None  # per expiry: so many strikes on each side of the one nearest to spot
+    )
+    within: Ratio | None = None  # |strike - spot| <= within * spot
+    delta: tuple[Ratio, Ratio] | None = None  # least and greatest |delta|, both included
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """One pair of windows of `presence_at_risk`: open while the budget burns `burn` times too fast in both."""
+
+    long: int  # ns of event time
+    short: int
+    burn: Ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Rfq:
+    """Requests for quotes (RESP-02)."""
+
+    respond_within: int
+    stay: int = 0
+    required: Ratio | None = None
+    standing_quote_counts: bool = False
+    deemed_fulfilled_up_to: int = 0  # with no more requests than this the duty counts as met
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Programme-trading signals: never breaches."""
+
+    per_second: int | None = None
+    per_day: int | None = None
+    cancelled_share: Ratio | None = None
+    cancelled_amount: int | None = None  # 10^-8 of the currency
+
+
+@dataclass(frozen=True, slots=True)
 class Rulebook:
     """Every number by which one scheme judges."""
 
@@ -91,14 +164,37 @@ class Rulebook:
     theo_max_age: int | None = None
     when_missing: str = "unknown"  # unknown | skip_spread | exclude | hold
     required: Ratio | None = None
-    judged_by: str = "ratio_of_sums"  # ratio_of_sums | coverage | mean_of_ratios
+    judged_by: str = "ratio_of_sums"  # coverage | mean_of_ratios | contracts | products | days
     coverage_required: Ratio | None = None
     longest_permitted: int | None = None
     stress_relief: Ratio | None = None
     exemptions: Mapping[str, Meaning] = field(default_factory=dict)
+    min_rest: int | None = None  # VAL-09
+    rest_counts: str = "from_then"  # from_then | retroactive
+    fills_shrink: bool = False  # the venue does not restate a quote after a fill
+    dated_relief: tuple[DatedRelief, ...] = ()
+    required_set: RequiredSet | None = None
+    accounts: str = "union"  # union | best: how the accounts of one maker make one quote
+    coverage_all_but_pairs: int = 0  # coverage also passes with all but so many call/put pairs
+    contracts_required: int | None = None  # judged_by = contracts: so many of each class pass
+    products_required: int | None = None  # judged_by = products: so many classes pass
+    windows: tuple[int, ...] = ()  # widths in ns of obliged time (PRES-06)
+    at_risk: tuple[Burn, ...] = ()
+    at_risk_every: int = 60_000_000_000  # ns of event time between two looks
+    stress_weight: Ratio | None = None
+    stress_required: Ratio | None = None
+    longest_hole: int | None = None  # ns without any valid maker before a `market_hole` breach
+    rfq: Rfq | None = None
+    days_required: Ratio | None = None  # share of days that must pass
+    days_tolerated: int | None = None  # so many days may fail
+    signals: Signals | None = None
+    sensitivity: Ratio | None = None  # would the verdict flip with theo +- this share?
+    missing: tuple[str, ...] = ()  # numbers that no source gives
 
     @property
     def reads_theo(self) -> bool:
         """Does any quote test read theo (VAL-12, policy `exclude`)?"""
-        spread = any(term.kind == "relative" and term.of == "theo" for term in self.terms)
+        spread = any(
+            term.kind in ("relative", "table") and term.of == "theo" for term in self.terms
+        )
         return spread or self.off_theo is not None or self.zero_bid_below is not None
