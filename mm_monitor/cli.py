@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from mm_monitor import __version__
+from mm_monitor import __version__, cli_studies
 from mm_monitor.errors import MonitorError
 from mm_monitor.screens import capture_progress, replay_progress, summary_table
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 rules_app = typer.Typer(help="Rulebooks: the numbers by which makers are judged.", no_args_is_help=True,
                         context_settings=HELP)  # fmt: skip
 app.add_typer(rules_app, name="rules")
+cli_studies.register(app, rules_app)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

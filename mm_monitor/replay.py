@@ -21,7 +21,7 @@ from mm_monitor.reports.report import Judging, RecordCounts, build_report
 from mm_monitor.sinks.dead_letter import letter_line
 from mm_monitor.sources.capture import CaptureSource
 from mm_monitor.sources.merge import Merge
-from mm_monitor.sources.protocol import Delivery
+from mm_monitor.sources.protocol import Delivery, Source
 from mm_monitor.sources.reference_files import load_reference
 
 Progress = Callable[[str, int, int], None]  # stage, done, of
@@ -71,17 +71,21 @@ async def replay(
     *,
     dead_letters: IO[str] | None = None,
     progress: Progress | None = None,
+    wrap: Callable[[Source], Source] | None = None,
 ) -> Replayed:
-    """Judge `capture`. InputError for a directory that cannot be judged; bad lines are counted, not fatal."""
+    """Judge `capture`. InputError for a directory that cannot be judged; bad lines are counted, not fatal.
+
+    `wrap` puts something between the files and the judge.
+    """
     tell = progress or (lambda stage, done, of: None)
     reference = load_reference(capture)
     source = CaptureSource(capture, reference)
     await source.start()
-    timetable, period = _timetable(source, rulebook, capture)
+    timetable, period = timetable_of(source, rulebook, capture)
     engine = Engine([rulebook], reference, source.part_names, calendar=source.star_phases is None)
     dead = DeadLetterCount(dead_letters)
     merge = Merge()
-    pump = Pump(source, merge, engine, dead)
+    pump = Pump(wrap(source) if wrap else source, merge, engine, dead)
     pump.taken = lambda: tell("reading", *source.progress)
     pump.applied = lambda rows: tell("judging", rows, rows + merge.buffered)
     pump.take(Delivery(TIMETABLE_PART, decoded(timetable, 0), 0))
@@ -100,20 +104,20 @@ async def replay(
     return Replayed(report, pump.stats.apply_rows, source.ignored_files)
 
 
-def _timetable(
+def timetable_of(
     source: CaptureSource, rulebook: Rulebook, capture: Path
 ) -> tuple[list[Control], tuple[int, int]]:
-    """Period records, and the calendar's phases where no line of the capture speaks for the market."""
+    """What is judged: period records, and the calendar's phases where no line of the capture speaks for the market."""
     if source.star_phases is not None:
         start, end = source.star_phases
         return [PeriodRecord(start, "start"), PeriodRecord(end, "end")], (start, end)
     if rulebook.calendar is None:
-        requirement = f"a line of scope '*', for rulebook {rulebook.id!r} has no calendar"
+        requirement = f"needs a line of scope '*', for rulebook {rulebook.id!r} has no calendar"
         raise InputError(requirement, file=str(capture / "phases.csv"))
     schedule = Schedule(rulebook.calendar)
     days = sorted(day for day in source.quote_dates(schedule.trading_date) if schedule.period(day))
     if not days:
-        requirement = f"a quote on a trading date of rulebook {rulebook.id!r}"
+        requirement = f"needs a quote on a trading date of rulebook {rulebook.id!r}"
         raise InputError(requirement, file=str(capture / "quotes.csv"))
     records = [r for day in days for r in trading_day(schedule, day, rulebook.id, phases=True)]
     first, last = schedule.period(days[0]), schedule.period(days[-1])

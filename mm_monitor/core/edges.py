@@ -87,7 +87,7 @@ class EdgeReader:
         stale = int(edge["state"]) == layout.LAPSED + 7
         quote = Standing(
             int(edge["bid"]), int(edge["ask"]), int(edge["bid_size"]), int(edge["ask_size"]), tick, theo,
-            self._relief(int(edge["relax"]), bool(edge["flags"] & 2)), stale,
+            self.relief(int(edge["relax"]), bool(edge["flags"] & 2)), stale,
         )  # fmt: skip
         limit = spread_limit(quote, self.rulebook)
         return {
@@ -106,7 +106,8 @@ class EdgeReader:
             "failed_by": dict(failures(quote, self.rulebook)),
         }
 
-    def _relief(self, relax: int, stress: bool) -> Fraction:
+    def relief(self, relax: int, stress: bool) -> Fraction:
+        """By what the spread limit is multiplied: the relax exemption of that number, and stress."""
         relief = self.reliefs[relax]
         return (
             relief * fraction(self.rulebook.stress_relief)

@@ -30,27 +30,37 @@ def load(name_or_path: str | Path) -> Rulebook:
 
     Raises ConfigErrors with all that is wrong in the file, InputError if there is no such file.
     """
+    data, file = source_bytes(name_or_path)
+    return parse(data, file=file)
+
+
+def source_bytes(name_or_path: str | Path) -> tuple[bytes, str]:
+    """The bytes of a rulebook file and what to call it in errors. Raises InputError if there is none."""
     if isinstance(name_or_path, str) and name_or_path in names():
         file = f"{name_or_path}.toml"
-        return parse((_SHIPPED / file).read_bytes(), file=file)
+        return (_SHIPPED / file).read_bytes(), file
     path = Path(name_or_path)
     if not path.exists():
         raise InputError(
             f"a rulebook file, or one of {', '.join(names())}", value=str(name_or_path)
         )
-    return parse(read_bytes(path), file=str(path))
+    return read_bytes(path), str(path)
 
 
 def parse(data: bytes, *, file: str = "") -> Rulebook:
     """A rulebook from the bytes of its file, which `file` names in errors. Raises ConfigErrors."""
+    return from_table(read_toml(data, file), sha256(data).hexdigest(), file=file)
+
+
+def from_table(table: dict[str, Any], digest: str, *, file: str = "") -> Rulebook:
+    """A rulebook from the tables of its file; `digest` stands for the file in reports. Raises ConfigErrors."""
     place = Place(file, [])
-    table = read_toml(data, file)
     values = attempt(lambda value, at: read_table(value, RULEBOOK, at), table, place)
     _require_sources(table, place)
     if values is INVALID or place.errors:
         raise ConfigErrors(place.errors)
     source = "; ".join(f"{path}: {text}" if path else text for path, text in _sources(table))
-    return _rulebook(values, source, sha256(data).hexdigest())
+    return _rulebook(values, source, digest)
 
 
 def _require_sources(table: dict[str, Any], place: Place) -> None:
