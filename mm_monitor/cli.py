@@ -78,6 +78,9 @@ def replay(
     report: Annotated[
         Path | None, typer.Option(help="Where to write the report; - for standard output.")
     ] = None,
+    details: Annotated[
+        Path | None, typer.Option(help="Where to write every number beside the verdicts.")
+    ] = None,
     dead_letters: Annotated[
         Path | None,
         typer.Option(help="Write each line that could not be used here, as JSON lines."),
@@ -101,6 +104,8 @@ def replay(
         sys.stdout.buffer.write(data)
     elif report is not None:
         _write(report, data)
+    if details is not None:
+        _write(details, to_bytes(done.details))
     if not quiet:
         for name in done.ignored_files:
             errors.print(f"not read: {name}", markup=False)

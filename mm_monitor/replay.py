@@ -17,6 +17,7 @@ from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded, trading_day
 from mm_monitor.errors import InputError
 from mm_monitor.pump import Pump
+from mm_monitor.reports.details import build_details
 from mm_monitor.reports.report import Judging, RecordCounts, build_report
 from mm_monitor.sinks.dead_letter import letter_line
 from mm_monitor.sources.capture import CaptureSource
@@ -54,6 +55,7 @@ class Replayed:
     """What a replay gives."""
 
     report: dict[str, object]
+    details: dict[str, object]
     rows: int
     ignored_files: list[str]
 
@@ -100,8 +102,13 @@ async def replay(
         duplicate=merge.duplicates,
         no_obligation=engine.records.no_obligation,
     )
-    report = build_report(days, judging_of(rulebook), period, counts)
-    return Replayed(report, pump.stats.apply_rows, source.ignored_files)
+    judging = judging_of(rulebook)
+    return Replayed(
+        report=build_report(days, judging, period, counts),
+        details=build_details(days, judging, period),
+        rows=pump.stats.apply_rows,
+        ignored_files=source.ignored_files,
+    )
 
 
 def timetable_of(

@@ -10,13 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mm_monitor.core.model import REASONS, Breach, Verdict
 from mm_monitor.core.rules.presence import judge
 from mm_monitor.core.view import StatusView
 from mm_monitor.formats import ratio_text
+from mm_monitor.reports.sums import Row, sum_rows
 
 SCHEMA = "mm-monitor/report/1"
 
@@ -41,32 +39,11 @@ class Judging:
     judged_by: str
 
 
-@dataclass(slots=True)
-class _Row:
-    """Sums of one obligation over the trading dates of the period."""
-
-    quoted: int = 0
-    exempt: int = 0
-    unknown: int = 0
-    by_reason: NDArray[np.int64] | None = None
-    lapses: int = 0
-    longest: int = 0
-    klass: str = ""
-
-    @property
-    def lapsed(self) -> int:
-        return 0 if self.by_reason is None else int(self.by_reason.sum())
-
-    @property
-    def required(self) -> int:
-        return self.quoted + self.lapsed + self.unknown
-
-
 def build_report(
     days: Sequence[StatusView], judging: Judging, period: tuple[int, int], records: RecordCounts
 ) -> dict[str, object]:
     """The report over the final pictures of the period's trading dates, all under one rulebook, at least one."""
-    rows = _sum_rows(days)
+    rows = sum_rows(days)
     last = days[-1]
     return {
         "schema": SCHEMA,
@@ -89,27 +66,8 @@ def to_bytes(report: Mapping[str, object]) -> bytes:
     return (json.dumps(report, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _sum_rows(days: Sequence[StatusView]) -> dict[tuple[str, str], _Row]:
-    rows: dict[tuple[str, str], _Row] = {}
-    for view in days:
-        o = view.obligations
-        columns = (
-            o.maker, o.contract, o.klass, o.quoted, o.exempt, o.unknown, o.lapses, o.longest_lapse
-        )  # fmt: skip
-        for i, values in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-            maker, contract, klass, quoted, exempt, unknown, lapses, longest = values
-            row = rows.setdefault((view.makers[maker], view.contracts[contract]), _Row())
-            row.klass = view.classes[klass]
-            row.quoted += quoted
-            row.exempt += exempt
-            row.unknown += unknown
-            row.lapses += lapses
-            row.longest = max(row.longest, longest)
-            row.by_reason = o.lapsed_by_reason[i] + (0 if row.by_reason is None else row.by_reason)
-    return rows
-
-
-def _verdict(row: _Row, required: Fraction | None) -> Verdict:
+def row_verdict(row: Row, required: Fraction | None) -> Verdict:
+    """PRES-03 of one obligation's sums."""
     if not row.required:
         return Verdict.NOT_ASSESSED
     have, could = (
@@ -119,7 +77,7 @@ def _verdict(row: _Row, required: Fraction | None) -> Verdict:
     return judge(have, could, required)
 
 
-def _obligation(key: tuple[str, str], row: _Row, judging: Judging) -> dict[str, object]:
+def _obligation(key: tuple[str, str], row: Row, judging: Judging) -> dict[str, object]:
     reasons = row.by_reason.tolist() if row.by_reason is not None else [0] * len(REASONS)
     slack = row.quoted - (judging.required or 0) * row.required
     return {
@@ -132,7 +90,7 @@ def _obligation(key: tuple[str, str], row: _Row, judging: Judging) -> dict[str, 
         "unknown_ns": row.unknown,
         "lapsed_by_reason_ns": dict(zip(REASONS, reasons, strict=True)),
         "presence": ratio_text(Fraction(row.quoted, row.required) if row.required else None),
-        "verdict": _verdict(row, judging.required).value,
+        "verdict": row_verdict(row, judging.required).value,
         "slack_ns": slack.numerator // slack.denominator if judging.required is not None else None,
         "lapses": row.lapses,
         "longest_lapse_ns": row.longest,
@@ -140,18 +98,19 @@ def _obligation(key: tuple[str, str], row: _Row, judging: Judging) -> dict[str, 
 
 
 def _makers(
-    last: StatusView, rows: Mapping[tuple[str, str], _Row], judging: Judging
+    last: StatusView, rows: Mapping[tuple[str, str], Row], judging: Judging
 ) -> list[dict[str, object]]:
-    held: dict[str, list[_Row]] = {maker: [] for maker in last.makers}
+    held: dict[str, list[Row]] = {maker: [] for maker in last.makers}
     for maker, contract in sorted(rows):
         held.setdefault(maker, []).append(rows[maker, contract])
-    return [_maker(maker, held[maker], judging) for maker in sorted(held)]
+    return [maker_row(maker, held[maker], judging) for maker in sorted(held)]
 
 
-def _maker(maker: str, rows: Sequence[_Row], judging: Judging) -> dict[str, object]:
+def maker_row(maker: str, rows: Sequence[Row], judging: Judging) -> dict[str, object]:
+    """Sums, ratios and verdict of a maker, or of a maker in one class, over those obligations."""
     quoted, whole = sum(r.quoted for r in rows), sum(r.required for r in rows)
     assessed = [r for r in rows if r.required]
-    verdicts = [_verdict(r, judging.required) for r in assessed]
+    verdicts = [row_verdict(r, judging.required) for r in assessed]
     passed = verdicts.count(Verdict.COMPLIANT)
     coverage = (
         Fraction(passed, len(assessed)) if assessed and judging.required is not None else None
@@ -168,7 +127,7 @@ def _maker(maker: str, rows: Sequence[_Row], judging: Judging) -> dict[str, obje
     }
 
 
-def _maker_verdict(rows: Sequence[_Row], verdicts: Sequence[Verdict], judging: Judging) -> Verdict:
+def _maker_verdict(rows: Sequence[Row], verdicts: Sequence[Verdict], judging: Judging) -> Verdict:
     if not rows or judging.required is None:
         return Verdict.NOT_ASSESSED
     if judging.judged_by == "coverage":

@@ -7,11 +7,11 @@ Unless a test says otherwise: one contract C0 of class K0 with tick 0.0001, one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.acceptance.judging import judged
+from tests.acceptance.judging import replayed
 
 HEADERS = {
     "contracts": "contract,class,tick",
@@ -50,9 +50,10 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """A report, and the few questions that tests ask of it."""
+    """A report with its details, and the few questions that tests ask of them."""
 
     raw: dict[str, Any]
+    details: dict[str, Any] = field(default_factory=dict)
 
     def row(self, maker: str = "M0", contract: str = "C0") -> dict[str, Any]:
         """The row of an obligation."""
@@ -75,6 +76,19 @@ class Report:
     def maker(self, name: str = "M0") -> dict[str, Any]:
         """The row of a maker."""
         found: dict[str, Any] = next(r for r in self.raw["makers"] if r["maker"] == name)
+        return found
+
+    def detail(self, maker: str = "M0", contract: str = "C0") -> dict[str, Any]:
+        """The details of an obligation."""
+        rows = self.details["obligations"]
+        found: dict[str, Any] = next(
+            r for r in rows if (r["maker"], r["contract"]) == (maker, contract)
+        )
+        return found
+
+    def maker_detail(self, name: str = "M0") -> dict[str, Any]:
+        """The details of a maker."""
+        found: dict[str, Any] = next(r for r in self.details["makers"] if r["maker"] == name)
         return found
 
     def hole(self, contract: str = "C0") -> int:
@@ -116,7 +130,8 @@ def judge(
     }  # fmt: skip
     for name, lines in (given | tables).items():
         write(directory, name, lines)
-    return Report(judged(directory, rulebook(directory, rules, presence)))
+    done = replayed(directory, rulebook(directory, rules, presence))
+    return Report(done.report, done.details)
 
 
 def quote(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mm_monitor.replay import replay
+from mm_monitor.replay import Replayed, replay
 from mm_monitor.rulebooks import load
 
 TRUTH_KEYS = (
@@ -17,7 +17,12 @@ TRUTH_KEYS = (
 
 def judged(capture: Path, rulebook: str | Path) -> dict[str, Any]:
     """The report of a capture."""
-    return asyncio.run(replay(capture, load(rulebook))).report
+    return replayed(capture, rulebook).report
+
+
+def replayed(capture: Path, rulebook: str | Path) -> Replayed:
+    """All that a replay of a capture gives."""
+    return asyncio.run(replay(capture, load(rulebook)))
 
 
 def differences(

@@ -1,4 +1,4 @@
-"""`docs/report.md` has every key of a report and no other."""
+"""`docs/report.md` has every key of a report and of its details, and no other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from tests.acceptance.captures import gone, judge, quote
 from tests.repo.source import ROOT
 
-PAGE = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+PAGE, DETAILS = (ROOT / "docs" / "report.md").read_text(encoding="utf-8").split("\n## Details\n")
+EVERYTHING = ""  # tables of a rulebook that asks for all that the details can have
 WHOLE = ("obligations[].lapsed_by_reason_ns",)  # explained by its own line
 
 
@@ -27,11 +28,22 @@ def keys(value: Any, path: str = "") -> Iterator[str]:
         yield path
 
 
+def written(page: str) -> set[str]:
+    """Keys that a page has a line for."""
+    cells = re.findall(r"^\| (`.+?`) \|", page, re.MULTILINE)
+    return {key.strip("` ") for cell in cells for key in cell.split(",")}
+
+
 def test_every_key_has_a_line_and_every_line_a_key(tmp_path: Path) -> None:
     report = judge(tmp_path, quotes=[quote(1000), gone(1500)]).raw
-    cells = re.findall(r"^\| (`.+?`) \|", PAGE, re.MULTILINE)
-    written = {key.strip("` ") for cell in cells for key in cell.split(",")}
-    assert written == set(keys(report))
+    assert written(PAGE) == set(keys(report))
+
+
+def test_so_have_the_details(tmp_path: Path) -> None:
+    details = judge(tmp_path, EVERYTHING, quotes=[quote(1000), gone(1500)]).details
+    rows = {f"{name}[]" for name in ("obligations", "makers", "contracts")}
+    assert written(DETAILS) == {key for key in keys(details) if not key.endswith("[]")}
+    assert rows <= set(keys(details))
 
 
 def test_the_reasons_are_those_of_the_report(tmp_path: Path) -> None:
