@@ -12,7 +12,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
@@ -124,13 +124,20 @@ def attempt(parse: Parser, value: object, place: Place) -> Any:
     return INVALID
 
 
-def walk(keys: Mapping[str, Key], prefix: str = "") -> Iterator[tuple[str, Key]]:
-    """Every key of a schema with its path (`spread.terms[].relative`), depth first."""
+def walk(
+    keys: Mapping[str, Key], prefix: str = "", *, implemented: bool = True
+) -> Iterator[tuple[str, Key]]:
+    """Every key of a schema with its path (`spread.terms[].relative`), depth first.
+
+    What stands below a key that is not implemented is not implemented either.
+    """
     for name, key in keys.items():
         path = f"{prefix}.{name}" if prefix else name
-        yield path, key
+        known = implemented and key.implemented
+        yield path, replace(key, implemented=known)
         if key.keys is not None:
-            yield from walk(key.keys, f"{path}[]" if key.many else path)
+            inner = f"{path}[]" if key.many else path
+            yield from walk(key.keys, inner, implemented=known)
 
 
 def _read_key(table: dict[str, Any], name: str, key: Key, place: Place) -> Any:

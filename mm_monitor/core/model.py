@@ -174,6 +174,18 @@ class StressRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderlyingRecord:
+    """Price of a class's underlying, and its own quote where that is known; 10^-8, None = not known."""
+
+    ts: int
+    klass: str
+    price: int | None
+    bid_price: int | None = None
+    ask_price: int | None = None
+    raw: RawRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReferenceRecord:
     """A listing, adjustment or appointment that takes effect on the tape.
 

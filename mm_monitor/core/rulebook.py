@@ -149,7 +149,10 @@ class Rulebook:
     sha256: str  # of the file's bytes
     title: str = ""
     effective: str = ""
-    verified: bool = False
+    verified: bool = False  # has a person read these numbers in the official text?
+    checked: Mapping[str, bool] = field(
+        default_factory=dict
+    )  # the same of tables that say so, by path
     source: str = ""
     calendar: Calendar | None = None
     min_size: int | None = None
@@ -179,6 +182,7 @@ class Rulebook:
     contracts_required: int | None = None  # judged_by = contracts: so many of each class pass
     products_required: int | None = None  # judged_by = products: so many classes pass
     windows: tuple[int, ...] = ()  # widths in ns of obliged time (PRES-06)
+    am_pm: bool = False  # each continuous session of the day is a window too
     at_risk: tuple[Burn, ...] = ()
     at_risk_every: int = 60_000_000_000  # ns of event time between two looks
     stress_weight: Ratio | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mm_monitor.core.rulebook import Band, Calendar, PhaseAt, Ratio, Rulebook, SpreadTerm
-from mm_monitor.rulebooks.schema import WEEKDAYS
+from mm_monitor.rulebooks.values import WEEKDAYS
 from mm_monitor.units import show_clock, show_duration, show_multiple, show_percent, show_price
 
 _MISSING_THEO = {
@@ -54,6 +54,10 @@ def _head(rulebook: Rulebook) -> Iterator[str]:
     yield f"{since}{state}"
     yield f"source: {rulebook.source}"
     yield f"sha256: {rulebook.sha256}"
+    for path, read in rulebook.checked.items():
+        yield f"{path}: {'verified' if read else 'NOT VERIFIED'}"
+    for number in rulebook.missing:
+        yield f"missing, for no source gives it: {number}"
 
 
 def _calendar(calendar: Calendar | None) -> Iterator[str]:

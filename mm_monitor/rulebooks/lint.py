@@ -51,6 +51,9 @@ def _warning(path: str, message: str) -> Finding:
 def _head(rulebook: Rulebook) -> Iterator[Finding]:
     if not rulebook.verified:
         yield _warning("verified", "nobody has compared these numbers with the official text")
+    for path, read in rulebook.checked.items():
+        if rulebook.verified and not read:
+            yield _warning(f"{path}.verified", "nobody has compared these with the official text")
     if not rulebook.effective:
         yield _warning(
             "effective", "no date, so the calendar was not checked against changes of the clocks"
@@ -75,7 +78,7 @@ def _quote(rulebook: Rulebook) -> Iterator[Finding]:
 
 def _spread(rulebook: Rulebook) -> Iterator[Finding]:
     """VAL-10: a quote is at least one tick wide, so a limit below one tick can't be met."""
-    relative = [(i, term) for i, term in enumerate(rulebook.terms) if term.ratio is not None]
+    relative = [(i, term) for i, term in enumerate(rulebook.terms) if term.kind == "relative"]
     floor = rulebook.combine == "max" and len(relative) < len(rulebook.terms)
     if relative and not floor:
         least = (min if rulebook.combine == "max" else max)(

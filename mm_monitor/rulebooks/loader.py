@@ -13,7 +13,7 @@ from typing import Any
 
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.errors import ConfigErrors, InputError
-from mm_monitor.rulebooks.schema import RULEBOOK, TABLES
+from mm_monitor.rulebooks.schema import MINUTE, RULEBOOK, TABLES
 from mm_monitor.tables import INVALID, Place, attempt, read_bytes, read_table, read_toml
 
 _SHIPPED = files("mm_monitor.rulebooks")
@@ -60,7 +60,7 @@ def from_table(table: dict[str, Any], digest: str, *, file: str = "") -> Ruleboo
     if values is INVALID or place.errors:
         raise ConfigErrors(place.errors)
     source = "; ".join(f"{path}: {text}" if path else text for path, text in _sources(table))
-    return _rulebook(values, source, digest)
+    return _rulebook(values, source, dict(_checked(table)), digest)
 
 
 def _require_sources(table: dict[str, Any], place: Place) -> None:
@@ -87,11 +87,27 @@ def _sources(value: object, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _sources(inner, f"{path}[{index}]")
 
 
-def _rulebook(values: dict[str, Any], source: str, digest: str) -> Rulebook:
+def _checked(value: object, path: str = "") -> Iterator[tuple[str, bool]]:
+    """Path of every table inside the file that says whether a person has compared it, and what it says."""
+    if isinstance(value, dict):
+        if path and isinstance(value.get("verified"), bool):
+            yield path, value["verified"]
+        for name, inner in value.items():
+            yield from _checked(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _checked(inner, f"{path}[{index}]")
+
+
+def _rulebook(
+    values: dict[str, Any], source: str, checked: dict[str, bool], digest: str
+) -> Rulebook:
     """Put the values of a sound file where the engine looks for them."""
-    quote, spread = values["quote"] or {}, values["spread"] or {}
-    theo, presence = values["theo"] or {}, values["presence"] or {}
+    table = {name: values[name] or {} for name in TABLES}
+    quote, spread, theo, presence = (table[n] for n in ("quote", "spread", "theo", "presence"))
     difference, of = quote.get("max_size_difference") or (None, "")
+    min_rest, counts = quote.get("min_rest") or (None, "from_then")
+    windows = presence.get("windows", ())
     return Rulebook(
         id=values["id"],
         version=values["version"],
@@ -99,6 +115,7 @@ def _rulebook(values: dict[str, Any], source: str, digest: str) -> Rulebook:
         title=values["title"],
         effective=values["effective"],
         verified=values["verified"],
+        checked=checked,
         source=source,
         calendar=values["calendar"],
         min_size=quote.get("min_size"),
@@ -115,7 +132,29 @@ def _rulebook(values: dict[str, Any], source: str, digest: str) -> Rulebook:
         required=presence.get("required"),
         judged_by=presence.get("judged_by", "ratio_of_sums"),
         coverage_required=presence.get("coverage_required"),
-        longest_permitted=(values["lapse"] or {}).get("longest_permitted"),
-        stress_relief=(values["stress"] or {}).get("relief"),
-        exemptions=values["exemptions"] or {},
+        longest_permitted=table["lapse"].get("longest_permitted"),
+        stress_relief=table["stress"].get("relief"),
+        exemptions=table["exemptions"],
+        min_rest=min_rest,
+        rest_counts=counts,
+        fills_shrink=quote.get("after_fill") == "shrinks",
+        dated_relief=spread.get("relief", ()),
+        required_set=values["required_set"],
+        accounts=table["accounts"].get("rollup", "union"),
+        coverage_all_but_pairs=presence.get("coverage_all_but_pairs", 0),
+        contracts_required=presence.get("contracts_required"),
+        products_required=presence.get("products_required"),
+        windows=tuple(width for width in windows if isinstance(width, int)),
+        am_pm="am_pm" in windows,
+        at_risk=presence.get("at_risk", ()),
+        at_risk_every=presence.get("at_risk_every", MINUTE),
+        stress_weight=table["stress"].get("weight"),
+        stress_required=table["stress"].get("required"),
+        longest_hole=table["market_hole"].get("longest_permitted"),
+        rfq=values["rfq"],
+        days_required=table["month"].get("required_days"),
+        days_tolerated=table["month"].get("tolerated_days"),
+        signals=values["signals"],
+        sensitivity=theo.get("sensitivity"),
+        missing=values["missing"],
     )

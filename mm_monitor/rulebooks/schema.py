@@ -1,21 +1,18 @@
 """The keys of a rulebook file and what each becomes in `mm_monitor.core.rulebook`.
 
-A key that the engine does not implement is listed with `implemented=False`, so that it is refused
-by its path and not passed over in silence. Every table may carry a `source` beside its keys. What
-each key means is in `docs/rulebooks.md`, which a test holds against this file.
+A key that the engine does not implement has `implemented=False`, so that it and all below it is refused by its path
+and not passed over in silence. Every table may carry its own `source` and `verified`. What each key means is in
+`docs/rulebooks.md`, which a test holds against this file.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mm_monitor.core.model import MAX_SIZE, Phase
-from mm_monitor.core.rulebook import Band, Calendar, Meaning, PhaseAt, Ratio, SpreadTerm
+from mm_monitor.core.rulebook import Meaning, Ratio
+from mm_monitor.rulebooks import values as means
 from mm_monitor.tables import (
-    LATER,
     Key,
     Place,
     Recorded,
@@ -33,128 +30,25 @@ from mm_monitor.tables import (
 )
 from mm_monitor.units import UnitError, clock, duration, multiple, percent, price
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-REFERENCES = ("theo", "bid", "ask", "mid")
 EFFECTS = ("exclude", "deem", "one_side")
+ABOUT = {"source": Key(filled), "verified": Key(boolean)}  # of the numbers of one table
+MINUTE = 60_000_000_000
 
-_SOURCE = Key(filled)
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-# Builders -----------------------------------------------------------------------------------------
-
-
-def _identifier(value: object, place: Place) -> str:
-    """An id is a metric label, and part of a breach's hash, where `|` separates."""
-    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
-        raise UnitError("a name of letters, digits, '.', '_' and '-'")
-    return value
-
-
-def _zone(value: object, place: Place) -> str:
-    requirement = 'an IANA time zone such as "Asia/Shanghai"'
-    if not isinstance(value, str):
-        raise UnitError(requirement)
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a directory such as "Asia"
-        raise UnitError(requirement) from None
-    return value
-
-
-def _weekday(value: object, place: Place) -> int:
-    return WEEKDAYS.index(choice(*WEEKDAYS)(value, place))
-
-
-def _phase_at(values: dict[str, Any], place: Place) -> PhaseAt:
-    return PhaseAt(at=values["at"], phase=values["phase"], day=values["day"])
-
-
-def _special(values: dict[str, Any], place: Place) -> tuple[str, tuple[PhaseAt, ...]]:
-    return values["date"], values["phases"]
-
-
-def _calendar(values: dict[str, Any], place: Place) -> Calendar:
-    dates = [date for date, _ in values["special"]]
-    if len(set(dates)) < len(dates):
-        raise UnitError("each date only once in `special`")
-    return Calendar(
-        timezone=values["timezone"],
-        days=tuple(sorted(values["days"])),
-        holidays=frozenset(values["holidays"]),
-        phases=values["phases"],
-        special=dict(values["special"]),
-    )
-
-
-def _one_of(values: dict[str, Any], names: tuple[str, ...]) -> str:
-    """The one name of `names` that has a value."""
-    given = [name for name in names if values[name] is not None]
-    if len(given) != 1:
-        raise UnitError(f"exactly one of {', '.join(names)}")
-    return given[0]
-
-
-def _term(values: dict[str, Any], place: Place) -> SpreadTerm:
-    kind = _one_of(values, ("relative", "ticks", "absolute"))
-    if kind == "ticks":
-        return SpreadTerm(kind, ticks=values["ticks"])
-    if kind == "absolute":
-        return SpreadTerm(kind, absolute=values["absolute"])
-    return SpreadTerm(kind, of=values["of"], ratio=values["relative"])
-
-
-def _spread_term(value: object, place: Place) -> SpreadTerm:
-    """`of` belongs to `relative` and to nothing else: no term says what it does not mean."""
-    if isinstance(value, dict) and ("relative" in value) != ("of" in value):
-        if "of" in value:
-            place.key("of").wrong("only with `relative`", value["of"])
-        else:
-            place.key("of").wrong("required with `relative`: one of " + ", ".join(REFERENCES))
-        raise Recorded
-    term: SpreadTerm = table_of(TERM, _term)(value, place)
-    return term
-
-
-def _band(values: dict[str, Any], place: Place) -> Band:
-    _one_of(values, ("absolute", "relative"))
-    return Band(absolute=values["absolute"], ratio=values["relative"])
-
-
-def _difference(values: dict[str, Any], place: Place) -> tuple[Ratio, str]:
-    return values["ratio"], values["of"]
-
-
-def _window(value: object, place: Place) -> str:
-    if value == "session":
-        return "session"
-    try:
-        duration(value)
-    except UnitError:
-        raise UnitError('"session" or a duration such as "1s"') from None
-    raise UnitError(LATER)
-
-
-def _presence(values: dict[str, Any], place: Place) -> dict[str, Any]:
-    """Coverage counts contracts that pass: each must have something to pass, and all must."""
-    if values["judged_by"] == "coverage":
-        if values["required"] is None:
-            place.key("required").wrong('required with judged_by = "coverage"')
-            raise Recorded
-        values["coverage_required"] = values["coverage_required"] or Ratio(1, 1)
-    return values
+# Exemptions have the venue's own words for keys -----------------------------------------------------
 
 
 def _exemptions(value: object, place: Place) -> dict[str, Meaning]:
-    """The kinds are the venue's own words, so their keys are free."""
     if not isinstance(value, dict):
         raise UnitError("a table")
     before = len(place.errors)
     meanings = {
         kind: attempt(_meaning, meaning, place.key(kind))
         for kind, meaning in value.items()
-        if kind != "source"
+        if kind not in ABOUT
     }
-    attempt(filled, value.get("source", "-"), place.key("source"))
+    for name, key in ABOUT.items():
+        if name in value:
+            attempt(key.parse, value[name], place.key(name))
     if len(place.errors) > before:
         raise Recorded
     return meanings
@@ -168,91 +62,113 @@ def _meaning(value: object, place: Place) -> Meaning:
     return Meaning(value)
 
 
-def _as_it_is(values: dict[str, Any], place: Place) -> dict[str, Any]:
-    return values
-
-
 # Keys ---------------------------------------------------------------------------------------------
 
 
-def _later(keys: Mapping[str, Key] | None = None) -> Key:
-    return Key(text, implemented=False, keys=keys)
-
-
-def _holding(keys: Mapping[str, Key]) -> Key:
+def _holding(keys: Mapping[str, Key], *, implemented: bool = True) -> Key:
     """A table whose values are used as they are."""
-    return Key(table_of(keys, _as_it_is), keys=keys)
+    return Key(table_of(keys, means.as_it_is), keys=keys, implemented=implemented)
 
 
 MEANING = {
     "relax": Key(unit(multiple, positive=True), required=True),
-    "source": _SOURCE,
+    **ABOUT,
 }
 PHASE = {
     "at": Key(unit(clock), required=True),
     "phase": Key(choice(*Phase), required=True),
     "day": Key(integer(-1, 0), default=0),
 }
-_PHASES = list_of(table_of(PHASE, _phase_at), "phases", at_least=1)
+_PHASES = list_of(table_of(PHASE, means.phase_at), "phases", at_least=1)
 SPECIAL = {
     "date": Key(iso_date, required=True),
     "phases": Key(_PHASES, required=True, keys=PHASE, many=True),
-    "source": _SOURCE,
+    **ABOUT,
 }
 CALENDAR = {
-    "timezone": Key(_zone, required=True),
-    "days": Key(list_of(_weekday, "weekdays", at_least=1), required=True),
+    "timezone": Key(means.zone, required=True),
+    "days": Key(list_of(means.weekday, "weekdays", at_least=1), required=True),
     "holidays": Key(list_of(iso_date, "dates"), default=()),
     "special": Key(
-        list_of(table_of(SPECIAL, _special), "tables", distinct=False),
+        list_of(table_of(SPECIAL, means.special), "tables", distinct=False),
         default=(),
         keys=SPECIAL,
         many=True,
     ),
     "phases": Key(_PHASES, required=True, keys=PHASE, many=True),
-    "source": _SOURCE,
+    **ABOUT,
 }
 DIFFERENCE = {
     "ratio": Key(unit(percent), required=True),
     "of": Key(choice("smaller", "larger", "mean"), required=True),
-    "source": _SOURCE,
+    **ABOUT,
 }
 REST = {
-    "at_least": _later(),
-    "counts": _later(),
+    "at_least": Key(unit(duration, positive=True), required=True),
+    "counts": Key(choice("from_then", "retroactive"), required=True),
+    **ABOUT,
 }
 QUOTE = {
     "min_size": Key(integer(0, MAX_SIZE)),
-    "max_size_difference": Key(table_of(DIFFERENCE, _difference), keys=DIFFERENCE),
+    "max_size_difference": Key(table_of(DIFFERENCE, means.difference), keys=DIFFERENCE),
     "max_age": Key(unit(duration, positive=True)),
-    "min_rest": _later(REST),
+    "min_rest": Key(table_of(REST, means.rest), keys=REST, implemented=False),
     "zero_bid_below": Key(unit(price, positive=True)),
-    "source": _SOURCE,
+    "after_fill": Key(choice("restated", "shrinks"), default="restated", implemented=False),
+    **ABOUT,
+}
+CELL = {
+    "price_from": Key(unit(price), default=0),
+    "price_to": Key(unit(price)),
+    "days_from": Key(integer(0, MAX_SIZE), default=0),
+    "days_to": Key(integer(0, MAX_SIZE)),
+    "absolute": Key(unit(price, positive=True)),
+    "relative": Key(unit(percent, positive=True)),
+    **ABOUT,
 }
 TERM = {
     "relative": Key(unit(percent, positive=True)),
-    "of": Key(choice(*REFERENCES)),
     "ticks": Key(integer(1, MAX_SIZE)),
     "absolute": Key(unit(price, positive=True)),
-    "table": _later(),
-    "source": _SOURCE,
+    "table": Key(
+        list_of(table_of(CELL, means.cell), "cells", at_least=1, distinct=False),
+        keys=CELL,
+        many=True,
+        implemented=False,
+    ),
+    "multiple": Key(unit(multiple, positive=True), implemented=False),
+    "of": Key(text),
+    **ABOUT,
+}
+RELIEF = {
+    "from": Key(iso_date, required=True),
+    "to": Key(iso_date, required=True),
+    "multiple": Key(unit(multiple, positive=True), required=True),
+    **ABOUT,
 }
 BAND = {
     "absolute": Key(unit(price)),
     "relative": Key(unit(percent)),
-    "source": _SOURCE,
+    **ABOUT,
 }
 SPREAD = {
     "combine": Key(choice("max", "min"), default="max"),
     "terms": Key(
-        list_of(_spread_term, "terms", at_least=1, distinct=False),
+        list_of(table_of(TERM, means.term), "terms", at_least=1, distinct=False),
         default=(),
         keys=TERM,
         many=True,
     ),
     "grace": Key(unit(duration)),
-    "off_theo": Key(table_of(BAND, _band), keys=BAND),
-    "source": _SOURCE,
+    "off_theo": Key(table_of(BAND, means.band), keys=BAND),
+    "relief": Key(
+        list_of(table_of(RELIEF, means.dated_relief), "reliefs", distinct=False),
+        default=(),
+        keys=RELIEF,
+        many=True,
+        implemented=False,
+    ),
+    **ABOUT,
 }
 THEO = {
     "max_age": Key(unit(duration, positive=True)),
@@ -260,55 +176,120 @@ THEO = {
         choice("unknown", "skip_spread", "exclude", "hold"),
         default="unknown",
     ),
-    "source": _SOURCE,
+    "sensitivity": Key(unit(percent, positive=True), implemented=False),
+    **ABOUT,
+}
+DELTA = {
+    "from": Key(unit(multiple), default=Ratio(0, 1)),
+    "to": Key(unit(multiple), default=Ratio(1, 1)),
+    **ABOUT,
+}
+REQUIRED_SET = {
+    "kinds": Key(list_of(choice("call", "put", "future", "stock", "etf"), "kinds"), default=()),
+    "months": Key(integer(1, MAX_SIZE)),
+    "min_days": Key(integer(0, MAX_SIZE)),
+    "max_days": Key(integer(0, MAX_SIZE)),
+    "exclude": Key(list_of(means.identifier, "flags"), default=()),
+    "strikes": Key(integer(0, MAX_SIZE)),
+    "within": Key(unit(percent)),
+    "delta": Key(table_of(DELTA, means.delta), keys=DELTA),
+    **ABOUT,
+}
+ACCOUNTS = {
+    "rollup": Key(choice("union", "best"), default="union"),
+    **ABOUT,
+}
+BURN = {
+    "long": Key(unit(duration, positive=True), required=True),
+    "short": Key(unit(duration, positive=True), required=True),
+    "burn": Key(unit(multiple, positive=True), required=True),
+    **ABOUT,
 }
 PRESENCE = {
     "required": Key(unit(percent)),
     "judged_by": Key(
-        choice("ratio_of_sums", "coverage", "mean_of_ratios", later=("days",)),
+        choice(
+            "ratio_of_sums", "coverage", "mean_of_ratios", later=("contracts", "products", "days")
+        ),
         default="ratio_of_sums",
     ),
     "coverage_required": Key(unit(percent)),
-    "windows": Key(list_of(_window, "windows")),
-    "source": _SOURCE,
+    "coverage_all_but_pairs": Key(integer(0, MAX_SIZE), default=0, implemented=False),
+    "contracts_required": Key(integer(1, MAX_SIZE), implemented=False),
+    "products_required": Key(integer(1, MAX_SIZE), implemented=False),
+    "windows": Key(list_of(means.window, "windows"), default=()),
+    "at_risk": Key(
+        list_of(table_of(BURN, means.burn), "pairs of windows"),
+        default=(),
+        keys=BURN,
+        many=True,
+        implemented=False,
+    ),
+    "at_risk_every": Key(unit(duration, positive=True), default=MINUTE, implemented=False),
+    **ABOUT,
+}
+MONTH = {
+    "required_days": Key(unit(percent)),
+    "tolerated_days": Key(integer(0, MAX_SIZE)),
+    **ABOUT,
 }
 LAPSE = {
     "longest_permitted": Key(unit(duration)),
-    "source": _SOURCE,
+    **ABOUT,
 }
 STRESS = {
     "relief": Key(unit(multiple, positive=True)),
-    "weight": _later(),
-    "required": _later(),
-    "source": _SOURCE,
+    "weight": Key(unit(multiple), implemented=False),
+    "required": Key(unit(percent), implemented=False),
+    **ABOUT,
+}
+MARKET_HOLE = {
+    "longest_permitted": Key(unit(duration), required=True),
+    **ABOUT,
 }
 RFQ = {
-    "respond_within": _later(),
-    "stay": _later(),
-    "required": _later(),
-    "standing_quote_counts": _later(),
-    "deemed_fulfilled_up_to": _later(),
+    "respond_within": Key(unit(duration), required=True),
+    "stay": Key(unit(duration), default=0),
+    "required": Key(unit(percent)),
+    "standing_quote_counts": Key(boolean, default=False),
+    "deemed_fulfilled_up_to": Key(integer(0, MAX_SIZE), default=0),
+    **ABOUT,
+}
+SIGNALS = {
+    "per_second": Key(integer(1, MAX_SIZE)),
+    "per_day": Key(integer(1, MAX_SIZE)),
+    "cancelled_share": Key(unit(percent)),
+    "cancelled_amount": Key(unit(price)),
+    **ABOUT,
 }
 RULEBOOK = {
-    "id": Key(_identifier, required=True),
+    "id": Key(means.identifier, required=True),
     "version": Key(integer(1, MAX_SIZE), required=True),
     "title": Key(text, default=""),
     "effective": Key(iso_date, default=""),
     "verified": Key(boolean, default=False),
     "source": Key(filled),
-    "calendar": Key(table_of(CALENDAR, _calendar), keys=CALENDAR),
+    "missing": Key(list_of(filled, "numbers that no source gives"), default=()),
+    "calendar": Key(table_of(CALENDAR, means.calendar), keys=CALENDAR),
     "quote": _holding(QUOTE),
     "spread": _holding(SPREAD),
     "theo": _holding(THEO),
-    "presence": Key(table_of(PRESENCE, _presence), keys=PRESENCE),
+    "required_set": Key(
+        table_of(REQUIRED_SET, means.required_set), keys=REQUIRED_SET, implemented=False
+    ),
+    "accounts": _holding(ACCOUNTS, implemented=False),
+    "presence": Key(table_of(PRESENCE, means.presence), keys=PRESENCE),
+    "month": _holding(MONTH, implemented=False),
     "lapse": _holding(LAPSE),
     "stress": _holding(STRESS),
-    "rfq": _later(RFQ),
+    "market_hole": _holding(MARKET_HOLE, implemented=False),
+    "rfq": Key(table_of(RFQ, means.rfq), keys=RFQ, implemented=False),
+    "signals": Key(table_of(SIGNALS, means.signals), keys=SIGNALS, implemented=False),
     "exemptions": Key(
         _exemptions,
         keys={
             "<kind>": Key(_meaning, keys=MEANING),
-            "source": _SOURCE,
+            **ABOUT,
         },
     ),
 }

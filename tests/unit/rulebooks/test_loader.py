@@ -1,13 +1,31 @@
 """Loading: exact numbers out of good files, every error of bad ones at once, by path."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from mm_monitor.core.rulebook import Band, Calendar, Meaning, PhaseAt, Ratio, SpreadTerm
+from mm_monitor.core.rulebook import (
+    Band,
+    Burn,
+    Calendar,
+    Cell,
+    DatedRelief,
+    Meaning,
+    PhaseAt,
+    Ratio,
+    RequiredSet,
+    Rfq,
+    Signals,
+    SpreadTerm,
+)
 from mm_monitor.errors import ConfigErrors, InputError
-from mm_monitor.rulebooks import load, names, parse
+from mm_monitor.rulebooks import describe, lint, load, names, parse
+from mm_monitor.rulebooks.schema import RULEBOOK
+from mm_monitor.tables import Key
 from tests.unit.rulebooks.texts import SOUND, spoilt
 
 GOLDEN = sorted(Path("tests/data/golden").glob("*/rulebook.toml"))
@@ -100,17 +118,91 @@ def test_szse_2025_has_what_its_source_says_and_nothing_else() -> None:
     assert "深证会〔2025〕273号" in rulebook.source
 
 
-def test_the_example_of_every_key_says_which_are_not_implemented_yet() -> None:
+def test_the_example_of_every_key_is_refused_for_what_is_not_implemented_alone() -> None:
     with pytest.raises(ConfigErrors) as caught:
         load("all-keys-example")
-    assert str(caught.value).splitlines() == [
-        "all-keys-example.toml: quote.min_rest: not implemented yet",
-        "all-keys-example.toml: presence.windows[1]: not implemented yet, got '1s'",
-        "all-keys-example.toml: presence.windows[2]: not implemented yet, got '250us'",
-        "all-keys-example.toml: stress.weight: not implemented yet, got '2'",
-        "all-keys-example.toml: stress.required: not implemented yet, got '80%'",
-        "all-keys-example.toml: rfq: not implemented yet",
-    ]
+    assert all(": not implemented yet" in line for line in str(caught.value).splitlines())
+
+
+@pytest.fixture
+def all_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every key of the schema as it will be read once the engine implements it."""
+
+    def switch_on(keys: Mapping[str, Key]) -> None:
+        for name, key in keys.items():
+            monkeypatch.setitem(keys, name, replace(key, implemented=True))
+            switch_on(key.keys or {})
+
+    switch_on(RULEBOOK)
+
+
+@pytest.mark.usefixtures("all_switched_on")
+def test_every_number_of_the_example_reaches_the_rulebook() -> None:
+    text = (files("mm_monitor.rulebooks") / "all-keys-example.toml").read_text()
+    rulebook = parse(text.replace('"am_pm", "1s", "250us"', "").encode())
+    bare = parse(MINIMAL.encode())
+    same = {name for name in bare.__slots__ if getattr(rulebook, name) == getattr(bare, name)}
+    assert same == {
+        "version", "verified", "checked", "required", "judged_by", "accounts", "rest_counts",
+        "windows", "am_pm", "at_risk_every", "combine", "when_missing",
+    }  # fmt: skip
+    assert (rulebook.min_rest, rulebook.fills_shrink) == (5_000_000, True)
+    assert rulebook.terms[2:] == (
+        SpreadTerm("absolute", absolute=500_000_000),
+        SpreadTerm("underlying", ratio=Ratio(3, 1)),
+        SpreadTerm("table", of="bid", table=(
+            Cell(price_to=200_000_000, days_to=30, absolute=25_000_000),
+            Cell(200_000_000, 1_000_000_000, 30, ratio=Ratio(1, 10)),
+        )),
+    )  # fmt: skip
+    assert rulebook.dated_relief == (DatedRelief("2026-03-02", "2026-04-30", Ratio(2, 1)),)
+    assert rulebook.required_set == RequiredSet(
+        kinds=("call", "put"), months=4, min_days=1, max_days=270,
+        exclude=("adjusted", "added_today", "quarterly"), strikes=5, within=Ratio(1, 10),
+        delta=(Ratio(1, 10), Ratio(9, 10)),
+    )  # fmt: skip
+    assert rulebook.at_risk == (Burn(3_600_000_000_000, 300_000_000_000, Ratio(6, 1)),)
+    assert (rulebook.days_required, rulebook.days_tolerated) == (Ratio(4, 5), 3)
+    assert rulebook.rfq == Rfq(20_000_000_000, 20_000_000_000, Ratio(7, 10), True, 5)
+    assert rulebook.signals == Signals(300, 20_000, Ratio(1, 2), 1_000_000_000_000_000)
+    assert rulebook.missing == ("the fee that is waived",)
+
+
+HEAD = 'id = "m"\nversion = 1\nsource = "s"\n'
+UNSOUND = {
+    "[spread]\nterms = [{ multiple = \"3\" }]": (
+        "spread.terms[0].of: required with `multiple`: one of underlying_spread"
+    ),
+    "[spread]\nterms = [{ table = [{ absolute = \"1\" }], of = \"ask\" }]": (
+        "spread.terms[0].of: one of theo, bid, got 'ask'"
+    ),
+    "[spread]\nterms = [{ table = [{ days_from = 3, days_to = 3, absolute = \"1\" }], of = \"bid\" }]": (
+        "spread.terms[0].table[0]: days_from below days_to"
+    ),
+    "[spread]\nterms = [{ table = [{}], of = \"bid\" }]": (
+        "spread.terms[0].table[0]: exactly one of absolute, relative"
+    ),
+    "[spread]\nrelief = [{ from = 2026-02-02, to = 2026-02-01, multiple = \"2\" }]": (
+        "spread.relief[0]: from at most to"
+    ),
+    "[required_set]\nmin_days = 9\nmax_days = 8": "required_set: min_days at most max_days",
+    "[required_set]\ndelta = { from = \"0.9\", to = \"0.1\" }": "required_set.delta: from at most to",
+    "[required_set]\nexclude = [\"a b\"]": (
+        "required_set.exclude[0]: a name of letters, digits, '.', '_' and '-', got 'a b'"
+    ),
+    "[presence]\nat_risk = [{ long = \"1m\", short = \"2m\", burn = \"6\" }]": (
+        "presence.at_risk[0]: short at most long"
+    ),
+    "[quote.min_rest]\nat_least = \"0s\"\ncounts = \"from_then\"": (
+        "quote.min_rest.at_least: more than zero, got '0s'"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("all_switched_on")
+@pytest.mark.parametrize(("text", "message"), UNSOUND.items(), ids=range(len(UNSOUND)))
+def test_values_that_contradict_each_other_are_refused(text: str, message: str) -> None:
+    assert messages((HEAD + text).encode()) == [f"r.toml: {message}"]
 
 
 def test_a_path_is_a_file_and_a_wrong_name_names_the_right_ones(tmp_path: Path) -> None:
@@ -156,10 +248,10 @@ REFUSED = {
         "spread.terms[1].of: required with `relative`: one of theo, bid, ask, mid"
     ),
     ('{ ticks = 2 }', '{ ticks = 2, of = "bid" }'): (
-        "spread.terms[1].of: only with `relative`, got 'bid'"
+        "spread.terms[1].of: nothing, with `ticks`, got 'bid'"
     ),
     ('{ ticks = 2 }', '{ ticks = 2, absolute = "1" }'): (
-        "spread.terms[1]: exactly one of relative, ticks, absolute"
+        "spread.terms[1]: exactly one of relative, ticks, absolute, table, multiple"
     ),
     ('{ ticks = 2 }', '{ ticks = 0 }'): (
         "spread.terms[1].ticks: an integer from 1 to 2147483647, got 0"
@@ -186,7 +278,7 @@ REFUSED = {
     ('required = "99.95%"\n', ""): 'presence.required: required with judged_by = "coverage"',
     ('"coverage"', '"days"'): "presence.judged_by: not implemented yet, got 'days'",
     ('["session"]', '["session", "noon"]'): (
-        "presence.windows[1]: \"session\" or a duration such as \"1s\", got 'noon'"
+        "presence.windows[1]: \"session\", \"am_pm\" or a duration such as \"1s\", got 'noon'"
     ),
     ('relief = "2"', 'relief = "0"'): "stress.relief: more than zero, got '0'",
     ('relief = "2"', 'weight = "2"'): "stress.weight: not implemented yet, got '2'",
@@ -268,3 +360,22 @@ def test_every_table_may_have_a_source_of_its_own() -> None:
     )
     inner = SOUND.replace("{ ticks = 2 }", '{ ticks = 2, source = "C" }')
     assert parse(inner.encode()).source == "example; spread.terms[1]: C"
+
+
+def test_every_table_may_say_whether_it_was_compared_with_the_text() -> None:
+    inner = SOUND.replace("{ ticks = 2 }", "{ ticks = 2, verified = false }")
+    text = inner.replace('halt = "exclude"', 'verified = true\nhalt = "exclude"')
+    rulebook = parse(text.encode())
+    assert rulebook.verified
+    assert rulebook.checked == {"spread.terms[1]": False, "exemptions": True}
+    assert "verified" not in rulebook.exemptions
+    assert [finding.path for finding in lint(rulebook)] == ["spread.terms[1].verified"]
+    assert messages(SOUND.replace("[lapse]", "[lapse]\nverified = 1").encode()) == [
+        "r.toml: lapse.verified: true or false, got 1"
+    ]
+
+
+def test_numbers_that_no_source_gives_are_listed_and_shown() -> None:
+    rulebook = parse(SOUND.replace("version = 1", 'version = 1\nmissing = ["the fee"]').encode())
+    assert rulebook.missing == ("the fee",)
+    assert "missing, for no source gives it: the fee" in describe(rulebook).splitlines()
