@@ -6,12 +6,14 @@ Exit codes: 0 it worked, 1 the answer is no (a lint error), 2 bad input or confi
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sys
 from collections.abc import Coroutine
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -33,6 +35,7 @@ rules_app = typer.Typer(help="Rulebooks: the numbers by which makers are judged.
                         context_settings=HELP)  # fmt: skip
 app.add_typer(rules_app, name="rules")
 cli_studies.register(app, rules_app)
+UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -45,6 +48,23 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        _cannot_write(error)
+
+
+def _cannot_write(error: OSError) -> NoReturn:
+    """Standard output, or a file while it is written: a full disk, a reader that has gone."""
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, sys.stdout.fileno())  # what is still buffered goes nowhere
+    if error.errno == errno.EPIPE:  # as of `| head`: whoever read has had enough
+        sys.exit(141)
+    errors.print(
+        f"mm-monitor: {error.filename or 'output'}: cannot be written: {error.strerror}",
+        markup=False,
+    )
+    sys.exit(2)
 
 
 def _version(wanted: bool) -> None:
@@ -95,6 +115,7 @@ def replay(
     from mm_monitor.rulebooks import load
 
     book = load(rulebook)
+    _spare_inputs(capture, rulebook, report, details, dead_letters)
     with ExitStack() as stack:
         letters = stack.enter_context(_open(dead_letters)) if dead_letters else None
         progress = stack.enter_context(replay_progress(quiet))
@@ -112,6 +133,19 @@ def replay(
         errors.print(summary_table(done.report))
         if report is not None and str(report) != "-":
             errors.print(f"report: {report}", markup=False)
+
+
+def _spare_inputs(capture: Path, rulebook: str, *outputs: Path | None) -> None:
+    """Nothing is written over what is read."""
+    inputs = {path.resolve() for path in [Path(rulebook), *_tables(capture)]}
+    for output in outputs:
+        if output is not None and output.resolve() in inputs:
+            raise MonitorError(f"{output}: is an input of this replay and would be overwritten")
+
+
+def _tables(capture: Path) -> list[Path]:
+    endings = (".csv", ".parquet")
+    return [p for p in capture.iterdir() if p.suffix in endings] if capture.is_dir() else []
 
 
 def _open(path: Path) -> Any:

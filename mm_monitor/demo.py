@@ -77,6 +77,8 @@ class SessionClock:
 
 def day_of(options: DemoOptions) -> tuple[Scenario, float]:
     """The day to play and its speed. MonitorError for options that make no day."""
+    if options.seconds is not None and not options.seconds > 0:  # also what is no number
+        raise MonitorError(f"--seconds: more than 0, got {options.seconds}")
     wall = DAY_SECONDS if options.seconds is None else max(1.0, options.seconds - TAIL_SECONDS)
     if options.speed is not None:
         if not options.speed > 0:

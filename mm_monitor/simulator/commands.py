@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from mm_monitor.simulator.scenario import MISBEHAVING, Scenario
 from mm_monitor.simulator.session import Session
 
 FOR_EVER = 2**62  # ns: any order of lines
+MOST_RECORDS = 10**10
+FIRST_DATE, LAST_DATE = date(1970, 1, 5), date(2250, 1, 1)  # event time is int64 ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,16 @@ class DayOptions:
         for name in ("makers", "rate", "seconds"):
             if not getattr(self, name) > 0:
                 raise MonitorError(f"{name} must be positive, got {getattr(self, name)}")
+        if not math.isfinite(self.seconds):
+            raise MonitorError(f"seconds must be a number of seconds, got {self.seconds}")
+        if self.rate * self.seconds > MOST_RECORDS:
+            raise MonitorError(
+                f"rate x seconds must be at most {MOST_RECORDS:,} records, got {self.rate} x {self.seconds:g}"
+            )
+        if self.seed < 0:
+            raise MonitorError(f"seed must not be negative, got {self.seed}")
+        if not FIRST_DATE <= self.day <= LAST_DATE:
+            raise MonitorError(f"day must be {FIRST_DATE} to {LAST_DATE}, got {self.day}")
         if not 1 <= self.classes <= 4:
             raise MonitorError(f"classes must be 1 to 4, got {self.classes}")
         if self.contracts < self.classes:

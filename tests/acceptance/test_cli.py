@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,55 @@ def test_simulate_then_replay_agree_with_truth(tmp_path: Path) -> None:
         (o["maker"], o["contract"]): o["quoted_ns"] for o in json.loads(done.stdout)["obligations"]
     }
     assert got == {(o["maker"], o["contract"]): o["quoted_ns"] for o in truth["obligations"]}
+
+
+@pytest.mark.parametrize("option", ["--report", "--details", "--dead-letters"])
+@pytest.mark.parametrize("name", ["quotes.csv", "rulebook.toml"])
+def test_nothing_is_written_over_what_is_read(tmp_path: Path, option: str, name: str) -> None:
+    case = tmp_path / "case"
+    shutil.copytree(GOLDEN / "01", case)
+    before = (case / name).read_bytes()
+    done = command("replay", case, "--rulebook", case / "rulebook.toml", option, case / name)
+    assert done.returncode == 2
+    assert name in done.stderr
+    assert "overwritten" in done.stderr
+    assert (case / name).read_bytes() == before
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/full"])
+def test_a_full_disk_is_one_sentence(output: str) -> None:
+    case = GOLDEN / "01"
+    line = [sys.executable, "-m", "mm_monitor", "replay", str(case), "--rulebook", str(case / "rulebook.toml"),
+            "--report", output, "-q"]  # fmt: skip
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert "cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_gone_ends_it_quietly() -> None:
+    case = GOLDEN / "01"
+    line = f"{sys.executable} -m mm_monitor explain {case} M0 C0 --rulebook {case}/rulebook.toml | true"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("simulate", "--out", "x", "--seconds", "inf"), "seconds"),
+        (("simulate", "--out", "x", "--seed", "-1"), "seed"),
+        (("simulate", "--out", "x", "--day", "9999-12-31"), "day"),
+        (("simulate", "--out", "x", "--seconds", "1e12"), "records"),
+        (("demo", "--seconds", "nan"), "--seconds"),
+    ],
+)
+def test_numbers_that_make_no_day_are_refused_by_name(
+    tmp_path: Path, arguments: tuple[str, ...], named: str
+) -> None:
+    arguments = tuple(str(tmp_path / "x") if a == "x" else a for a in arguments)
+    done = command(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
