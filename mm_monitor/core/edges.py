@@ -121,3 +121,15 @@ class EdgeReader:
             return None
         topic, partition = self.sources[part]
         return {"topic": topic, "partition": partition, "offset": offset}
+
+
+def time_to_edge(settled: Accruals) -> int:
+    """ns from now on in which no lapse or spread can cross its limit, whatever comes; a lower bound, maybe 0."""
+    param = settled.params.param[0]
+    longest, grace, room = int(param["longest"]), int(param["grace"]), int(layout.NEVER // 2)
+    if longest >= 0:
+        current = settled.slots["current"]
+        room = longest - int(current[current <= longest].max(initial=0))
+    if grace >= 0:
+        room = min(room, grace - int(settled.wide[settled.wide <= grace].max(initial=0)))
+    return room

@@ -171,7 +171,7 @@ class Engine:
 
     def _reference(self, record: ReferenceRecord, more: bool) -> DeadLetter | None:
         for evaluator in self.evaluators:
-            evaluator.look(record.ts)
+            evaluator.before(record.ts)
         letter = None
         try:
             apply_reference(self.reference, record)
@@ -186,7 +186,7 @@ class Engine:
     def advance(self, watermark: int) -> None:
         """Everything before `watermark` has been applied: find what time alone has brought before it."""
         for evaluator in self.evaluators:
-            evaluator.look(watermark - 1)  # the period may end at the watermark itself
+            evaluator.advance(watermark)
 
     def at(self, t: int, *, estimate: bool = False) -> list[StatusView]:
         """One picture per rulebook as of `t` (TAPE-01). Changes no state."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from mm_monitor.core.batch import Rows
 from mm_monitor.core.book import appointed, build_book
 from mm_monitor.core.breaches import BreachBook
 from mm_monitor.core.conditions import DOWN, Conditions, Effects, Mask
-from mm_monitor.core.edges import EdgeReader
+from mm_monitor.core.edges import EdgeReader, time_to_edge
 from mm_monitor.core.model import (
     BreachEvent,
     BreachKind,
@@ -28,11 +28,12 @@ from mm_monitor.core.model import (
     StressRecord,
     Verdict,
 )
+from mm_monitor.core.moments import Moments
 from mm_monitor.core.params import build_params
+from mm_monitor.core.reach import Reach
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.relayout import carry_over
 from mm_monitor.core.rulebook import Rulebook
-from mm_monitor.core.rules.unreachable import first_instant, safe_for, unreachable
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.totals import Totals, read_totals
 from mm_monitor.core.view import Ints, StatusView
@@ -72,8 +73,9 @@ class Evaluator:
         self.period: tuple[int | None, int | None] = (None, None)  # start, end once it is over
         self.final: StatusView | None = None  # the picture at the end of the period
         self.ledger: list[StatusView] = []  # final pictures of the days before
-        self.unreachable: frozenset[int] = frozenset()
-        self.safe_until = layout.LONG_AGO
+        self.reach = Reach(self)
+        self.moments = Moments(self._meet)
+        self.quiet_until = layout.LONG_AGO  # no lapse or spread crosses its limit before it
         self.last = 0  # instant of the last record applied
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
         self.members = appointed(reference, rulebook.id)
@@ -115,6 +117,7 @@ class Evaluator:
         edges = self.scratch.settle(t)
         if not estimate:
             self._notice(edges, t)
+            self.quiet_until = t + time_to_edge(self.scratch)
         return read_totals(self.scratch, self.remaining(t))
 
     def remaining(self, t: int) -> Ints:
@@ -148,35 +151,31 @@ class Evaluator:
         )  # fmt: skip
 
     def _unreachable_names(self) -> frozenset[str]:
-        return frozenset(self.views.makers[k] for k in self.unreachable)
+        return frozenset(self.views.makers[k] for k in self.reach.found)
 
     # -- rows ---------------------------------------------------------------------------------
 
     def apply(self, rows: Rows) -> None:
         """Apply quote and theo rows in tape order, and find what broke on the way, at its own instant."""
-        if not len(rows):
-            return
-        if not self._watched() or int(rows["ts"][-1]) <= self.safe_until:
-            self._apply(rows)
-            return
-        before = self._mark()
-        self._apply(rows)
-        if self._check(self.last) - self.unreachable:
-            self._locate(rows, before)
+        for piece in self.moments.cut(rows):
+            self.reach.apply(piece)
 
-    def _apply(self, rows: Rows) -> None:
+    def take(self, rows: Rows) -> None:
+        """Apply rows, at least one, looking at nothing but the edges that they bring."""
         edges = self.accruals.apply(rows, self.counts)
         self.last = int(rows["ts"][-1])
         self._notice(edges, self.last)
 
-    def _mark(self) -> Mark:
+    def mark(self) -> Mark:
+        """The state as it is now, to go back to."""
         return Mark(self.accruals.copy(), self.counts.copy(), self.last)
 
-    def _rewind(self, mark: Mark, rows: Rows) -> None:
+    def rewind(self, mark: Mark, rows: Rows) -> None:
+        """Go back to `mark`, and on by `rows`."""
         self.accruals.load(mark.accruals)
         self.counts[:], self.last = mark.counts, mark.last
         if len(rows):
-            self._apply(rows)
+            self.take(rows)
 
     @property
     def in_period(self) -> bool:
@@ -187,61 +186,43 @@ class Evaluator:
         if edges and self.in_period:
             self.edges.notice(edges, self.accruals, self.breaches, noticed_at)
 
-    def _watched(self) -> bool:
-        """Can presence go out of reach now: is there a requirement, and a calendar that knows this date?"""
-        known = self.schedule is not None and self.trading_date != ""
-        return known and self.rulebook.required is not None and self.in_period
+    # -- time ---------------------------------------------------------------------------------
 
-    def _check(self, t: int) -> frozenset[int]:
-        totals = self.totals_at(t)
-        found = unreachable(totals, self.views.maker_slots, self.rulebook)
-        self.safe_until = t + safe_for(totals, self.views.maker_slots, self.rulebook, found)
-        return found
+    def advance(self, watermark: int) -> None:
+        """Every record before `watermark` has been applied: find what time alone has brought by then."""
+        self._until(watermark)
+        self.reach.look(watermark - 1)  # the period may end at the watermark itself
+        if self.in_period and watermark > self.quiet_until:
+            self.totals_at(watermark)
 
-    def _locate(self, rows: Rows, before: Mark) -> None:
-        """Halve the rows, then the time, until the first nanosecond of each new crossing is known."""
-        while True:
-            low, high = 0, len(rows)  # rows[:low] bring nothing new, rows[:high] something
-            while high - low > 1:
-                middle = (low + high) // 2
-                self._rewind(before, rows[:middle])
-                if self._check(self.last) - self.unreachable:
-                    high = middle
-                else:
-                    low = middle
-            self._rewind(before, rows[:low])
-            self.safe_until = self.last
-            self.look(int(rows["ts"][low]))
-            rows, before = rows[low:], self._mark()
-            self._apply(rows)
-            if not self._check(self.last) - self.unreachable:
-                return
+    def before(self, t: int) -> None:
+        """Something is about to change at `t`: find what time alone has brought before."""
+        self._until(t)
+        self.reach.look(t - 1)
 
-    def look(self, t: int) -> None:
-        """Notice what time alone has brought by `t`: everything before `t` must have been applied."""
-        if not self._watched() or t <= self.safe_until:
-            return
-        found = self._check(t)
-        since = max(self.last, self.period[0] or 0)
-        while found - self.unreachable:
-            since = first_instant(since, t, partial(self._exceeds, self.unreachable))
-            self._open_unreachable(self._unreachable_at(since), since, t)
+    def _until(self, t: int) -> None:
+        if t > self.last:
+            self.moments.reach(t)
 
-    def _exceeds(self, known: frozenset[int], t: int) -> bool:
-        return bool(self._unreachable_at(t) - known)
+    def _meet(self, t: int, name: str, detail: Any) -> None:
+        getattr(self, f"_meet_{name}")(t, detail)
 
-    def _unreachable_at(self, t: int) -> frozenset[int]:
-        return unreachable(self.totals_at(t), self.views.maker_slots, self.rulebook)
+    def _meet_phase(self, t: int, _: None) -> None:
+        """The calendar says another phase; the market need not follow it."""
+        self.reach.look(t - 1)
+        self.reach.touch(t)
 
-    def _open_unreachable(self, found: frozenset[int], start: int, noticed_at: int) -> None:
-        totals = self.totals_at(start)
-        for k in sorted(found - self.unreachable):
-            self._open_maker(BreachKind.PRESENCE_UNREACHABLE, k, start, totals, noticed_at)
-        self.unreachable |= found
+    def unforeseen_at(self, t: int) -> bool:
+        """Does anything trade though the calendar says that nothing does? Only records can bring that about."""
+        if self.schedule is None or not self.trading_date or self.by_calendar:
+            return False
+        spoken = any(a <= t < b for a, b in self.schedule.continuous_intervals(self.trading_date))
+        return not spoken and bool(self.accruals.cons["e_run"].any())
 
-    def _open_maker(
+    def open_maker(
         self, kind: BreachKind, k: int, start: int, totals: Totals, noticed_at: int
     ) -> None:
+        """Open a breach of the maker at position `k` of the views."""
         evidence = self.views.maker_evidence(k, totals)
         self.breaches.open(kind, self.views.makers[k], "", "", start, "", evidence, noticed_at)
 
@@ -249,7 +230,7 @@ class Evaluator:
 
     def phase(self, record: PhaseRecord) -> None:
         """A scope enters a phase: clocks run or stop (OBL-01)."""
-        self.look(record.ts)
+        self.before(record.ts)
         self.conditions.phases[record.scope] = record.phase
         if record.scope == ALL:
             self.by_calendar = bool(record.rulebook)
@@ -267,13 +248,7 @@ class Evaluator:
     def _after_control(self, edges: list[NDArray[np.void]], t: int) -> None:
         self._notice(edges, t)
         self.last = max(self.last, t)
-        if not self._watched():
-            return
-        found = self._check(t)
-        for k in sorted(self.unreachable - found):
-            self.breaches.close(BreachKind.PRESENCE_UNREACHABLE, self.views.makers[k], "", t, t)
-        self.unreachable &= found
-        self._open_unreachable(found, t, t)
+        self.reach.touch(t)
 
     def exemption(self, record: ExemptionRecord) -> None:
         """An exemption starts or ends; kinds that this rulebook does not name mean nothing to it."""
@@ -282,7 +257,7 @@ class Evaluator:
         starts = record.action == "start"
         if meaning is None or starts == (key in self.conditions.exemptions):
             return
-        self.look(record.ts)
+        self.before(record.ts)
         (self.conditions.exemptions.add if starts else self.conditions.exemptions.discard)(key)
         mask = self.effects.exempt(record.scope, record.maker, meaning, 1 if starts else -1)
         if mask is None:
@@ -335,7 +310,7 @@ class Evaluator:
             unk[settled] &= ~np.uint8(layout.WAIT)
         else:
             return
-        self.look(record.ts)
+        self.before(record.ts)
         self._restate(mask, record.ts, unk, absent)
 
     def stress(self, record: StressRecord) -> None:
@@ -343,7 +318,7 @@ class Evaluator:
         starts = record.action == "start"
         if starts == (record.scope in self.conditions.stress):
             return
-        self.look(record.ts)
+        self.before(record.ts)
         (self.conditions.stress.add if starts else self.conditions.stress.discard)(record.scope)
         mask = self.effects.contracts(record.scope)
         self.effects.stress[mask] += 1 if starts else -1
@@ -357,7 +332,7 @@ class Evaluator:
 
     def reference_changed(self, t: int) -> None:
         """A listing, adjustment or appointment took effect at `t`: lay the slots out anew, carrying state over."""
-        self.look(t)
+        self.before(t)
         self._notice(self.accruals.settle(t), t)
         now = appointed(self.reference, self.rulebook.id)
         names = self._unreachable_names()
@@ -375,7 +350,7 @@ class Evaluator:
         ) in self.effects.owed.items():  # who comes anew into a feed that waits is waited for
             debt[moved[1]] = old_owed[key][moved[0]]
         self.scratch = self.accruals.copy()
-        self.unreachable = frozenset(k for k, name in enumerate(self.views.makers) if name in names)
+        self.reach.found = frozenset(k for k, name in enumerate(self.views.makers) if name in names)
         self._inherit(t)
 
     def _inherit(self, t: int) -> None:
@@ -409,8 +384,10 @@ class Evaluator:
             key: since for key, since in self.conditions.feed.items() if since == DOWN
         }
         self.effects.owed.clear()
-        self.final, self.period, self.unreachable = None, (None, None), frozenset()
+        self.final, self.period = None, (None, None)
+        self.reach.clear()
         self.trading_date = record.trading_date
+        self._foresee_phases(record.ts)
         self.breaches.new_day()
         self.provisional.clear()
         self._restate(mask, record.ts, unk, mask)
@@ -419,7 +396,14 @@ class Evaluator:
         self.trading_date = record.trading_date
         self.accruals.zero(record.ts)
         self.period, self.final = (record.ts, None), None
-        self.safe_until = layout.LONG_AGO
+        self.reach.begin()
+
+    def _foresee_phases(self, t: int) -> None:
+        self.moments.forget("phase")
+        phases = self.schedule.phases(self.trading_date) if self.schedule is not None else ()
+        for at, _ in phases:
+            if at > t:
+                self.moments.add(at, "phase")
 
     def _period_resume(self, record: PeriodRecord) -> None:
         """The market opened again after its close: what was said at the close is taken back."""
@@ -430,14 +414,14 @@ class Evaluator:
         if self.period[0] is None or self.final is not None:
             return
         t = record.ts
-        self.look(
-            t - 1
+        self.before(
+            t
         )  # what is lost at the last instant is a failed presence, no longer one out of reach
         self.period = (self.period[0], t)
         totals = self.totals_at(t)
         for k, verdict in enumerate(self.views.maker_verdicts(totals)):
             if verdict is Verdict.BREACHED:
-                self._open_maker(BreachKind.PRESENCE, k, t, totals, t)
+                self.open_maker(BreachKind.PRESENCE, k, t, totals, t)
         self.breaches.close_all(t, t)
         self.final = self._picture(t, exact=True)
 

@@ -129,7 +129,8 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "period": evaluator.period,
         "final": evaluator.final,
         "ledger": evaluator.ledger,
-        "unreachable": sorted(evaluator.unreachable),
+        "reach": evaluator.reach.state(),
+        "moments": evaluator.moments.state(),
         "last": evaluator.last,
         "provisional": sorted(evaluator.provisional),
         "breaches": evaluator.breaches.sorted(),
@@ -154,7 +155,8 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
     evaluator.by_calendar = state["by_calendar"]
     evaluator.trading_date, evaluator.period = state["trading_date"], tuple(state["period"])
     evaluator.final, evaluator.ledger = state["final"], state["ledger"]
-    evaluator.unreachable = frozenset(state["unreachable"])
+    evaluator.reach.restore(state["reach"])
+    evaluator.moments.restore([tuple(moment) for moment in state["moments"]])
     evaluator.last = state["last"]
     evaluator.provisional.update(tuple(pair) for pair in state["provisional"])
     for breach in state["breaches"]:

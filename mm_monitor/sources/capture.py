@@ -146,6 +146,7 @@ class CaptureSource:
         for name in ("reference", "phases"):
             if name in self._tables:
                 self._queue.extend(self._read(self._tables[name]))
+        self._announce()
         self._stream = self._rest(("reference", "phases"))
 
     async def poll(self) -> Sequence[Delivery]:
@@ -200,13 +201,18 @@ class CaptureSource:
         self._bytes_read = end
 
     def _note(self, decoded: Decoded) -> None:
-        """Remember listings and the market's phases as they go by."""
+        """Remember the market's phases as they go by."""
         for control in decoded.controls:
-            if isinstance(control, ReferenceRecord):
-                self._note_listing(control)
-            elif isinstance(control, PhaseRecord) and control.scope == ALL:
+            if isinstance(control, PhaseRecord) and control.scope == ALL:
                 first, last = self._star or (control.ts, control.ts)
                 self._star = min(first, control.ts), max(last, control.ts)
+
+    def _announce(self) -> None:
+        """Make what will be listed known, in the order of time: an adjustment is told by the tick before it."""
+        controls = [control for delivery in self._queue for control in delivery.decoded.controls]
+        records = [control for control in controls if isinstance(control, ReferenceRecord)]
+        for record in sorted(records, key=lambda record: record.ts):
+            self._note_listing(record)
 
     def _note_listing(self, record: ReferenceRecord) -> None:
         if record.table == "contracts" and record.action == "add":

@@ -70,9 +70,9 @@ PYTHON = (
         "self.counts[:], self.last = mark.counts, mark.last", "self.last = mark.last", SPLIT,
     ),
     _core(
-        "L2", "a crossing is where its batch ends", "evaluator.py",
+        "L2", "a crossing is where its batch ends", "reach.py",
         "self._locate(rows, before)",
-        "self._open_unreachable(self._check(self.last), self.last, self.last)", SPLIT,
+        "self._open(self._check(self.evaluator.last), self.evaluator.last, 0)", SPLIT,
     ),
     _core(
         "L3", "reading settles", "evaluator.py",
@@ -88,8 +88,8 @@ PYTHON = (
         'accruals.instant(int(self.book.slot_con[slot]), int(edge["n"])),', "noticed_at,", NOTICING,
     ),
     _core(
-        "L4", "a crossing is where one looks", "evaluator.py",
-        "since = first_instant(since, t, partial(self._exceeds, self.unreachable))", "since = t",
+        "L4", "a crossing is where one looks", "reach.py",
+        "since = first_instant(since, t, partial(self._exceeds, self.found))", "since = t",
         NOTICING,
     ),
     _core(
@@ -107,7 +107,7 @@ PYTHON = (
     ),
     _core(
         "L5", "how it was cut is in the bytes", "snapshot.py",
-        '"last": evaluator.last,', '"last": evaluator.last, "safe_until": evaluator.safe_until,',
+        '"last": evaluator.last,', '"last": evaluator.last, "safe": evaluator.reach.safe_until,',
         SAME_BYTES,
     ),
     Mutant(

@@ -247,22 +247,6 @@ def timetable(rulebook: Rulebook, days: Sequence[str], *, phases: bool) -> list[
     return [x for day in days for x in trading_day(schedule, day, rulebook.id, phases=phases)]
 
 
-def foreseen(record: Tick | Control, books: Sequence[Rulebook]) -> bool:
-    """No record opens the whole market at a time that a calendar does not know of.
-
-    In such time there is more to quote than any calendar said, and what was out of reach may come into it again.
-    """
-    if not isinstance(record, PhaseRecord) or (record.scope, record.phase) != ("*", "continuous"):
-        return True
-    return all(within(book.calendar, record.ts) for book in books if book.calendar is not None)
-
-
-def within(calendar: Calendar, t: int) -> bool:
-    """Is `t` in continuous trading by the calendar?"""
-    schedule = Schedule(calendar)
-    return any(a <= t < b for a, b in schedule.continuous_intervals(schedule.trading_date(t)))
-
-
 @st.composite
 def skeletons(draw: st.DrawFn, mode: str, books: Sequence[Rulebook], step: int) -> list[Control]:
     """When the market is open, and what is judged."""
@@ -301,8 +285,7 @@ def cases(draw: st.DrawFn) -> Case:
     made = draw(skeletons(mode, books, step))
     most = draw(st.sampled_from([4, 16, 30, 40]))
     drawn = draw(st.lists(records(instants), min_size=most // 2, max_size=most))
-    kept = [x for x in drawn if mode in ("phases", "periods") or foreseen(x, books)]
-    return Case(tuple(books), mode, (*made, *kept), step)
+    return Case(tuple(books), mode, (*made, *drawn), step)
 
 
 # -- rows -----------------------------------------------------------------------------------------
