@@ -216,7 +216,8 @@ def demo(
 
 @app.command(
     epilog="Examples: mm-monitor simulate --out day1 --seed 7 · "
-    "mm-monitor simulate --bootstrap 127.0.0.1:9092 --codec packed"
+    "mm-monitor simulate --bootstrap 127.0.0.1:9092 --codec packed · "
+    "mm-monitor simulate --strategies all --out games"
 )
 def simulate(
     out: Annotated[
@@ -235,6 +236,12 @@ def simulate(
         float, typer.Option(help="Play the whole day in so many seconds; 14220 is real time.")
     ] = 300,
     day: Annotated[str, typer.Option(help="Trading date, YYYY-MM-DD.")] = "",
+    strategies: Annotated[
+        str,
+        typer.Option(help="Play these ways to game a monitor instead: all, or names with commas."),
+    ] = "",
+    minutes: Annotated[int, typer.Option(help="Minutes of trading with --strategies.")] = 20,
+    listing: Annotated[bool, typer.Option("--list", help="Name the strategies and end.")] = False,
     fmt: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
     shuffle: Annotated[
         bool, typer.Option("--shuffle", help="Lines of quotes and theo in any order.")
@@ -250,11 +257,39 @@ def simulate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Makers whose presence is known to the nanosecond, into a capture directory or a Kafka."""
+    if listing or strategies:
+        _games(listing, strategies, out, seed, day, minutes, fmt, shuffle, quiet)
+        return
     rate = rate if rate is not None else (2_000 if out is not None else 50_000)
     today = _day(day, seed, makers, classes, contracts, rate, seconds)
     kafka = {"codec": codec, "rows_per_record": rows_per_record, "fast": fast, "group": group,
              "reference_dir": reference, "truth": truth}  # fmt: skip
     _simulate(today, out, bootstrap, {"fmt": fmt, "shuffle": shuffle}, kafka, quiet)
+
+
+def _games(
+    listing: bool,
+    strategies: str,
+    out: Path | None,
+    seed: int,
+    day: str,
+    minutes: int,
+    fmt: str,
+    shuffle: bool,
+    quiet: bool,
+) -> None:
+    from mm_monitor.simulator.days import DEMO_DATE
+    from mm_monitor.simulator.games.commands import GameOptions, listed, simulate_games
+
+    if listing:
+        print("\n".join(listed()))
+        return
+    if out is None:
+        raise MonitorError("simulate: --strategies needs --out DIRECTORY")
+    today = _date(day) if day else DEMO_DATE
+    done = simulate_games(GameOptions(strategies, out, seed, today, minutes, fmt, shuffle))
+    if not quiet:
+        print(f"{done.records:,} records in {done.wall_seconds:.1f} s to {out}")
 
 
 def _day(day: str, *numbers: Any) -> Any:

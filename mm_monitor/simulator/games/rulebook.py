@@ -1,0 +1,34 @@
+"""The rulebook of the games: a test for every trick that a rule can catch, and none that forbids the others."""
+
+from __future__ import annotations
+
+NAME = "games"
+
+RULEBOOK = """\
+id = "games"
+version = 1
+title = "Rules against every trick that a rule can catch"
+effective = 2025-01-01
+verified = false
+source = "made up by the simulator"
+
+[quote]
+min_size = 10
+max_size_difference = { ratio = "50%", of = "larger" }
+
+[spread]
+combine = "max"
+terms = [{ relative = "3%", of = "theo" }, { ticks = 1 }]
+off_theo = { absolute = "0.05" }
+
+[theo]
+when_missing = "unknown"
+
+[presence]
+required = "90%"
+judged_by = "coverage"
+coverage_required = "100%"
+
+[exemptions]
+technical = "exclude"
+"""

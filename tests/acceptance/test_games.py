@@ -1,0 +1,60 @@
+"""The twenty ways to game a monitor: each gets its true presence, to the nanosecond, through the capture door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mm_monitor.errors import MonitorError
+from mm_monitor.simulator import Disorder
+from mm_monitor.simulator.games import STRATEGIES, Stage, chosen, perform, write_games
+from tests.acceptance.judging import TRUTH_KEYS, differences, judged
+
+MINUTES = 4
+
+
+def played(names: str, directory: Path, seed: int = 1, **how: Any) -> dict[str, Any]:
+    """The truth of these strategies, written as a capture."""
+    return write_games(perform(chosen(names), Stage(seed, minutes=MINUTES)), directory, **how)
+
+
+def test_there_are_twenty() -> None:
+    assert len(STRATEGIES) == 20
+    assert all(strategy.what for strategy in STRATEGIES.values())
+
+
+@pytest.mark.criterion("NUM-04")
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_gets_its_true_presence(name: str, tmp_path: Path) -> None:
+    truth = played(name, tmp_path)
+    got = judged(tmp_path, tmp_path / "rulebook.toml")
+    assert differences(got["obligations"], truth["obligations"], TRUTH_KEYS) == []
+    assert got["records"]["dead_letter"] == truth["records"]["dead_letter"]
+    verdicts = {row["maker"]: row["verdict"] for row in got["makers"]}
+    assert verdicts == {row["maker"]: row["verdict"] for row in truth["makers"]}
+    assert verdicts[name] == STRATEGIES[name].verdict
+    honest = [verdicts[row["maker"]] for row in truth["makers"] if row["label"] == "honest"]
+    assert set(honest) <= {"compliant"}
+
+
+@pytest.mark.parametrize("fmt", ["csv", "parquet"])
+def test_all_at_once_in_any_order_of_lines(fmt: str, tmp_path: Path) -> None:
+    truth = played("all", tmp_path, seed=5, fmt=fmt, disorder=Disorder(5, 2**62))
+    got = judged(tmp_path, tmp_path / "rulebook.toml")
+    assert differences(got["obligations"], truth["obligations"], TRUTH_KEYS) == []
+
+
+def test_a_maker_who_backdates_was_there_less_than_it_claims(tmp_path: Path) -> None:
+    rows = {row["maker"]: row for row in played("backdate", tmp_path)["makers"]}
+    gamer, honest = rows["backdate"], rows["honest-backdate"]
+    assert honest["arrived_quoted_ns"] == honest["quoted_ns"]
+    assert gamer["arrived_quoted_ns"] * 100 == 85 * gamer["required_ns"]
+    assert gamer["quoted_ns"] * 1000 > 999 * gamer["required_ns"]
+
+
+def test_a_name_that_is_none_is_refused_with_those_that_are() -> None:
+    with pytest.raises(MonitorError, match=r"sampled, flicker.*got 'sampled, nonsense'"):
+        chosen("sampled, nonsense")
+    assert [one.name for one in chosen("far, ioc,far")] == ["far", "ioc"]
