@@ -9,60 +9,57 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass, field
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from .rulebook import SCALE, Rules
 
 Slot = tuple[str, str]  # maker, contract
-Row = dict[str, str]
+Side = tuple[int, int]  # price in 10^-8, size
 FILES = {"phase": "phases", "exemption": "exemptions", "feed": "feed", "stress": "stress",
-         "theo": "theo", "quote": "quotes"}  # fmt: skip
+         "underlying": "underlying", "theo": "theo", "quote": "quotes", "rfq": "rfqs",
+         "fill": "fills"}  # fmt: skip
 ORDER = list(FILES)  # at an equal instant
-PHASES = {"closed", "opening_auction", "continuous", "break", "closing_auction", "halt",
-          "breaker_auction"}  # fmt: skip
+WORDS = {
+    "phase": ("closed", "opening_auction", "continuous", "break", "closing_auction", "halt",
+              "breaker_auction"),
+    "status": ("down", "up", "synced"), "action": ("start", "end"), "side": ("buy", "sell"),
+}  # fmt: skip
 FARTHEST = 92_000_000_000 * SCALE
 
 
-@dataclass(frozen=True)
-class Record:
-    """One record; a side is (price in 10^-8, size), None where absent."""
+class Record(NamedTuple):
+    """One record; `row` holds its columns, read."""
 
     ts: int
     kind: str
     line: int
-    scope: str
-    maker: str = ""
-    word: str = ""  # phase, exemption kind, feed status
-    action: str = ""  # start | end
-    theo: int | None = None
-    bid: tuple[int, int] | None = None
-    ask: tuple[int, int] | None = None
-    bad: bool = False
+    row: dict[str, Any]
 
 
 @dataclass
 class Capture:
     """A capture in memory; `records` are in tape order and hold quotes without obligation too."""
 
-    cls: dict[str, str]
-    tick: dict[str, int]
+    contracts: dict[str, dict[str, Any]]
     makers: list[str]
     slots: list[Slot]
+    accounts: dict[str, str]
     records: list[Record] = field(default_factory=list)
     applied: int = 0
     dead: int = 0
     no_obligation: int = 0
 
+    def cls(self, contract: str) -> str:
+        return str(self.contracts[contract]["class"])
 
-def _whole(text: str, most: int) -> int:
+
+def _whole(text: str, most: int = 2**63 - 1) -> int:
     if not re.fullmatch("[0-9]+", text) or int(text) > most:
         raise ValueError(f"not a whole number up to {most}: {text!r}")
     return int(text)
-
-
-def _time(text: str) -> int:
-    return _whole(text, 2**63 - 1)
 
 
 def _decimal(text: str) -> Fraction:
@@ -74,7 +71,7 @@ def _decimal(text: str) -> Fraction:
     return value
 
 
-def _side(price: str, size_text: str, tick: int) -> tuple[int, int] | None:
+def _side(price: str, size_text: str, tick: int) -> Side | None:
     size = _whole(size_text, 2**31 - 1)
     if price == "":
         if size:
@@ -92,64 +89,54 @@ def _theo(text: str) -> int | None:
     return round(_decimal(text)) if text else None
 
 
-def _one_of(word: str, *words: str) -> str:
-    if word not in words:
-        raise ValueError(f"unknown: {word!r}")
-    return word
-
-
-def _decode(kind: str, row: Row, line: int, capture: Capture, rules: Rules) -> Record:
-    """One record out of one csv line; ValueError when it is a dead letter."""
-    if None in row or None in row.values():
+def _decode(kind: str, raw: dict[str, str], capture: Capture, rules: Rules) -> dict[str, Any]:
+    """The columns of one csv line, read; ValueError when it is a dead letter."""
+    if None in raw or None in raw.values():
         raise ValueError("too many or too few fields")
-    ts, cls = _time(row["ts_event"]), capture.cls
-    if kind in ("theo", "quote"):
-        contract = _one_of(row["contract"], *cls)
-        if kind == "theo":
-            return Record(ts, kind, line, contract, theo=_theo(row["theo"]))
-        bid, ask = (
-            _side(row[f"{side}_price"], row[f"{side}_size"], capture.tick[contract])
-            for side in ("bid", "ask")
-        )
-        return Record(ts, kind, line, contract, row["maker"], bid=bid, ask=ask)
-    scope = _one_of(row["scope"], "*", *cls, *cls.values())
-    if kind == "phase":
-        return Record(ts, kind, line, scope, word=_one_of(row["phase"], *PHASES))
-    if kind == "feed":
-        status = _one_of(row["status"], "down", "up", "synced")
-        return Record(ts, kind, line, scope, row["maker"], status)
-    action = _one_of(row["action"], "start", "end")
-    if kind == "stress":
-        return Record(ts, kind, line, scope, action=action)
-    word = _one_of(row["kind"], *rules.exemptions)
-    return Record(ts, kind, line, scope, row["maker"], word, action)
+    row: dict[str, Any] = dict(raw)
+    classes = {c["class"] for c in capture.contracts.values()}
+    known = WORDS | {"contract": tuple(capture.contracts), "class": tuple(classes)}
+    known |= {"scope": ("*", *capture.contracts, *classes)}
+    known |= {"kind": tuple(rules.exemptions)} if kind == "exemption" else {}
+    for column in known.keys() & raw.keys():
+        if raw[column] not in known[column]:
+            raise ValueError(f"unknown {column}: {raw[column]!r}")
+    row["ts"] = _whole(raw["ts_event"])
+    if kind == "quote":
+        tick = capture.contracts[raw["contract"]]["tick"]
+        for side in ("bid", "ask"):
+            row[side] = _side(raw[f"{side}_price"], raw[f"{side}_size"], tick)
+        row["maker"] = capture.accounts.get(raw["maker"], raw["maker"])
+        row["account"] = raw["maker"]
+    elif kind == "theo":
+        row["theo"] = _theo(raw["theo"])
+    elif kind == "underlying":
+        prices = [raw.get("bid_price") or None, raw.get("ask_price") or None]
+        low, high = (p and int(_decimal(p)) for p in prices)
+        row["spread"] = None if low is None or high is None else high - low
+    elif kind == "fill":
+        row["size"] = _whole(raw["size"], 2**31 - 1)
+    return row
 
 
-def _bad_quote(row: Row, line: int, capture: Capture) -> list[Record]:
-    """What a dead-lettered quote still tells: that this slot's quote changed then."""
-    slot = (row.get("maker") or "", row.get("contract") or "")
+def _take(kind: str, raw: dict[str, str], line: int, capture: Capture, rules: Rules) -> None:
     try:
-        ts = _time(row.get("ts_event") or "")
-    except ValueError:
-        return []
-    return [Record(ts, "quote", line, slot[1], slot[0], bad=True)] if slot in capture.slots else []
-
-
-def _take(kind: str, row: Row, line: int, capture: Capture, rules: Rules) -> None:
-    try:
-        record = _decode(kind, row, line, capture, rules)
+        row = _decode(kind, raw, capture, rules)
     except ValueError:
         capture.dead += 1
-        capture.records += _bad_quote(row, line, capture) if kind == "quote" else []
+        name = raw.get("maker") or ""  # a dead quote still tells that this slot's quote changed
+        row = {"maker": capture.accounts.get(name, name), "contract": raw.get("contract") or ""}
+        ts, ours = raw.get("ts_event") or "", (row["maker"], row["contract"]) in capture.slots
+        if kind == "quote" and ours and re.fullmatch("[0-9]+", ts) and int(ts) < 2**63:
+            capture.records.append(Record(int(ts), kind, line, row | {"bad": True}))
         return
-    if kind == "quote" and (record.maker, record.scope) not in capture.slots:
-        capture.no_obligation += 1
-    else:
-        capture.applied += 1
-    capture.records.append(record)
+    free = kind == "quote" and (row["maker"], row["contract"]) not in capture.slots
+    capture.no_obligation += free
+    capture.applied += not free
+    capture.records.append(Record(row["ts"], kind, line, row))
 
 
-def _lines(path: Path) -> list[tuple[int, Row]]:
+def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as text:
@@ -159,12 +146,16 @@ def _lines(path: Path) -> list[tuple[int, Row]]:
 
 def load(directory: Path, rules: Rules) -> Capture:
     """The capture in `directory`; bad contracts or makers are not the oracle's business."""
-    contracts = [row for _, row in _lines(directory / "contracts.csv")]
-    cls = {row["contract"]: row["class"] for row in contracts}
-    tick = {row["contract"]: int(Fraction(row["tick"]) * SCALE) for row in contracts}
+    contracts: dict[str, dict[str, Any]] = {}
+    for _, raw in _lines(directory / "contracts.csv"):
+        expiry = date.fromisoformat(raw["expiry"]) if raw.get("expiry") else None
+        strike = Fraction(raw["strike"]) * SCALE if raw.get("strike") else None
+        read = {"tick": int(Fraction(raw["tick"]) * SCALE), "expiry": expiry, "strike": strike}
+        contracts[raw["contract"]] = raw | read
     appointed = [(row["maker"], row["class"]) for _, row in _lines(directory / "makers.csv")]
-    slots = sorted({(m, c) for m, k in appointed for c in cls if k in ("*", cls[c])})
-    capture = Capture(cls, tick, sorted({m for m, _ in appointed}), slots)
+    slots = {(m, c) for m, k in appointed for c, row in contracts.items() if k in ("*", row["class"])}
+    accounts = {row["account"]: row["maker"] for _, row in _lines(directory / "accounts.csv")}
+    capture = Capture(contracts, sorted({m for m, _ in appointed}), sorted(slots), accounts)
     for kind, name in FILES.items():
         for line, row in _lines(directory / f"{name}.csv"):
             _take(kind, row, line, capture, rules)
