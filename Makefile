@@ -19,7 +19,7 @@ ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALL
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo test test-long test-debug test-asan lint bench services \
+.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench services \
         packaging versions clean
 
 help: ## this list
@@ -115,6 +115,10 @@ test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with b
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
 	@$(MAKE) --no-print-directory build build-debug
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -q --timeout 1800
+
+fuzz: $(VENV)/.dev build ## a hundred thousand random tapes, judged by the engine and by the oracle
+	@mkdir -p build
+	@$(PY) -m tests.oracle.fuzz 0 100000 --jobs $$(nproc) --stamp build/fuzz.json
 
 test-debug: $(VENV)/.dev build-debug ## the tests that drive kernels, on the debug build
 	@echo "==> tests: $(DEBUG_TESTS) on the debug build"

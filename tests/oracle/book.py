@@ -60,7 +60,9 @@ class Book:
     gap: dict[str, int | None] = field(default_factory=dict)  # the underlying's spread, by class
     quotes: dict[Slot, dict[str, Quote]] = field(default_factory=dict)  # by account
     stamp: dict[Slot, int] = field(default_factory=dict)  # the instant of the last quote
-    stood: dict[Slot, Any] = field(default_factory=dict)  # prices at the last instant, and since when
+    stood: dict[Slot, Any] = field(
+        default_factory=dict
+    )  # prices at the last instant, and since when
 
     def __post_init__(self) -> None:
         self.dated = self.rules.dated_relief(self.day.date)
@@ -135,8 +137,13 @@ class Book:
         own = [quote for _, quote in sorted(self.quotes.get(slot, {}).items())]
         bids, asks = [q.bid for q in own if q.bid], [q.ask for q in own if q.ask]
         if self.rules.rollup == "union":
-            bid, ask = max(b[0] for b in bids) if bids else 0, min(a[0] for a in asks) if asks else 0
-            sizes = [sum(n for p, n in side if p == best) for side, best in ((bids, bid), (asks, ask))]
+            bid, ask = (
+                max(b[0] for b in bids) if bids else 0,
+                min(a[0] for a in asks) if asks else 0,
+            )
+            sizes = [
+                sum(n for p, n in side if p == best) for side, best in ((bids, bid), (asks, ask))
+            ]
             return Quote((bid, sizes[0]) if bids else None, (ask, sizes[1]) if asks else None)
         return min(own, key=_rank, default=Quote(None, None))
 
@@ -173,7 +180,7 @@ class Book:
         unknown = self._is_down(slot) or bool(self.owed.get(slot)) or slot in self.bad
         theo = self._theo_now(slot[1], t0)
         missing = self.rules.when_missing == "exclude" and self.rules.reads_theo and theo is None
-        relaxed = max((m for m in meanings if isinstance(m, Fraction)), default=Fraction(1))
+        relaxed = max((m for m in meanings if isinstance(m, Fraction)), default=1)
         factor = relaxed * self.dated * (self.rules.relief if stress else 1)
         fresh = self.rules.max_age is None or t0 < self.stamp.get(slot, 0) + self.rules.max_age
         fails, valid, use = self.judge(
@@ -202,7 +209,7 @@ def _rank(quote: Quote) -> tuple[Any, ...]:
 
 
 def judge(
-    rules: Rules, quote: Quote, theo: int | None, gap: int | None, factor: Fraction,
+    rules: Rules, quote: Quote, theo: int | None, gap: int | None, factor: Fraction | int,
     one_side: bool, tick: int, days: float, fresh: bool, rested: bool,
 ) -> tuple[list[str], bool | None, int | None]:  # fmt: skip
     """The tests that fail, in order, validity and use of the limit; `factor` multiplies the limit."""
@@ -210,7 +217,11 @@ def judge(
     if not (bid or ask):
         return ["absent"], False, None
     sizes = [side[1] for side in (bid, ask) if side]
-    wide, use = _spread(rules, bid[0], ask[0], theo, gap, factor, tick, days) if bid and ask else (True, None)
+    wide, use = (
+        _spread(rules, bid[0], ask[0], theo, gap, factor, tick, days)
+        if bid and ask
+        else (True, None)
+    )
     tests = {
         "one_sided": True if (bid and ask) or one_side else _zero_bid(rules, bid is None, theo),
         "crossed": not (bid and ask) or bid[0] < ask[0],
@@ -248,13 +259,16 @@ def _limit(term: Term, at: dict[str, Number], days: float) -> Number:
     if base is None or term.kind != "table":
         return None if base is None else term.value * base
     for cell in term.cells:
-        if all(low <= x and (high is None or x < high) for x, (low, high) in ((base, cell.prices), (days, cell.days))):
+        if all(
+            low <= x and (high is None or x < high)
+            for x, (low, high) in ((base, cell.prices), (days, cell.days))
+        ):
             return cell.value[1] * (base if cell.value[0] == "relative" else 1)
     return 0
 
 
 def _spread(
-    rules: Rules, bid: int, ask: int, theo: int | None, gap: int | None, factor: Fraction,
+    rules: Rules, bid: int, ask: int, theo: int | None, gap: int | None, factor: Fraction | int,
     tick: int, days: float,
 ) -> tuple[bool | None, int | None]:  # fmt: skip
     """Does the spread pass, and how much of the limit does it use?"""
@@ -270,9 +284,7 @@ def _spread(
     return passes is not False, use
 
 
-def _near(
-    band: Term | None, bid: int | None, ask: int | None, theo: int | None
-) -> bool | None:
+def _near(band: Term | None, bid: int | None, ask: int | None, theo: int | None) -> bool | None:
     if band is None or theo is None:
         return True if band is None else None
     width = band.value * (theo if band.kind == "relative" else 1)

@@ -18,12 +18,14 @@ from typing import Any
 
 from .book import Book, Piece
 from .records import ORDER, Capture, Record, Slot, load
-from .rulebook import Day, Rules, trading_dates, utc_date
+from .rulebook import Day, Rules, ratio, trading_dates, utc_date
 
 REASONS = ("absent", "one_sided", "crossed", "size", "unequal", "spread", "off_theo", "stale",
            "flicker")  # fmt: skip
 Pieces = dict[Slot, list[Piece]]
-Sums = Counter[str]  # ns by state, by reason, by "stress " and state, of the limit's "use"; "future" is R
+Sums = Counter[
+    str
+]  # ns by state, by reason, by "stress " and state, of the limit's "use"; "future" is R
 Row = dict[str, Any]
 
 
@@ -147,17 +149,28 @@ def maker_verdict(mine: dict[Slot, Sums], capture: Capture, rules: Rules) -> str
         for (_, contract), t in live.items():
             units[capture.cls(contract)] += t
     said = {unit: verdict(t, rules) for unit, t in units.items()}
-    passed, lost = list(said.values()).count("compliant"), [u for u in said if said[u] == "breached"]
-    maybe = len(said) - len(lost)
+    if rules.judged_by == "contracts":
+        return _each_class(said, capture, rules.least["contracts"])
+    lost = [unit for unit in said if said[unit] == "breached"]
+    passed, could = list(said.values()).count("compliant"), len(said) - len(lost)
     if rules.judged_by == "coverage":
-        answer = _verdict(passed, maybe, rules.coverage_required * len(live))
+        answer = _verdict(passed, could, rules.coverage_required * len(live))
         if answer == "compliant" or rules.all_but_pairs is None:
             return answer
         failing = [unit for unit in said if said[unit] != "compliant"]
         if _within_pairs(failing, capture, rules.all_but_pairs):
             return "compliant"
         return "indeterminate" if _within_pairs(lost, capture, rules.all_but_pairs) else answer
-    return _verdict(passed, maybe, rules.least[rules.judged_by])
+    return _verdict(passed, could, rules.least["products"])
+
+
+def _each_class(said: dict[Slot, str], capture: Capture, least: int) -> str:
+    """So many contracts of each class must pass."""
+    answers = set()
+    for cls in {capture.cls(contract) for _, contract in said}:
+        own = [v for (_, contract), v in said.items() if capture.cls(contract) == cls]
+        answers.add(_verdict(own.count("compliant"), len(own) - own.count("breached"), least))
+    return next(v for v in ("breached", "indeterminate", "compliant") if v in answers)
 
 
 @dataclass
@@ -205,7 +218,8 @@ class Judged:
         own = [own for slot, own in self.pieces.items() if slot[1] == contract]
         return [
             row[0]._replace(
-                state=row[0].state and ("lapsed" if all(p.valid is False for p in row) else "quoted"),
+                state=row[0].state
+                and ("lapsed" if all(p.valid is False for p in row) else "quoted"),
                 fails=["hole"],
             )
             for row in zip(*own, strict=True)
@@ -223,8 +237,9 @@ class Judged:
         if required and hopeful(total, "stress ") < required * needed(total, "stress "):
             self.breach("stress_presence", slot, end, end)
         asked = self.asked(mine)
-        if rules.rfq and asked["asked"] > rules.rfq.get("deemed_fulfilled_up_to", 0):
-            share = Fraction(rules.rfq["required"].rstrip("%")) / 100
+        some = (rules.rfq or {}).get("deemed_fulfilled_up_to", 0)
+        if rules.rfq and "required" in rules.rfq and asked["asked"] > some:
+            share = ratio(rules.rfq["required"])
             if asked["answered"] + asked["undecided"] < share * asked["asked"]:
                 self.breach("rfq", slot, end, end)
         for start, until in self._at_risk(mine):
@@ -262,7 +277,8 @@ class Judged:
         every, since = self.rules.at_risk_every, None
         for now in range(self.day.start + every, self.day.end, every) if self.rules.at_risk else ():
             burns = any(
-                self._burn(mine, now - long, now, least) and self._burn(mine, now - short, now, least)
+                self._burn(mine, now - long, now, least)
+                and self._burn(mine, now - short, now, least)
                 for long, short, least in self.rules.at_risk
             )
             if since is not None and not burns:

@@ -153,7 +153,9 @@ def load(directory: Path, rules: Rules) -> Capture:
         read = {"tick": int(Fraction(raw["tick"]) * SCALE), "expiry": expiry, "strike": strike}
         contracts[raw["contract"]] = raw | read
     appointed = [(row["maker"], row["class"]) for _, row in _lines(directory / "makers.csv")]
-    slots = {(m, c) for m, k in appointed for c, row in contracts.items() if k in ("*", row["class"])}
+    slots = {
+        (m, c) for m, k in appointed for c, row in contracts.items() if k in ("*", row["class"])
+    }
     accounts = {row["account"]: row["maker"] for _, row in _lines(directory / "accounts.csv")}
     capture = Capture(contracts, sorted({m for m, _ in appointed}), sorted(slots), accounts)
     for kind, name in FILES.items():

@@ -97,7 +97,7 @@ class Rules:
         self.dated: list[dict[str, Any]] = self._get("spread.relief", list, [])
         self.theo_age: int | None = self._get("theo.max_age", duration)
         self.when_missing: str = self._get("theo.when_missing", str, "unknown")
-        self.required: Fraction = self._get("presence.required", ratio)
+        self.required: Any = self._get("presence.required", ratio)  # None: nobody is judged
         self.judged_by: str = self._get("presence.judged_by", str, "ratio_of_sums")
         self.coverage_required: Fraction = self._get("presence.coverage_required", ratio, "100%")
         self.all_but_pairs: int | None = self._get("presence.coverage_all_but_pairs", int)
@@ -114,11 +114,13 @@ class Rules:
         self.at_risk_every: int = self._get("presence.at_risk_every", duration, "1m")
         self.longest_lapse: int | None = self._get("lapse.longest_permitted", duration)
         self.longest_hole: int | None = self._get("market_hole.longest_permitted", duration)
-        self.relief: Fraction = self._get("stress.relief", Fraction, "1")
+        self.relief: Fraction = self._get("stress.relief", Fraction, 1)
         self.stress_weight: Fraction = self._get("stress.weight", Fraction, "1")
         self.stress_required: Fraction | None = self._get("stress.required", ratio)
         self.rfq: dict[str, Any] | None = self.raw.get("rfq")
-        self.rfq_times = tuple(duration((self.rfq or {}).get(k, "0s")) for k in ("respond_within", "stay"))
+        self.rfq_times = tuple(
+            duration((self.rfq or {}).get(k, "0s")) for k in ("respond_within", "stay")
+        )
         self.rollup: str | None = self._get("accounts.rollup", str)
         self.required_set: dict[str, Any] = self.raw.get("required_set", {})
         self.exemptions: dict[str, str | Fraction] = {  # a Fraction is the factor of a `relax`
@@ -134,10 +136,10 @@ class Rules:
         value = self.raw.get(table, {}).get(key, default)
         return None if value is None else read(value)
 
-    def dated_relief(self, day: date) -> Fraction:
+    def dated_relief(self, day: date) -> Fraction | int:
         """The largest multiple of the dated reliefs that cover this trading date."""
         inside = [d for d in self.dated if d["from"] <= day <= d["to"]]
-        return max((Fraction(d["multiple"]) for d in inside), default=Fraction(1))
+        return max((Fraction(d["multiple"]) for d in inside), default=1)
 
 
 class Day(NamedTuple):

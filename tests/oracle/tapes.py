@@ -1,8 +1,9 @@
 """Small random captures with a rulebook, made to collide: instants coincide, keys overlap.
 
-Times are steps of 1 ns around 1_000_000, or of minutes and of odd sizes on realistic days; some of
-the lines are spoilt in every way that makes a dead letter. What the semantics leave open
-(exponents, blanks, more than eight decimals that are zeros) is not generated.
+Times are steps of 1 ns around 1_000_000, or of minutes and of odd sizes on realistic days, often
+those of another record or one of the rulebook's durations later; some of the lines are spoilt in
+every way that makes a dead letter. What the semantics leave open (exponents, blanks, more than eight
+decimals that are zeros) is not generated. A feature that is switched off is not generated either.
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 PHASES = ["continuous", "continuous", "continuous", "break", "halt", "closed", "opening_auction",
           "closing_auction", "breaker_auction"]  # fmt: skip
+# What a tape may have beside the core, each by itself with its own chance.
+FEATURES = frozenset({
+    "flicker", "stress", "rfq", "table", "underlying", "dated", "hole", "judged_by", "at_risk",
+    "windows", "fills", "accounts", "required_set",
+})  # fmt: skip
+# What the engine implements; a rulebook with any other is refused.
+LANDED: frozenset[str] = frozenset()
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
 HEADERS = {
@@ -27,6 +35,10 @@ HEADERS = {
     "feed": "ts_event,scope,maker,status",
     "stress": "ts_event,scope,action",
     "theo": "ts_event,contract,theo",
+    "underlying": "ts_event,class,price,bid_price,ask_price",
+    "rfqs": "ts_event,rfq_id,contract,makers",
+    "fills": "ts_event,maker,contract,side,price,size",
+    "accounts": "account,maker",
     "quotes": "ts_event,maker,contract,bid_price,bid_size,ask_price,ask_size",
 }
 SESSIONS = [
@@ -43,14 +55,18 @@ Row = list[str]
 class World:
     """The cast of one capture, and its clock, whose grain is `step` ns."""
 
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
+    def __init__(self, rng: random.Random, features: frozenset[str]) -> None:
+        self.rng, self.features = rng, {f for f in sorted(features) if rng.random() < 0.4}
+        self.used: list[int] = []  # instants that records have
+        self.durations: list[int] = []  # of the rulebook
         self.classes = [f"K{i}" for i in range(rng.randint(1, 3))]
         self.contracts = {f"C{i}": rng.choice(self.classes) for i in range(rng.randint(1, 4))}
+        self.named = sorted(set(self.contracts.values()))  # classes that have a contract
         self.ticks = {
             c: Decimal(rng.choice(["0.0001", "0.01", "0.05", "0.01", "1"])) for c in self.contracts
         }
         self.makers = [f"M{i}" for i in range(rng.randint(1, 3))]
+        self.accounts = ["A0", "A1", "A2"] * self.has("accounts")
         self.calendar = ""
         self.edges: list[int] = []  # phase instants worth hitting
         self.style = rng.choice(["tiny", "tiny", "tiny", "real", "calendar"])
@@ -105,12 +121,27 @@ class World:
             )
         else:
             steps = self.rng.randint(-around, (high - low) // self.step + around)
+        if self.used and self.rng.random() < 0.35:
+            again = self.rng.choice(self.used) + self.rng.choice([0, *self.durations])
+            if low <= again < high:
+                self.used.append(again)
+                return again
         odd = self.rng.randrange(self.step) if self.step > 1 and self.rng.random() < 0.2 else 0
-        return low + steps * self.step + odd
+        self.used.append(low + steps * self.step + odd)
+        return self.used[-1]
 
     def duration(self, low: int, high: int) -> str:
         """A duration of `low` to `high` steps, as rulebooks write it."""
-        return f"{self.rng.randint(low, high) * self.step}ns"
+        self.durations.append(self.rng.randint(low, high) * self.step)
+        return f"{self.durations[-1]}ns"
+
+    def has(self, feature: str) -> bool:
+        return feature in self.features
+
+    def date(self) -> date:
+        """A date of the tape, or one next to it."""
+        day = datetime.fromtimestamp(self.rng.choice(self.spans)[0] // 10**9, tz=UTC).date()
+        return day + timedelta(days=self.rng.choice([0, 0, 0, -1, 1]))
 
     def scope(self) -> str:
         return self.rng.choice(["*", *self.contracts, *self.contracts.values()])
@@ -180,7 +211,7 @@ def _theo(world: World) -> Row:
 
 def _quote(world: World) -> Row:
     rng, contract = world.rng, world.rng.choice(list(world.contracts))
-    maker = rng.choice([*world.makers * 6, "M9"])
+    maker = rng.choice([*world.makers * 6, *world.accounts * 6, "M9"])
     bid = rng.randint(5, 22)
     ask = bid + rng.choice([1, 1, 1, 1, 2, 2, 2, 3, 4, 5, 0, -1, 9])
     size = rng.choice([1, 2, 5, 5, 10])
@@ -236,6 +267,11 @@ def _spread(world: World) -> list[str]:
     terms = [f'{{ relative = "{rng.choice(["10%", "5%", "33.3%", "3%"])}", of = "{of}" }}'
              for of in rng.choices(["theo", "theo", "bid", "ask", "mid"], k=2)]  # fmt: skip
     terms += [f"{{ ticks = {rng.randint(1, 4)} }}"]
+    terms += [_table(world) for _ in range(2 * world.has("table"))]
+    if world.has("underlying"):
+        terms += [
+            f'{{ multiple = "{rng.choice(["1", "2", "0.5"])}", of = "underlying_spread" }}'
+        ] * 2
     terms += [f'{{ absolute = "{Decimal(rng.choice(ticks)) * rng.randint(1, 4)}" }}']
     band = rng.choice([f'{{ absolute = "{Decimal(rng.choice(ticks)) * rng.randint(1, 6)}" }}',
                        '{ relative = "10%" }', '{ relative = "50%" }'])  # fmt: skip
@@ -245,7 +281,27 @@ def _spread(world: World) -> list[str]:
         f"terms = [{', '.join(rng.sample(terms, rng.choice([1, 1, 2, 3])))}]",
         *_some(rng, 0.5, f'grace = "{world.duration(0, 20)}"'),
         *_some(rng, 0.4, f"off_theo = {band}"),
+        *[f"relief = [{_dated(world)}, {_dated(world)}]"] * world.has("dated"),
     ]
+
+
+def _table(world: World) -> str:
+    rng, cells = world.rng, []
+    for _ in range(rng.randint(1, 3)):
+        prices = sorted(rng.sample(range(4, 24), 2))
+        days = sorted(rng.sample([0, 1, 2, 5, 6, 30, 31], 2))
+        tick = Decimal(rng.choice([str(tick) for tick in world.ticks.values()]))
+        keys = _some(rng, 0.5, f'price_from = "{prices[0] * tick}"')
+        keys += _some(rng, 0.5, f'price_to = "{prices[1] * tick}"')
+        keys += _some(rng, 0.4, f"days_from = {days[0]}") + _some(rng, 0.4, f"days_to = {days[1]}")
+        value = [f'absolute = "{tick * rng.randint(1, 4)}"', f'relative = "{rng.randint(4, 20)}%"']
+        cells.append("{ " + ", ".join([*keys, rng.choice(value)]) + " }")
+    return f'{{ of = "{rng.choice(["theo", "bid"])}", table = [{", ".join(cells)}] }}'
+
+
+def _dated(world: World) -> str:
+    days = sorted([world.date(), world.date()])
+    return f'{{ from = {days[0]}, to = {days[1]}, multiple = "{world.rng.choice(["2", "3", "1.5"])}" }}'
 
 
 def _quote_rules(world: World) -> list[str]:
@@ -259,25 +315,85 @@ def _quote_rules(world: World) -> list[str]:
         *_some(rng, 0.3, unequal),
         *_some(rng, 0.4, f'max_age = "{world.duration(3, 60)}"'),
         *_some(rng, 0.4, f'zero_bid_below = "{zero}"'),
+        *_some(rng, world.has("flicker"), f"min_rest = {_rest(world)}"),
+        *_some(rng, world.has("fills"), f'after_fill = "{rng.choice(["shrinks", "restated"])}"'),
     ]
 
 
 def _presence(world: World) -> list[str]:
     rng = world.rng
     required = rng.choice(["90%", "50%", "33.333%", "0.1%", "100%", "99.9%", "10%"])
-    judged_by = rng.choice(["ratio_of_sums", "coverage", "mean_of_ratios"])
+    ways = ["ratio_of_sums", "coverage", "mean_of_ratios"]
+    judged_by = rng.choice([*ways, *["contracts", "products", "days"] * world.has("judged_by")])
+    pairs = ", ".join(
+        f'{{ long = "{world.duration(10, 40)}", short = "{world.duration(2, 10)}",'
+        f' burn = "{rng.choice(["1", "2", "0.5", "6"])}" }}'
+        for _ in range(rng.randint(1, 2))
+    )
+    widths = [f'"{world.duration(3, 40)}"' for _ in range(rng.randint(1, 3))]
+    more = {
+        "judged_by": [
+            *_some(rng, 0.6, f"coverage_all_but_pairs = {rng.randint(0, 2)}"),
+            f"contracts_required = {rng.randint(1, 3)}\nproducts_required = {rng.randint(1, 3)}",
+        ],
+        "windows": [f"windows = [{', '.join(sorted(set(widths)))}]"],
+        "at_risk": [f'at_risk = [{pairs}]\nat_risk_every = "{world.duration(10, 20)}"'],
+    }
     return [
         "[presence]",
         f'required = "{required}"',
         f'judged_by = "{judged_by}"',
         *_some(rng, 0.5, f'coverage_required = "{rng.choice(["100%", "50%", "66.6%"])}"'),
+        *[line for feature, lines in more.items() if world.has(feature) for line in lines],
     ]
+
+
+def _rest(world: World) -> str:
+    counts = world.rng.choice(["from_then", "retroactive"])
+    return f'{{ at_least = "{world.duration(0, 15)}", counts = "{counts}" }}'
+
+
+def _requests(world: World) -> list[str]:
+    rng = world.rng
+    return [
+        "[rfq]", f'respond_within = "{world.duration(0, 25)}"',
+        *_some(rng, 0.8, f'stay = "{world.duration(0, 15)}"'),
+        *_some(rng, 0.9, f'required = "{rng.choice(["70%", "100%", "50%"])}"'),
+        *_some(rng, 0.6, f"standing_quote_counts = {rng.choice(['true', 'false'])}"),
+        *_some(rng, 0.5, f"deemed_fulfilled_up_to = {rng.randint(0, 2)}"),
+    ]  # fmt: skip
+
+
+def _stressed(world: World) -> list[str]:
+    rng = world.rng
+    extra = _some(rng, 0.7, f'weight = "{rng.choice(["2", "1.5", "0.5"])}"')
+    extra += _some(rng, 0.8, f'required = "{rng.choice(["80%", "100%", "33.3%"])}"')
+    relief = _some(rng, 0.7, f'relief = "{rng.choice(["2", "1.5", "3"])}"')
+    return ["[stress]", *relief, *(extra if world.has("stress") else [])]
+
+
+def _required_set(world: World) -> list[str]:
+    rng = world.rng
+    kinds = rng.choice(['["call"]', '["put", "call"]', '["future"]'])
+    flags = rng.choice(['["quarterly"]', '["adjusted", "added_today"]'])
+    return [
+        "[required_set]",
+        *_some(rng, 0.3, f"kinds = {kinds}"),
+        *_some(rng, 0.3, f"months = {rng.randint(1, 2)}"),
+        *_some(rng, 0.3, f"min_days = {rng.choice([0, 1, 5])}"),
+        *_some(rng, 0.3, f"max_days = {rng.choice([0, 1, 5, 30])}"),
+        *_some(rng, 0.3, f"exclude = {flags}"),
+        *_some(rng, 0.3, f"strikes = {rng.randint(0, 1)}"),
+        *_some(rng, 0.3, f'within = "{rng.choice(["10%", "20%", "50%"])}"'),
+        *_some(rng, 0.2, f'delta = {{ from = "0.2", to = "{rng.choice(["0.5", "0.8"])}" }}'),
+    ]  # fmt: skip
 
 
 def _rulebook(world: World) -> str:
     rng = world.rng
     when_missing = rng.choice(["unknown", "skip_spread", "exclude", "hold"])
-    relief = rng.choice(["2", "1.5", "3"])
+    rollup = f'[accounts]\nrollup = "{rng.choice(["union", "best"])}"'
+    hole = f'[market_hole]\nlongest_permitted = "{world.duration(0, 20)}"'
     lines = [
         'id = "tape"', f"version = {rng.randint(1, 9)}", 'title = "random"',
         "effective = 2018-01-01", "verified = false", 'source = "random"',
@@ -286,7 +402,10 @@ def _rulebook(world: World) -> str:
         *_some(rng, 0.4, f'max_age = "{world.duration(3, 60)}"'),
         *_presence(world),
         *_some(rng, 0.6, f'[lapse]\nlongest_permitted = "{world.duration(0, 40)}"'),
-        *_some(rng, 0.6, f'[stress]\nrelief = "{relief}"'),
+        *(_stressed(world) if rng.random() < 0.6 or world.has("stress") else []),
+        *(_requests(world) if world.has("rfq") else []),
+        *(_required_set(world) if world.has("required_set") else []),
+        *[rollup] * world.has("accounts"), *[hole] * world.has("hole"),
         "[exemptions]", *(f"{kind} = {meaning}" for kind, meaning in KINDS.items()),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
@@ -299,26 +418,66 @@ def _write(directory: Path, name: str, rows: list[Row]) -> None:
         writer.writerows(rows)
 
 
-def random_capture(rng: random.Random, directory: Path) -> Path:
+def _underlying(world: World) -> Row:
+    rng, tick = world.rng, Decimal(world.rng.choice([str(tick) for tick in world.ticks.values()]))
+    low = rng.randint(6, 20)
+    sides = [str(tick * low), str(tick * (low + rng.choice([0, 1, 2, 3])))]
+    if rng.random() < 0.2:
+        sides[rng.randint(0, 1)] = ""
+    return [str(world.pick()), rng.choice(world.named), str(tick * rng.randint(6, 20)), *sides]
+
+
+def _request(world: World) -> Row:
+    rng = world.rng
+    makers = rng.choice(["", "", "M0", "M1", "M0 M1", "M9"])
+    return [
+        str(world.pick()),
+        f"R{rng.randrange(10**6)}",
+        rng.choice(list(world.contracts)),
+        makers,
+    ]
+
+
+def _fill(world: World) -> Row:
+    rng, contract = world.rng, world.rng.choice(list(world.contracts))
+    side, price = rng.choice(["buy", "sell"]), _price(world, contract, rng.randint(5, 22))
+    return [str(world.pick()), rng.choice([*world.makers * 4, "M9"]), contract, side, price,
+            str(rng.choice([1, 1, 2, 5, 20]))]  # fmt: skip
+
+
+def _contract(world: World, contract: str) -> Row:
+    rng, tick = world.rng, world.ticks[contract]
+    expiry = rng.choice(["", str(world.date() + timedelta(days=rng.choice([0, 1, 5, 30])))])
+    strike = rng.choice(["", str(tick * rng.choice([8, 12, 12, 16]))])
+    kind = rng.choice(["call", "call", "put", "put", "future"])
+    return [contract, world.contracts[contract], str(tick), kind, strike, expiry, ""]
+
+
+def random_capture(rng: random.Random, directory: Path, features: frozenset[str] = LANDED) -> Path:
     """Write a capture into `directory`, which exists; returns the rulebook's path in it."""
-    world = World(rng)
+    world = World(rng, features)
+    rulebook = directory / "rulebook.toml"
+    rulebook.write_text(_rulebook(world), encoding="utf-8")
     appointed = {(m, rng.choice(["*", "*", *world.classes])) for m in world.makers}
     appointed |= {(m, rng.choice(world.classes)) for m in world.makers if rng.random() < 0.3}
     files = {
         "phases": _phases(world), "exemptions": _exemptions(world), "feed": _feed(world),
-        "stress": _stress(world), "theo": [_theo(world) for _ in range(rng.choice([0, 5, 20, 40]))],
-        "quotes": [_quote(world) for _ in range(rng.choice([3, 20, 60, 120]))],
+        "stress": _stress(world), "theo": [_theo(world) for _ in range(rng.choice([0, 3, 10, 20]))],
+        "quotes": [_quote(world) for _ in range(rng.choice([3, 10, 20, 40]))],
     }  # fmt: skip
+    extra = {"underlying": ("underlying", _underlying), "rfq": ("rfqs", _request),
+             "fills": ("fills", _fill)}  # fmt: skip
+    for feature, (name, make) in extra.items():
+        if world.has(feature):
+            files[name] = [make(world) for _ in range(rng.choice([0, 2, 6, 10]))]
     files["quotes"] += [[str(world.pick(inside=True)), *_quote(world)[1:]]] * bool(world.calendar)
     for name, rows in files.items():
         lines = _spoil_some(world, name, rows)
         rng.shuffle(lines)
         if lines or rng.random() < 0.5 or name in ("phases", "quotes"):
             _write(directory, name, lines)
-    _write(directory, "contracts", [
-        [c, k, str(world.ticks[c]), "call", "", "", ""] for c, k in world.contracts.items()
-    ])  # fmt: skip
+    _write(directory, "contracts", [_contract(world, contract) for contract in world.contracts])
+    if world.accounts:
+        _write(directory, "accounts", [[a, rng.choice(world.makers)] for a in world.accounts])
     _write(directory, "makers", [list(pair) for pair in sorted(appointed)])
-    rulebook = directory / "rulebook.toml"
-    rulebook.write_text(_rulebook(world), encoding="utf-8")
     return rulebook
