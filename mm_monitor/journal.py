@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 import structlog
 
-from mm_monitor.core.batch import Rows
+from mm_monitor.core.batch import Rows, is_control
 from mm_monitor.core.model import Control, Kind
 from mm_monitor.core.reference import Reference
 from mm_monitor.errors import MonitorError
@@ -73,7 +73,7 @@ class Journal:
         self, now: int, rows: Rows, controls: Sequence[Control], name: Naming = lambda row: {}
     ) -> None:
         """Records that came after the watermark had passed them; `name` gives what a row's numbers stand for."""
-        for row in rows[rows["kind"] >= Kind.UNDERLYING]:
+        for row in rows[~is_control(rows)]:
             numbers = {field: int(row[field]) for field in rows.dtype.names or () if field != "pad"}
             self.write("late", now, {**numbers, **name(row)})
         for control in controls:

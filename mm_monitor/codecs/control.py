@@ -13,10 +13,16 @@ import msgspec
 from msgspec import Raw
 
 from mm_monitor.codecs.directory import NAMES, check_reference
-from mm_monitor.codecs.fields import parse_time, shown
+from mm_monitor.codecs.fields import (
+    parse_price,
+    parse_quantity,
+    parse_size,
+    parse_time,
+    shown,
+)
 from mm_monitor.codecs.json import MALFORMED, MAX_ELEMENTS, elements_of, text_of
 from mm_monitor.codecs.protocol import Chunk
-from mm_monitor.codecs.verdicts import dead_letter
+from mm_monitor.codecs.verdicts import dead_letter, known_maker
 from mm_monitor.core.batch import Decoded, Rows, empty_rows
 from mm_monitor.core.model import (
     BadReason,
@@ -24,11 +30,15 @@ from mm_monitor.core.model import (
     DeadLetter,
     ExemptionRecord,
     FeedRecord,
+    FillRecord,
     Kind,
     Phase,
     PhaseRecord,
+    PositionRecord,
     RawRecord,
     ReferenceRecord,
+    RejectRecord,
+    SessionRecord,
     StressRecord,
 )
 from mm_monitor.core.reference import Reference
@@ -40,12 +50,18 @@ PHASES = frozenset(phase.value for phase in Phase)
 STATUSES = frozenset(("down", "up", "synced"))
 EDGES = frozenset(("start", "end"))
 ACTIONS = frozenset(("add", "remove"))
+SIDES = frozenset(("buy", "sell"))
+SESSION_STATUSES = frozenset(("logon", "logoff", "disconnect", "mass_quote_protection"))
 KINDS: Mapping[type, Kind] = {
     ReferenceRecord: Kind.REFERENCE,
     PhaseRecord: Kind.PHASE,
     ExemptionRecord: Kind.EXEMPTION,
     FeedRecord: Kind.FEED,
     StressRecord: Kind.STRESS,
+    FillRecord: Kind.FILL,
+    PositionRecord: Kind.POSITION,
+    SessionRecord: Kind.SESSION,
+    RejectRecord: Kind.REJECT,
 }
 _object = msgspec.json.Decoder(dict[str, Raw])
 
@@ -81,8 +97,9 @@ class ControlCodec:
                 try:
                     control = _decode_one(chunk.feed, record, element)
                 except DecodeError as error:
-                    detail = f"element {sub}: {error.detail}"
-                    dead.append(dead_letter(record, element, BadReason(error.reason), detail))
+                    detail, maker = f"element {sub}: {error.detail}", _maker(element, reference)
+                    reason = BadReason(error.reason)
+                    dead.append(dead_letter(record, element, reason, detail, maker))
                 else:
                     placed.append(Placed(control, record.offset, sub))
         return Decoded(place(placed, chunk.part), [p.control for p in placed], dead)
@@ -103,7 +120,7 @@ def place(placed: Iterable[Placed], part: int) -> Rows:
 
 
 def control_of(record: str, fields: Fields, raw: RawRecord | None) -> Control:
-    """The control of kind `record`: phase | exemption | feed | stress | reference.
+    """The control of kind `record`: one of `_BUILDERS`.
 
     Raises DecodeError with the reason and the column.
     """
@@ -146,13 +163,55 @@ def _reference(fields: Fields, raw: RawRecord | None) -> Control:
     return ReferenceRecord(_time(fields), table, action, row, raw)
 
 
+def _fill(fields: Fields, raw: RawRecord | None) -> Control:
+    side = _one_of(fields, "side", SIDES, BadReason.UNKNOWN_ACTION)
+    price, size = parse_price(_text(fields, "price")), parse_size(_text(fields, "size"))
+    if price <= 0:
+        detail = f"column price is not positive, got {shown(fields['price'])}"
+        raise DecodeError(BadReason.NON_POSITIVE_PRICE, detail)
+    if size == 0:
+        raise DecodeError(BadReason.BAD_SIZE, f"column size is 0, got {shown(fields['size'])}")
+    maker, contract = _text(fields, "maker"), _text(fields, "contract")
+    return FillRecord(_time(fields), maker, contract, side, price, size, raw)
+
+
+def _position(fields: Fields, raw: RawRecord | None) -> Control:
+    net = parse_quantity(_text(fields, "net_delta"), "column net_delta")
+    limit = parse_quantity(_text(fields, "limit"), "column limit")
+    if limit < 0:
+        detail = f"column limit is negative, got {shown(fields['limit'])}"
+        raise DecodeError(BadReason.BAD_POSITION, detail)
+    return PositionRecord(
+        _time(fields), _text(fields, "maker"), _text(fields, "class"), net, limit, raw
+    )
+
+
+def _session(fields: Fields, raw: RawRecord | None) -> Control:
+    status = _one_of(fields, "status", SESSION_STATUSES, BadReason.UNKNOWN_ACTION)
+    account = fields.get("account", "")
+    return SessionRecord(_time(fields), _text(fields, "maker"), account, status, raw)
+
+
+def _reject(fields: Fields, raw: RawRecord | None) -> Control:
+    return RejectRecord(_time(fields), _text(fields, "maker"), _text(fields, "reason"), raw)
+
+
 _BUILDERS: Mapping[str, Callable[[Fields, RawRecord | None], Control]] = {
     "phase": _phase,
     "exemption": _exemption,
     "feed": _feed,
     "stress": _stress,
     "reference": _reference,
+    "fill": _fill,
+    "position": _position,
+    "session": _session,
+    "reject": _reject,
 }
+
+
+def maker_of(fields: Fields, reference: Reference) -> str:
+    """The maker that a bad record names, "" for nobody we know."""
+    return known_maker(reference, reference.find_maker(fields.get("maker", "")))
 
 
 def _text(fields: Fields, name: str) -> str:
@@ -215,6 +274,14 @@ def row_of(key: bytes, value: bytes) -> dict[str, str]:
         wanted = "contracts/NAME, makers/MAKER/CLASS or accounts/ACCOUNT"
         raise DecodeError(BadReason.UNDECODABLE, f"key is not {wanted}, got {shown(key)}")
     return {"table": table, "action": "remove", **dict(zip(columns, names, strict=True))}
+
+
+def _maker(element: bytes, reference: Reference) -> str:
+    """The known maker of a bad element, as far as it can be read."""
+    try:
+        return maker_of(_fields(element), reference)
+    except DecodeError:
+        return ""
 
 
 def _fields(element: bytes) -> dict[str, str]:

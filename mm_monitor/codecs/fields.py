@@ -52,6 +52,15 @@ def parse_price(text: str) -> int:
     return _scaled(text, sign, whole, part, 0, BadReason.BAD_PRICE, "price")
 
 
+def parse_quantity(text: str, what: str) -> int:
+    """Decimal text of a position to int64 10^-8, by the rules of a price. Raises DecodeError `bad_position`."""
+    sign, whole, part = _split(text, BadReason.BAD_POSITION, what)
+    part = part.rstrip("0")
+    if len(part) > DECIMALS:
+        raise DecodeError(BadReason.BAD_POSITION, f"{what} has over 8 decimals, got {shown(text)}")
+    return _scaled(text, sign, whole, part, 0, BadReason.BAD_POSITION, what)
+
+
 def parse_theo(text: str) -> int:
     """Decimal text to int64 10^-8, rounded half-even beyond 8 decimals.
 

@@ -1,7 +1,7 @@
 """Rows that cross the boundary into the kernels: one fixed layout for every record of the tape.
 
-A row is 56 bytes. Quotes and theos carry their numbers; a control record (phase, exemption, feed, stress,
-reference, period) carries in `a` the key of its object in the batch's `controls`.
+A row is 56 bytes. Quotes and theos carry their numbers; a record of any other kind carries in `a` the key of
+its object in the batch's `controls`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,13 @@ QUOTE_BAD = 1  # the quote changed, not known to what (TAPE-04)
 THEO_MISSING = 2
 
 Rows = NDArray[np.void]
+
+
+def is_control(rows: Rows) -> NDArray[np.bool_]:
+    """Which rows stand for an object in `controls`: all but those of quotes and theos."""
+    kinds = rows["kind"]
+    mask: NDArray[np.bool_] = (kinds != Kind.QUOTE) & (kinds != Kind.THEO)
+    return mask
 
 
 def empty_rows(n: int) -> Rows:

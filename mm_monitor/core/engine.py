@@ -11,20 +11,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mm_monitor.core.batch import QUOTE_BAD, Batch, Rows
+from mm_monitor.core.batch import QUOTE_BAD, Batch, Rows, is_control
 from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.model import (
     BadReason,
     BreachEvent,
+    Conduct,
     Control,
     DeadLetter,
     ExemptionRecord,
     FeedRecord,
+    FillRecord,
     Kind,
     PeriodRecord,
     PhaseRecord,
+    PositionRecord,
     RawRecord,
     ReferenceRecord,
+    RejectRecord,
+    SessionRecord,
     StressRecord,
 )
 from mm_monitor.core.reference import ALL, Reference
@@ -83,7 +88,7 @@ class Engine:
         self._grow()
         controls, at = [], 0
         if batch.controls:
-            controls = np.flatnonzero(rows["kind"] < Kind.UNDERLYING).tolist()
+            controls = np.flatnonzero(is_control(rows)).tolist()
         for i in [*controls, len(rows)]:
             self._take(rows[at:i])
             if i < len(rows):
@@ -137,8 +142,9 @@ class Engine:
         """
         reason = self._defect(record)
         if reason is not None:
-            raw = getattr(record, "raw", None) or _NOWHERE
-            return DeadLetter(raw, reason[0], reason[1], getattr(record, "maker", ""))
+            raw, maker = getattr(record, "raw", None) or _NOWHERE, getattr(record, "maker", "")
+            known = self.reference.find_maker(maker) >= 0
+            return DeadLetter(raw, reason[0], reason[1], maker if known else "")
         self.position = max(self.position, record.ts)
         if isinstance(record, ReferenceRecord):
             return self._reference(record, more)
@@ -156,6 +162,8 @@ class Engine:
     def _defect(self, record: Control) -> tuple[BadReason, str] | None:
         if isinstance(record, PeriodRecord | ReferenceRecord):
             return None
+        if isinstance(record, FillRecord | PositionRecord | SessionRecord | RejectRecord):
+            return self._unknown(record)
         if not self.reference.knows_scope(record.scope):
             return (
                 BadReason.UNKNOWN_SCOPE,
@@ -166,6 +174,20 @@ class Engine:
             return (
                 BadReason.UNKNOWN_KIND,
                 f"kind must be one of the rulebook's ({known}), got {record.kind!r}",
+            )
+        return None
+
+    def _unknown(self, record: Conduct) -> tuple[BadReason, str] | None:
+        """What a record about a maker's conduct names that is not there; the maker may be anybody."""
+        if isinstance(record, FillRecord) and record.contract not in self.reference.contract_index:
+            return (
+                BadReason.UNKNOWN_CONTRACT,
+                f"contract is not listed, got {record.contract!r}",
+            )
+        if isinstance(record, PositionRecord) and record.klass not in self.reference.class_index:
+            return (
+                BadReason.UNKNOWN_CLASS,
+                f"class must be that of a contract, got {record.klass!r}",
             )
         return None
 

@@ -23,6 +23,7 @@ from mm_monitor.core.model import (
     BreachKind,
     ExemptionRecord,
     FeedRecord,
+    Kind,
     PeriodRecord,
     PhaseRecord,
     StressRecord,
@@ -429,7 +430,7 @@ class Evaluator:
 
     def mark_late(self, rows: Rows) -> None:
         """TAPE-03: the windows of the slots that late rows name are provisional."""
-        quotes = rows[rows["kind"] == 9]
+        quotes = rows[rows["kind"] == Kind.QUOTE]
         self.provisional.update(
             zip(quotes["maker"].tolist(), quotes["contract"].tolist(), strict=True)
         )

@@ -106,6 +106,8 @@ class BadReason(StrEnum):
     BAD_SIZE = "bad_size"  # negative, fractional, over 2^31-1
     BAD_THEO = "bad_theo"  # not decimal, negative, out of range
     BAD_REFERENCE = "bad_reference"
+    UNKNOWN_CLASS = "unknown_class"  # of a position
+    BAD_POSITION = "bad_position"  # net delta or limit not decimal, out of range; limit negative
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,62 @@ class PeriodRecord:
     rulebook: str = ""  # whose calendar said it; "" = for all
 
 
-Control = PhaseRecord | ExemptionRecord | FeedRecord | StressRecord | ReferenceRecord | PeriodRecord
+@dataclass(frozen=True, slots=True)
+class FillRecord:
+    """`maker` traded on its quote: `side` is what the maker did, so `buy` takes from its bid."""
+
+    ts: int
+    maker: str
+    contract: str
+    side: str  # buy | sell
+    price: int  # 10^-8
+    size: int
+    raw: RawRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRecord:
+    """Net delta of `maker` in class `klass` from `ts` on, and the greatest that it may have; both 10^-8."""
+
+    ts: int
+    maker: str
+    klass: str
+    net_delta: int
+    limit: int
+    raw: RawRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """What became of a session of `maker`; `account` is empty where a maker has one session alone."""
+
+    ts: int
+    maker: str
+    account: str
+    status: str  # logon | logoff | disconnect | mass_quote_protection
+    raw: RawRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectRecord:
+    """The venue refused a message of `maker`; `reason` is the venue's own word."""
+
+    ts: int
+    maker: str
+    reason: str
+    raw: RawRecord | None = None
+
+
+Conduct = FillRecord | PositionRecord | SessionRecord | RejectRecord
+Control = (
+    PhaseRecord
+    | ExemptionRecord
+    | FeedRecord
+    | StressRecord
+    | ReferenceRecord
+    | PeriodRecord
+    | Conduct
+)
 
 
 class BreachKind(StrEnum):

@@ -234,6 +234,22 @@ CONTROL = (
         "unknown_kind",
         _control(record="exemption", maker="*", kind="no such", action="start"),
     ),
+    Defect(
+        "control",
+        "unknown_contract",
+        _control(record="fill", maker="M0", contract="no such", side="buy", price="0.0275", size=1),
+    ),
+    Defect("control", "unknown_action", _control(record="session", maker="M0", status="asleep")),
+    Defect(
+        "control",
+        "unknown_class",
+        _control(record="position", maker="M0", net_delta="1", limit="2", **{"class": "no such"}),
+    ),
+    Defect(
+        "control",
+        "bad_position",
+        _control(record="position", maker="M0", net_delta="x", limit="2", **{"class": "no such"}),
+    ),
 )
 
 DEFECTS = {"packed": PACKED, "json": JSON}

@@ -20,7 +20,7 @@ from mm_monitor.codecs.columns import (
     quote_rows,
     theo_rows,
 )
-from mm_monitor.codecs.control import Placed, control_of, place
+from mm_monitor.codecs.control import Placed, control_of, maker_of, place
 from mm_monitor.codecs.fields import price_cache, theo_cache
 from mm_monitor.codecs.verdicts import (
     Codes,
@@ -56,6 +56,10 @@ PARTS = {
     "stress": int(Kind.STRESS),
     "theo": int(Kind.THEO),
     "quotes": int(Kind.QUOTE),
+    "fills": int(Kind.FILL),
+    "positions": int(Kind.POSITION),
+    "sessions": int(Kind.SESSION),
+    "rejects": int(Kind.REJECT),
 }
 _UNREAD = -1
 _RECORDS = {
@@ -64,6 +68,10 @@ _RECORDS = {
     "exemptions": "exemption",
     "feed": "feed",
     "stress": "stress",
+    "fills": "fill",
+    "positions": "position",
+    "sessions": "session",
+    "rejects": "reject",
 }
 
 
@@ -311,9 +319,11 @@ class _Decoder:
                 continue
             raw = self._raw(number, chunk.value(index))
             try:
-                control = control_of(_RECORDS[self._name], chunk.fields(index), raw)
+                fields = chunk.fields(index)
+                control = control_of(_RECORDS[self._name], fields, raw)
             except DecodeError as error:
-                dead.append(DeadLetter(raw, BadReason(error.reason), error.detail))
+                maker = maker_of(fields, self._reference)
+                dead.append(DeadLetter(raw, BadReason(error.reason), error.detail, maker))
             else:
                 placed.append(Placed(control, number))
         return Decoded(place(placed, self._part), [p.control for p in placed], dead)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mm_monitor import kernels
-from mm_monitor.core.batch import ROW, Batch, Rows, empty_rows
-from mm_monitor.core.model import Control, Kind
+from mm_monitor.core.batch import ROW, Batch, Rows, empty_rows, is_control
+from mm_monitor.core.model import Control
 from mm_monitor.sources.protocol import Delivery
 
 BEFORE_ALL = -(2**63)
@@ -77,7 +77,7 @@ class Merge:
             self._keep(part, Run(rest, False, int(rest["ts"][0]), int(rest["ts"][-1])))
         refused = rows[late]
         self.late += len(refused)
-        keys = refused["a"][refused["kind"] < Kind.UNDERLYING].tolist()
+        keys = refused["a"][is_control(refused)].tolist()
         return refused, [self._controls.pop(key) for key in keys]
 
     def _shelve(self, rows: Rows, controls: Iterable[Control]) -> Rows:
@@ -85,7 +85,7 @@ class Merge:
         if not kept:
             return rows
         rows = rows.copy()
-        rows["a"][rows["kind"] < Kind.UNDERLYING] += self._next_control
+        rows["a"][is_control(rows)] += self._next_control
         self._controls.update(enumerate(kept, self._next_control))
         self._next_control += len(kept)
         return rows
@@ -120,7 +120,7 @@ class Merge:
     def _batch(self, rows: Rows) -> Batch:
         if not self._controls:
             return Batch(rows)
-        keys = rows["a"][rows["kind"] < Kind.UNDERLYING].tolist()
+        keys = rows["a"][is_control(rows)].tolist()
         return Batch(rows, {key: self._controls.pop(key) for key in keys})
 
     def _cut(self, part: int) -> list[Run]:

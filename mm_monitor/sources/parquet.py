@@ -21,8 +21,8 @@ from mm_monitor.errors import InputError, MonitorError
 from mm_monitor.sources.table import REQUIRED, OddLine, check_header
 
 ROWS = 100_000
-_PRICES = ("bid_price", "ask_price", "theo", "tick")
-_INTEGERS = ("ts_event", "bid_size", "ask_size")
+_PRICES = ("bid_price", "ask_price", "theo", "tick", "price", "net_delta", "limit")
+_INTEGERS = ("ts_event", "bid_size", "ask_size", "size")
 
 
 @dataclass(slots=True)

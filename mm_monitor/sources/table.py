@@ -28,6 +28,10 @@ REQUIRED = {
     "feed": ("ts_event", "scope", "maker", "status"),
     "stress": ("ts_event", "scope", "action"),
     "reference": ("ts_event", "action"),
+    "fills": ("ts_event", "maker", "contract", "side", "price", "size"),
+    "positions": ("ts_event", "maker", "class", "net_delta", "limit"),
+    "sessions": ("ts_event", "maker", "account", "status"),
+    "rejects": ("ts_event", "maker", "reason"),
 }
 
 

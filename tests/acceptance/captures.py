@@ -22,6 +22,10 @@ HEADERS = {
     "exemptions": "ts_event,scope,maker,kind,action",
     "feed": "ts_event,scope,maker,status",
     "stress": "ts_event,scope,action",
+    "fills": "ts_event,maker,contract,side,price,size",
+    "positions": "ts_event,maker,class,net_delta,limit",
+    "sessions": "ts_event,maker,account,status",
+    "rejects": "ts_event,maker,reason",
     "reference": "ts_event,table,action,contract,class,tick,maker,rulebook",
 }
 ONE_SESSION = ("1000,*,continuous", "2000,*,closed")

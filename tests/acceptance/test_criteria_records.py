@@ -89,6 +89,43 @@ def test_other_records_that_cannot_be_used(tmp_path: Path) -> None:
     ]
 
 
+def test_records_of_conduct_that_cannot_be_used(tmp_path: Path) -> None:
+    found = reasons(
+        tmp_path,
+        fills=["1100,M0,C0,buy,1,5", "1100,M0,C9,buy,1,5", "1100,M0,C0,hold,1,5",
+               "1100,M0,C0,buy,-1,5", "1100,M0,C0,buy,1,0", "1100,M0,C0,buy,1"],
+        positions=["1100,M0,K0,-5,10", "1100,M0,K9,5,10", "1100,M0,K0,x,10", "1100,M0,K0,5,-10"],
+        sessions=["1100,M0,A1,logon", "1100,M0,A1,gone", "-1,M0,A1,logon"],
+        rejects=["1100,M0,price_band", "1100,M0,"],
+    )  # fmt: skip
+    assert found == [
+        ("fills.csv", 3, "unknown_contract"),
+        ("fills.csv", 4, "unknown_action"),
+        ("fills.csv", 5, "non_positive_price"),
+        ("fills.csv", 6, "bad_size"),
+        ("fills.csv", 7, "undecodable"),
+        ("positions.csv", 3, "unknown_class"),
+        ("positions.csv", 4, "bad_position"),
+        ("positions.csv", 5, "bad_position"),
+        ("rejects.csv", 3, "undecodable"),
+        ("sessions.csv", 3, "unknown_action"),
+        ("sessions.csv", 4, "bad_time"),
+    ]
+
+
+def test_records_of_conduct_are_counted_and_change_no_verdict(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path,
+        quotes=[quote(1000)],
+        fills=["1100,M0,C0,buy,1,5", "1100,M9,C0,sell,1,5"],
+        positions=["1100,M0,K0,-5,10"],
+        sessions=["1100,M0,,disconnect"],
+        rejects=["1100,M0,price_band"],
+    )
+    assert report.times() == Times(quoted=1000)
+    assert report.records == {"applied": 2 + 1 + 2 + 1 + 1 + 1}
+
+
 def test_a_bad_quote_says_that_the_quote_changed_but_not_to_what(tmp_path: Path) -> None:
     bad = quote(1300, "1.00005")
     report = judge(tmp_path, quotes=[quote(1000), bad, quote(1700)])

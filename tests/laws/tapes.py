@@ -19,11 +19,15 @@ from mm_monitor.core.model import (
     Control,
     ExemptionRecord,
     FeedRecord,
+    FillRecord,
     Kind,
     PeriodRecord,
     PhaseRecord,
+    PositionRecord,
     RawRecord,
     ReferenceRecord,
+    RejectRecord,
+    SessionRecord,
     StressRecord,
 )
 from mm_monitor.core.reference import Appointment, Contract, Reference
@@ -186,6 +190,7 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
 
 # -- records --------------------------------------------------------------------------------------
 
+fills = st.sampled_from([1, 1, 4, 5, 20])
 sizes = st.sampled_from([0, 5, 5, 6, 10, 4])
 makers = st.sampled_from([0, 0, 0, 1, 1, 2, -1])
 contracts = st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3, 4])
@@ -230,6 +235,25 @@ def controls(draw: st.DrawFn, ts: int) -> Control:
         return replace(draw(st.sampled_from(REFERENCES)), ts=ts)
     phase = draw(st.sampled_from(["continuous", "continuous", "halt", "break", "closed"]))
     return PhaseRecord(ts, scope, phase, RAW)
+
+
+@st.composite
+def conduct(draw: st.DrawFn, ts: int) -> Control:
+    """Fills, positions, sessions, rejects; few makers, so that they meet."""
+    maker = draw(st.sampled_from(["M0", "M0", "M0", "M1", "N0", "nobody"]))
+    kind = draw(st.sampled_from(["fill", "fill", "position", "position", "session", "reject"]))
+    if kind == "fill":
+        contract, side = draw(st.sampled_from(CONTRACTS)), draw(st.sampled_from(["buy", "sell"]))
+        return FillRecord(ts, maker, contract, side, draw(st.integers(1, 12)), draw(fills), RAW)
+    if kind == "position":
+        klass = draw(st.sampled_from(["K0", "K0", "K1", "K2", "nowhere"]))
+        delta, limit = draw(st.integers(-7, 7)), draw(st.sampled_from([0, 3, 5, 5]))
+        return PositionRecord(ts, maker, klass, delta, limit, RAW)
+    if kind == "session":
+        statuses = ["logon", "logon", "logoff", "disconnect", "mass_quote_protection"]
+        account, status = draw(st.sampled_from(["", "A0"])), draw(st.sampled_from(statuses))
+        return SessionRecord(ts, maker, account, status, RAW)
+    return RejectRecord(ts, maker, draw(st.sampled_from(["price_band", "late"])), RAW)
 
 
 @st.composite
@@ -285,7 +309,8 @@ def cases(draw: st.DrawFn) -> Case:
     made = draw(skeletons(mode, books, step))
     most = draw(st.sampled_from([4, 16, 30, 40]))
     drawn = draw(st.lists(records(instants), min_size=most // 2, max_size=most))
-    return Case(tuple(books), mode, (*made, *drawn), step)
+    beside = draw(st.lists(instants.flatmap(conduct), max_size=draw(st.sampled_from([0, 0, 12]))))
+    return Case(tuple(books), mode, (*made, *drawn, *beside), step)
 
 
 # -- rows -----------------------------------------------------------------------------------------
@@ -297,6 +322,10 @@ _KINDS = {
     ExemptionRecord: Kind.EXEMPTION,
     FeedRecord: Kind.FEED,
     StressRecord: Kind.STRESS,
+    FillRecord: Kind.FILL,
+    PositionRecord: Kind.POSITION,
+    SessionRecord: Kind.SESSION,
+    RejectRecord: Kind.REJECT,
 }
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm_monitor.core.batch import Decoded
+from mm_monitor.core.batch import Decoded, is_control
 from mm_monitor.core.engine import Engine
-from mm_monitor.core.model import Control, Kind, ReferenceRecord
+from mm_monitor.core.model import Control, ReferenceRecord
 from mm_monitor.sources.merge import AFTER_ALL, Merge
 from mm_monitor.sources.protocol import Delivery
 from tests.laws.running import breaches, differences, pictures, run, state
@@ -38,7 +38,7 @@ def deliveries(case: Case, order: np.ndarray, chunks: Sequence[int]) -> list[Del
         for part in SOURCES:
             mine = piece[piece["part"] == part].copy()
             controls: list[Control] = []
-            for i in np.flatnonzero(mine["kind"] < Kind.UNDERLYING):
+            for i in np.flatnonzero(is_control(mine)):
                 controls.append(kept[int(mine["a"][i])])
                 mine["a"][i] = len(controls) - 1
             if len(mine):
@@ -49,10 +49,12 @@ def deliveries(case: Case, order: np.ndarray, chunks: Sequence[int]) -> list[Del
 def names_new(delivery: Delivery) -> bool:
     """Does a row name, or a record bring, what was not there from the beginning?"""
     rows = delivery.decoded.rows
-    named = (rows["kind"] > Kind.UNDERLYING) & ((rows["contract"] > 2) | (rows["maker"] > 1))
+    named = ~is_control(rows) & ((rows["contract"] > 2) | (rows["maker"] > 1))
     brought = any(isinstance(control, ReferenceRecord) for control in delivery.decoded.controls)
-    known = {"*", "K0", "K1", "C0", "C1"}
-    spoken = any(getattr(c, "scope", "*") not in known for c in delivery.decoded.controls)
+    known = {"*", "K0", "K1", "C0", "C1", "C2", "M0", "M1", "nobody"}
+    names = ("scope", "maker", "contract", "klass")
+    controls = delivery.decoded.controls
+    spoken = any(getattr(c, name, "*") not in known for c in controls for name in names)
     return bool(named.any()) or brought or spoken
 
 

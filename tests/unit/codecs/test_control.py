@@ -15,9 +15,13 @@ from mm_monitor.core.model import (
     BadReason,
     ExemptionRecord,
     FeedRecord,
+    FillRecord,
     Kind,
     PhaseRecord,
+    PositionRecord,
     ReferenceRecord,
+    RejectRecord,
+    SessionRecord,
     StressRecord,
 )
 from mm_monitor.core.reference_rows import apply_reference
@@ -30,6 +34,12 @@ EXEMPT = {"record": "exemption", "ts_event": 7, "scope": "K0", "maker": "*", "ki
           "action": "start"}  # fmt: skip
 FEED = {"record": "feed", "ts_event": 7, "scope": "C0", "maker": "M0", "status": "synced"}
 STRESS = {"record": "stress", "ts_event": 7, "scope": "K0", "action": "end"}
+FILL = {"record": "fill", "ts_event": 7, "maker": "M0", "contract": "C0", "side": "buy",
+        "price": "0.0275", "size": 4}  # fmt: skip
+POSITION = {"record": "position", "ts_event": 7, "maker": "M0", "class": "K0",
+            "net_delta": "-120.5", "limit": 500}  # fmt: skip
+SESSION = {"record": "session", "ts_event": 7, "maker": "M0", "account": "A1", "status": "logon"}
+REJECT = {"record": "reject", "ts_event": 7, "maker": "M0", "reason": "price_band"}
 LISTING = {"record": "reference", "ts_event": 7, "table": "contracts", "action": "add",
            "contract": "C2", "class": "K0", "tick": 0.0001, "id": 12}  # fmt: skip
 
@@ -53,7 +63,41 @@ def test_every_kind_of_control() -> None:
     assert phase.raw == raw(first, 100)
 
 
+def test_records_of_conduct() -> None:
+    value = dumps([FILL, POSITION, SESSION, REJECT, {**SESSION, "account": None}])
+    got = CODEC.decode(chunk("control", value), reference())
+    assert got.dead == []
+    record = raw(value, 100)
+    assert got.controls == [
+        FillRecord(7, "M0", "C0", "buy", 2_750_000, 4, record),
+        PositionRecord(7, "M0", "K0", -12_050_000_000, 50_000_000_000, record),
+        SessionRecord(7, "M0", "A1", "logon", record),
+        RejectRecord(7, "M0", "price_band", record),
+        SessionRecord(7, "M0", "", "logon", record),
+    ]
+    assert got.rows["kind"].tolist() == [
+        Kind.FILL, Kind.POSITION, Kind.SESSION, Kind.REJECT, Kind.SESSION,
+    ]  # fmt: skip
+
+
 BAD = [
+    ({**FILL, "side": "both"}, BadReason.UNKNOWN_ACTION),
+    ({**FILL, "price": "0"}, BadReason.NON_POSITIVE_PRICE),
+    ({**FILL, "price": "nan"}, BadReason.BAD_PRICE),
+    ({**FILL, "price": "0.000000001"}, BadReason.BAD_PRICE),
+    ({**FILL, "size": 0}, BadReason.BAD_SIZE),
+    ({**FILL, "size": 1.5}, BadReason.BAD_SIZE),
+    ({**FILL, "size": 2**31}, BadReason.BAD_SIZE),
+    ({**FILL, "contract": ""}, BadReason.UNDECODABLE),
+    ({**POSITION, "net_delta": "much"}, BadReason.BAD_POSITION),
+    ({**POSITION, "net_delta": "92000000001"}, BadReason.BAD_POSITION),
+    ({**POSITION, "limit": "-1"}, BadReason.BAD_POSITION),
+    ({**POSITION, "limit": "0.123456789"}, BadReason.BAD_POSITION),
+    ({**POSITION, "limit": None}, BadReason.UNDECODABLE),
+    ({**SESSION, "status": "asleep"}, BadReason.UNKNOWN_ACTION),
+    ({**SESSION, "maker": ""}, BadReason.UNDECODABLE),
+    ({**REJECT, "reason": ""}, BadReason.UNDECODABLE),
+    ({**REJECT, "ts_event": 2**63}, BadReason.BAD_TIME),
     ({**PHASE, "phase": "lunch"}, BadReason.UNKNOWN_PHASE),
     ({**PHASE, "ts_event": -1}, BadReason.BAD_TIME),
     ({**PHASE, "ts_event": "soon"}, BadReason.BAD_TIME),
@@ -86,6 +130,12 @@ def test_a_bad_control_is_dead_lettered_alone(record: Any, reason: BadReason) ->
     assert [d.reason for d in got.dead] == [reason]
     assert got.dead[0].raw.value == dumps(record)
     assert [type(c) for c in got.controls] == [PhaseRecord, FeedRecord]
+
+
+def test_a_bad_record_of_a_known_maker_is_counted_as_theirs() -> None:
+    bad = [{**FILL, "side": "both"}, {**FILL, "side": "both", "maker": "nobody"}]
+    got = CODEC.decode(chunk("control", dumps(bad)), reference())
+    assert [letter.maker for letter in got.dead] == ["M0", ""]
 
 
 def keyed(key: bytes, value: bytes) -> Chunk:

@@ -140,8 +140,8 @@ async def test_a_contract_is_unknown_before_its_listing(tmp_path: Path) -> None:
 
 
 async def test_tables_that_are_not_read_are_named(tmp_path: Path) -> None:
-    got = await read(write(tmp_path, rfqs="ts_event\n", fills="x\n"))
-    assert got.source.ignored_files == ["fills.csv", "rfqs.csv"]
+    got = await read(write(tmp_path, trades="x\n", weather="ts_event\n"))
+    assert got.source.ignored_files == ["trades.csv", "weather.csv"]
 
 
 async def test_dates_of_the_good_quotes(tmp_path: Path) -> None:
