@@ -19,11 +19,13 @@ DEBUG = MODE != "release"
 OUT = f"build/{MODE}"
 SANITIZE = ["-fsanitize=address"] if MODE == "asan" else []
 QUIET = ["-Wno-address-of-packed-member"]  # x86 and ARM64 read any address
+EXACT = ["-ffp-contract=off"]  # every double is rounded where the source says, on every machine
 
 KERNELS = {
     "mm_monitor.kernels._engine": "cext/engine.pyx",
     "mm_monitor.kernels._merge": "cext/merge.pyx",
     "mm_monitor.kernels._decode": "cext/decode.pyx",
+    "mm_monitor.kernels._pricing": "cext/pricing.pyx",
 }
 HEADERS = sorted(str(path) for ending in ("*.pxd", "*.h") for path in Path("cext").glob(ending))
 
@@ -58,7 +60,7 @@ def extension(name: str, source: str) -> Extension:
         include_dirs=["cext"],
         depends=HEADERS,
         define_macros=[("MM_DEBUG", "1" if DEBUG else "0")],
-        extra_compile_args=[*QUIET, *(["-O1", "-g", *SANITIZE] if DEBUG else ["-O3"])],
+        extra_compile_args=[*QUIET, *EXACT, *(["-O1", "-g", *SANITIZE] if DEBUG else ["-O3"])],
         extra_link_args=SANITIZE,
     )
 

@@ -1,8 +1,8 @@
-"""The one door to compiled code: exact integer loops over rows of memory that the caller owns.
+"""The one door to compiled code: exact integer loops over rows of memory that the caller owns, and option prices.
 
 There is no slow path behind it: if the kernels are not built, importing this says how to build them. Set
 `MM_MONITOR_KERNEL_DIR` to a directory with `mm_monitor/kernels/_*.so` to use another build (the debug one checks every
-index). The plain twins, which are the specification, are in `mm_monitor.kernels.reference`.
+index). The plain twins, which are the specification, are `mm_monitor.kernels.reference*`.
 """
 
 import os
@@ -31,6 +31,7 @@ try:
         slacks,
     )
     from mm_monitor.kernels._merge import count_before, merge_runs, survey
+    from mm_monitor.kernels._pricing import price_columns, vol_columns
 except ImportError as error:
     raise ImportError(
         f"mm-monitor's kernels are not built ({error}); build them with: python setup.py build_ext --inplace"
@@ -46,6 +47,7 @@ __all__ = [
     "decode_quotes",
     "decode_theos",
     "merge_runs",
+    "price_columns",
     "restate",
     "scan_records",
     "set_clocks",
@@ -53,4 +55,5 @@ __all__ = [
     "settle",
     "slacks",
     "survey",
+    "vol_columns",
 ]
