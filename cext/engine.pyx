@@ -256,7 +256,7 @@ cdef inline bint take_row(Arrays a, const Row* r, int64_t slot, int64_t* counts)
     if r.flags & ROW_QUOTE_BAD:
         counts[3] += 1
     else:
-        counts[2 if slot == NOBODY else 0] += 1
+        counts[2 if slot == NOBODY or c.outside else 0] += 1
     return True
 
 

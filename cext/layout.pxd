@@ -62,7 +62,7 @@ cdef packed struct Con:
     uint8_t n_run
     uint8_t stress
     uint8_t live
-    uint8_t pad0
+    uint8_t outside
     uint16_t pad1
 
 cdef packed struct Edge:

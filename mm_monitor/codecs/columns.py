@@ -13,11 +13,13 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_monitor.codecs.fields import BAD, NULL
 from mm_monitor.codecs.verdicts import check_adjusted, ticks_of
-from mm_monitor.core.batch import Rows, empty_rows
+from mm_monitor.core.batch import THEO_DELTA, Rows, empty_rows
 from mm_monitor.core.model import MAX_SIZE, Kind
 from mm_monitor.core.reference import Reference
 from mm_monitor.kernels import check_quotes, check_theos
+from mm_monitor.kernels.reference_decode import Code
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
@@ -47,11 +49,12 @@ class QuoteColumns:
 
 @dataclass(frozen=True, slots=True)
 class TheoColumns:
-    """One element per theo: 10^-8 or NULL or BAD."""
+    """One element per theo: 10^-8 or NULL or BAD. A source without deltas has none."""
 
     ts: Ints
     contracts: Sequence[str]
     theo: Ints
+    delta: Ints | None = None
 
 
 def quote_rows(
@@ -73,7 +76,14 @@ def theo_rows(
     rows = _rows(columns.ts, columns.contracts, places, reference, Kind.THEO)
     rows["maker"] = -1
     rows["a"] = columns.theo
-    return rows, check_theos(rows, codes)
+    bad = check_theos(rows, codes)
+    if columns.delta is None:
+        return rows, bad
+    wrong, known = (columns.delta == BAD) & (codes == Code.OK), columns.delta != NULL
+    codes[wrong] = Code.BAD_DELTA
+    rows["b"] = np.where(known, columns.delta, 0)
+    rows["flags"] |= np.where(known, THEO_DELTA, 0).astype(np.uint8)
+    return rows, bad + int(wrong.sum())
 
 
 def indices(names: Sequence[str], index: Mapping[str, int]) -> NDArray[np.int32]:

@@ -69,9 +69,12 @@ def parse_theo(text: str) -> int:
     sign, whole, part = _split(text, BadReason.BAD_THEO, "theo")
     if sign == "-" and (whole + part).strip("0"):
         raise DecodeError(BadReason.BAD_THEO, f"theo is negative, got {shown(text)}")
-    kept, cut = part[:DECIMALS], part[DECIMALS:].rstrip("0")
-    up = cut > "5" or (cut == "5" and (whole + kept.ljust(DECIMALS, "0"))[-1] in "13579")
-    return _scaled(text, sign, whole, kept, int(up), BadReason.BAD_THEO, "theo")
+    return _rounded(text, sign, whole, part, "theo")
+
+
+def parse_delta(text: str) -> int:
+    """Decimal text to int64 10^-8, rounded half-even beyond 8 decimals. Raises DecodeError `bad_theo`."""
+    return _rounded(text, *_split(text, BadReason.BAD_THEO, "delta"), "delta")
 
 
 def parse_size(text: str) -> int:
@@ -125,6 +128,11 @@ def theo_cache() -> NumberCache:
     return NumberCache(parse_theo, BAD, NULL)
 
 
+def delta_cache() -> NumberCache:
+    """Deltas; empty is not known."""
+    return NumberCache(parse_delta, BAD, NULL)
+
+
 def size_cache() -> NumberCache:
     """Sizes; empty is no size."""
     return NumberCache(parse_size, -1, -1)
@@ -144,6 +152,12 @@ def _split(text: str, reason: BadReason, what: str) -> tuple[str, str, str]:
     if match is None or not (match[2] or match[3]):
         raise DecodeError(reason, f"{what} is not a plain decimal, got {shown(text)}")
     return match[1], match[2], match[3] or ""
+
+
+def _rounded(text: str, sign: str, whole: str, part: str, what: str) -> int:
+    kept, cut = part[:DECIMALS], part[DECIMALS:].rstrip("0")
+    up = cut > "5" or (cut == "5" and (whole + kept.ljust(DECIMALS, "0"))[-1] in "13579")
+    return _scaled(text, sign, whole, kept, int(up), BadReason.BAD_THEO, what)
 
 
 def _scaled(

@@ -27,6 +27,7 @@ from mm_monitor.codecs.columns import (
 from mm_monitor.codecs.fields import (
     BAD,
     NULL,
+    parse_delta,
     parse_price,
     parse_theo,
     plain_notation,
@@ -67,11 +68,12 @@ class JsonQuote(msgspec.Struct, gc=False):
 
 
 class JsonTheo(msgspec.Struct, gc=False):
-    """A theo as on the wire."""
+    """A theo as on the wire; a source need not know deltas."""
 
     ts_event: int
     contract: str
     theo: Raw
+    delta: Raw = Raw(b"null")
 
 
 T = TypeVar("T", JsonQuote, JsonTheo)
@@ -109,6 +111,7 @@ class JsonCodec:
         self._theo = _Reader(JsonTheo, _loose_theo)
         self._prices = JsonNumbers(parse_price)
         self._theos = JsonNumbers(parse_theo)
+        self._deltas = JsonNumbers(parse_delta)
 
     def decode(self, chunk: Chunk, reference: Reference) -> Decoded:
         """Rows and dead letters of a chunk of quotes or theo. Never raises for bad data."""
@@ -146,6 +149,7 @@ class JsonCodec:
             ts=_column(found.items, "ts_event"),
             contracts=list(map(attrgetter("contract"), found.items)),
             theo=self._theos.column(found.items, "theo"),
+            delta=self._deltas.column(found.items, "delta"),
         )
         codes = _codes(found)
         rows, bad = theo_rows(columns, _places(found, chunk), reference, codes)
@@ -293,13 +297,17 @@ def _loose_theo(fields: dict[str, Raw]) -> tuple[JsonTheo, int]:
         ts_event=_integer_or(fields.get("ts_event"), -1),
         contract=_text_or_none(fields.get("contract")) or "",
         theo=fields.get("theo", _NO_PRICE),
+        delta=fields.get("delta", Raw(b"null")),
     )
     return item, Code.UNDECODABLE if _misshapen(JsonTheo, fields) else Code.OK
 
 
 def _misshapen(type_: type[msgspec.Struct], fields: dict[str, Raw]) -> str:
     """What of an object's shape is wrong, "" if nothing is."""
-    missing = [name for name in type_.__struct_fields__ if name not in fields]
+    needed = type_.__struct_fields__[
+        : len(type_.__struct_fields__) - len(type_.__struct_defaults__)
+    ]
+    missing = [name for name in needed if name not in fields]
     if missing:
         return f"missing {', '.join(missing)}"
     for name in ("maker", "contract"):

@@ -34,6 +34,7 @@ _REASONS = {
     Code.UNKNOWN_CONTRACT: BadReason.UNKNOWN_CONTRACT,
     Code.UNKNOWN_MAKER: BadReason.UNKNOWN_MAKER,
     Code.BAD_THEO: BadReason.BAD_THEO,
+    Code.BAD_DELTA: BadReason.BAD_THEO,
     Code.UNDECODABLE: BadReason.UNDECODABLE,
     **{Code(Code.BID_SIZE + i): reason for i, reason in enumerate(_SIDE_REASONS)},
     **{Code(Code.ASK_SIZE + i): reason for i, reason in enumerate(_SIDE_REASONS)},
@@ -43,6 +44,7 @@ _DETAILS = {
     Code.UNKNOWN_CONTRACT: "contract is not listed, got {contract}",
     Code.UNKNOWN_MAKER: "maker is nobody's number, got {maker}",
     Code.BAD_THEO: f"theo is not a plain decimal from 0 to {_MOST}, got {{theo}}",
+    Code.BAD_DELTA: f"delta is not a plain decimal within +/-{_MOST}, got {{delta}}",
 }
 _SIDE_DETAILS = (
     f"{{side}}_size is not an integer from 0 to {MAX_SIZE}, got {{size}}",

@@ -19,7 +19,7 @@ ROW = np.dtype(
         ("ts", "<i8"),  # ts_event, ns
         ("offset", "<i8"),
         ("a", "<i8"),  # quote: bid price; theo: theo; control: key
-        ("b", "<i8"),  # quote: ask price
+        ("b", "<i8"),  # quote: ask price; theo: delta
         ("a_size", "<i4"),  # quote: bid size, 0 = no bid
         ("b_size", "<i4"),
         ("maker", "<i4"),  # index in Reference, -1 = nobody we know
@@ -27,7 +27,7 @@ ROW = np.dtype(
         ("part", "<u2"),  # number of the source partition on this tape
         ("sub", "<u2"),  # row within its record
         ("kind", "u1"),  # Kind
-        ("flags", "u1"),  # QUOTE_BAD | THEO_MISSING
+        ("flags", "u1"),  # QUOTE_BAD | THEO_MISSING | THEO_DELTA
         ("pad", "<u2"),
     ]
 )
@@ -35,6 +35,7 @@ assert ROW.itemsize == 56
 
 QUOTE_BAD = 1  # the quote changed, not known to what (TAPE-04)
 THEO_MISSING = 2
+THEO_DELTA = 4  # of a theo: it says the delta too, 10^-8
 
 Rows = NDArray[np.void]
 

@@ -31,6 +31,7 @@ from mm_monitor.core.model import (
     RejectRecord,
     SessionRecord,
     StressRecord,
+    UnderlyingRecord,
 )
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.reference_rows import BadRow, apply_reference
@@ -38,6 +39,7 @@ from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.view import StatusView
 
+Flip = tuple[Evaluator, int, bool]  # contract, is its delta out of range now?
 _NOWHERE = RawRecord("", -1, -1, b"")
 
 
@@ -86,12 +88,14 @@ class Engine:
         if not len(rows):
             return []
         self._grow()
-        controls, at = [], 0
-        if batch.controls:
-            controls = np.flatnonzero(is_control(rows)).tolist()
-        for i in [*controls, len(rows)]:
-            self._take(rows[at:i])
-            if i < len(rows):
+        at, flips = 0, self._flips(rows)
+        for i in [*self._stops(batch, flips), len(rows)]:
+            after = i + (i in flips)  # a theo whose delta matters is applied, and then its delta
+            self._take(rows[at:after])
+            if i in flips:
+                for evaluator, contract, out in flips[i]:
+                    evaluator.delta(contract, out, int(rows["ts"][i]))
+            elif i < len(rows):
                 letter = self.control(
                     batch.controls[int(rows["a"][i])], more=self._goes_on(rows, i)
                 )
@@ -100,6 +104,22 @@ class Engine:
             at = i + 1
         self.position = int(rows["ts"][-1])
         return dead
+
+    def _flips(self, rows: Rows) -> dict[int, list[Flip]]:
+        """Theo rows whose delta changes what is owed under some rulebook."""
+        found: dict[int, list[Flip]] = {}
+        for evaluator in self.evaluators:
+            for row, contract, out in evaluator.required.flips(rows):
+                found.setdefault(row, []).append((evaluator, contract, out))
+        return found
+
+    @staticmethod
+    def _stops(batch: Batch, flips: Mapping[int, object]) -> list[int]:
+        """Rows at which something other than a slot changes."""
+        controls: list[int] = []
+        if batch.controls:
+            controls = np.flatnonzero(is_control(batch.rows)).tolist()
+        return sorted([*controls, *flips])
 
     def _goes_on(self, rows: Rows, i: int) -> bool:
         """Does another reference record follow before anything is judged? Then slots are laid out once, with it."""
@@ -132,7 +152,8 @@ class Engine:
         live = np.array(self.reference.live, dtype=np.bool_)
         wanted = np.zeros(len(quotes), dtype=np.bool_)
         for evaluator in self.evaluators:
-            wanted |= evaluator.book.obliged(quotes, live)
+            owed = live & (evaluator.accruals.cons["outside"] == 0)
+            wanted |= evaluator.book.obliged(quotes, owed)
         return int(wanted.sum()), len(quotes) - int(wanted.sum())
 
     def control(self, record: Control, *, more: bool = False) -> DeadLetter | None:
@@ -162,6 +183,8 @@ class Engine:
     def _defect(self, record: Control) -> tuple[BadReason, str] | None:
         if isinstance(record, PeriodRecord | ReferenceRecord):
             return None
+        if isinstance(record, UnderlyingRecord):
+            return self._unknown_class(record.klass)
         if isinstance(record, FillRecord | PositionRecord | SessionRecord | RejectRecord):
             return self._unknown(record)
         if not self.reference.knows_scope(record.scope):
@@ -184,12 +207,12 @@ class Engine:
                 BadReason.UNKNOWN_CONTRACT,
                 f"contract is not listed, got {record.contract!r}",
             )
-        if isinstance(record, PositionRecord) and record.klass not in self.reference.class_index:
-            return (
-                BadReason.UNKNOWN_CLASS,
-                f"class must be that of a contract, got {record.klass!r}",
-            )
-        return None
+        return self._unknown_class(record.klass) if isinstance(record, PositionRecord) else None
+
+    def _unknown_class(self, klass: str) -> tuple[BadReason, str] | None:
+        if klass in self.reference.class_index:
+            return None
+        return BadReason.UNKNOWN_CLASS, f"class must be that of a contract, got {klass!r}"
 
     def _reference(self, record: ReferenceRecord, more: bool) -> DeadLetter | None:
         for evaluator in self.evaluators:
@@ -238,5 +261,7 @@ def _hand_over(evaluator: Evaluator, record: Control) -> None:
         evaluator.feed(record)
     elif isinstance(record, StressRecord):
         evaluator.stress(record)
+    elif isinstance(record, UnderlyingRecord):
+        evaluator.underlying(record)
     elif isinstance(record, PeriodRecord):
         evaluator.on_period(record)

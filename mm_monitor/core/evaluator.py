@@ -27,6 +27,7 @@ from mm_monitor.core.model import (
     PeriodRecord,
     PhaseRecord,
     StressRecord,
+    UnderlyingRecord,
     Verdict,
 )
 from mm_monitor.core.moments import Moments
@@ -34,6 +35,7 @@ from mm_monitor.core.params import build_params
 from mm_monitor.core.reach import Reach
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.relayout import carry_over
+from mm_monitor.core.required import Membership
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.totals import Totals, read_totals
@@ -79,6 +81,7 @@ class Evaluator:
         self.quiet_until = layout.LONG_AGO  # no lapse or spread crosses its limit before it
         self.last = 0  # instant of the last record applied
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
+        self.required = Membership(rulebook.required_set, reference)
         self.members = appointed(reference, rulebook.id)
         self.lay_out()
         listed = np.array(reference.live, dtype=np.bool_)[self.book.slot_con]
@@ -94,6 +97,8 @@ class Evaluator:
         self.accruals = Accruals(self.book, self.params)
         self.accruals.cons["tick"] = [contract.tick for contract in self.reference.contracts]
         self.accruals.cons["live"] = self.reference.live
+        self.required.fit()
+        self.accruals.cons["outside"] = ~self.required.mask
         self.index()
 
     def index(self) -> None:
@@ -134,7 +139,7 @@ class Evaluator:
                 else phase != "continuous"
             ):
                 rest[self.effects.contracts(scope)] = 0
-        rest[self.accruals.cons["live"] == 0] = 0
+        rest[(self.accruals.cons["live"] == 0) | (self.accruals.cons["outside"] > 0)] = 0
         return rest
 
     def at(self, t: int, *, estimate: bool = False, exact: bool = False) -> StatusView:
@@ -238,9 +243,10 @@ class Evaluator:
         self._set_clocks(record.ts)
 
     def _set_clocks(self, t: int) -> None:
-        e_run = self.effects.running(self.conditions.phases)
+        e_run = self.effects.running(self.conditions.phases) & self.required.mask
         n_run = e_run & (self.effects.exclude_all == 0)
         cons = self.accruals.cons
+        cons["outside"] = ~self.required.mask
         changed = (cons["e_run"] != e_run) | (cons["n_run"] != n_run)
         which = np.flatnonzero(changed).astype(np.int32)
         edges = self.accruals.set_clocks(which, t, _bytes(e_run[which]), _bytes(n_run[which]))
@@ -250,6 +256,21 @@ class Evaluator:
         self._notice(edges, t)
         self.last = max(self.last, t)
         self.reach.touch(t)
+
+    def underlying(self, record: UnderlyingRecord) -> None:
+        """The underlying of a class has a price: the contracts around it may be others (OBL-01)."""
+        if self.required.spot(record.klass, record.price):
+            self._owe(record.ts)
+
+    def delta(self, contract: int, out: bool, t: int) -> None:
+        """The delta of a contract left or entered the range of the required set at `t`."""
+        if self.required.delta(contract, out):
+            self._owe(t)
+
+    def _owe(self, t: int) -> None:
+        """Other contracts are owed from `t` on."""
+        self.before(t)
+        self._set_clocks(t)
 
     def exemption(self, record: ExemptionRecord) -> None:
         """An exemption starts or ends; kinds that this rulebook does not name mean nothing to it."""
@@ -389,12 +410,14 @@ class Evaluator:
         self.reach.clear()
         self.trading_date = record.trading_date
         self._foresee_phases(record.ts)
+        self._begin_date(record, rolls=True)
         self.breaches.new_day()
         self.provisional.clear()
         self._restate(mask, record.ts, unk, mask)
 
     def _period_start(self, record: PeriodRecord) -> None:
         self.trading_date = record.trading_date
+        self._begin_date(record, rolls=False)
         self.accruals.zero(record.ts)
         self.period, self.final = (record.ts, None), None
         self.reach.begin()
@@ -405,6 +428,11 @@ class Evaluator:
         for at, _ in phases:
             if at > t:
                 self.moments.add(at, "phase")
+
+    def _begin_date(self, record: PeriodRecord, *, rolls: bool) -> None:
+        self.required.begin(record.ts, record.trading_date, rolls=rolls)
+        if (self.accruals.cons["outside"] == self.required.mask).any():
+            self._set_clocks(record.ts)
 
     def _period_resume(self, record: PeriodRecord) -> None:
         """The market opened again after its close: what was said at the close is taken back."""

@@ -106,7 +106,7 @@ class BadReason(StrEnum):
     BAD_SIZE = "bad_size"  # negative, fractional, over 2^31-1
     BAD_THEO = "bad_theo"  # not decimal, negative, out of range
     BAD_REFERENCE = "bad_reference"
-    UNKNOWN_CLASS = "unknown_class"  # of a position
+    UNKNOWN_CLASS = "unknown_class"  # of a position or an underlying
     BAD_POSITION = "bad_position"  # net delta or limit not decimal, out of range; limit negative
 
 
@@ -263,6 +263,7 @@ Control = (
     | ExemptionRecord
     | FeedRecord
     | StressRecord
+    | UnderlyingRecord
     | ReferenceRecord
     | PeriodRecord
     | Conduct

@@ -23,6 +23,7 @@ class Contract:
     expiry: str = ""
     multiplier: str = ""
     number: int | None = None  # numeric id of the packed format
+    flags: str = ""  # words by which a required set may leave it out, sorted
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class Reference:
     adjusted: dict[int, list[tuple[int, int]]] = field(
         default_factory=dict
     )  # contract -> (from ts, tick), ascending
+    listed: dict[int, int] = field(
+        default_factory=dict
+    )  # contract -> instant of its listing on the tape
     version: int = 0  # grows with every change, so that caches know
 
     @classmethod

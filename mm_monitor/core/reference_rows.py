@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from mm_monitor.core.model import MAX_PRICE, PRICE_SCALE, ReferenceRecord
@@ -20,10 +22,11 @@ def contract_of(row: Mapping[str, str]) -> Contract:
         klass=_text(row, "class"),
         tick=_tick(_text(row, "tick")),
         kind=row.get("kind") or "",
-        strike=row.get("strike") or "",
-        expiry=row.get("expiry") or "",
+        strike=_strike(row.get("strike") or ""),
+        expiry=_expiry(row.get("expiry") or ""),
         multiplier=row.get("multiplier") or "",
         number=_number(row),
+        flags=" ".join(sorted(set((row.get("flags") or "").split()))),
     )
 
 
@@ -39,7 +42,7 @@ def apply_reference(reference: Reference, record: ReferenceRecord) -> None:
     if record.table == "contracts" and record.action == "add":
         contract = contract_of(record.row)
         _same_class(reference, contract)
-        reference.add_contract(contract)
+        _list(reference, contract, record.ts)
     elif record.table == "contracts" and record.action == "remove":
         name = _text(record.row, "contract")
         if name not in reference.contract_index:
@@ -54,6 +57,19 @@ def apply_reference(reference: Reference, record: ReferenceRecord) -> None:
         raise BadRow(
             f"table and action: contracts or makers, add or remove, got {record.table!r} {record.action!r}"
         )
+
+
+def _list(reference: Reference, contract: Contract, ts: int) -> None:
+    """A listing, or of a contract that is listed an adjustment of its terms, which it is known by ever after."""
+    index = reference.contract_index.get(contract.name)
+    if index is None or not reference.live[index]:
+        reference.listed[reference.add_contract(contract)] = ts
+        return
+    before = reference.contracts[index]
+    flags = {*before.flags.split(), *contract.flags.split()}
+    if replace(before, flags="", number=None) != replace(contract, flags="", number=None):
+        flags.add("adjusted")
+    reference.add_contract(replace(contract, flags=" ".join(sorted(flags))))
 
 
 def announce(reference: Reference, record: ReferenceRecord) -> None:
@@ -104,6 +120,23 @@ def _tick(text: str) -> int:
     if not units.is_finite() or units != units.to_integral_value() or not 0 < units <= MAX_PRICE:
         raise BadRow(f"tick: a positive decimal of at most eight places, got {text!r}")
     return int(units)
+
+
+def _strike(text: str) -> str:
+    try:
+        units = Decimal(text or 0) * PRICE_SCALE
+    except InvalidOperation:
+        raise BadRow(f"strike: a decimal or nothing, got {text!r}") from None
+    if not units.is_finite() or units != units.to_integral_value() or abs(units) > MAX_PRICE:
+        raise BadRow(f"strike: a decimal of at most eight places or nothing, got {text!r}")
+    return text
+
+
+def _expiry(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise BadRow(f"expiry: a date such as 2025-09-24 or nothing, got {text!r}") from None
 
 
 def _number(row: Mapping[str, str]) -> int | None:

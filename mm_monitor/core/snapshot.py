@@ -85,6 +85,7 @@ def _reference_state(reference: Reference) -> dict[str, Any]:
         "appointments": reference.appointments,
         "accounts": reference.accounts,
         "adjusted": sorted(reference.adjusted.items()),
+        "listed": sorted(reference.listed.items()),
         "version": reference.version,
     }
 
@@ -101,6 +102,7 @@ def _reference(state: Mapping[str, Any]) -> Reference:
     reference.accounts.update(state["accounts"])
     for index, steps in state["adjusted"]:
         reference.adjusted[index] = [(ts, tick) for ts, tick in steps]
+    reference.listed.update((index, ts) for index, ts in state["listed"])
     reference.version = state["version"]
     return reference
 
@@ -125,6 +127,7 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "stress": sorted(conditions.stress),
         "counts": evaluator.counts,
         "trading_date": evaluator.trading_date,
+        "required": evaluator.required.state(),
         "by_calendar": evaluator.by_calendar,
         "period": evaluator.period,
         "final": evaluator.final,
@@ -145,6 +148,7 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
     conditions.feed.update({(scope, maker): since for scope, maker, since in state["feed"]})
     conditions.stress.update(state["stress"])
     evaluator.members = [set(group) for group in state["members"]]
+    evaluator.required.restore(state["required"])
     evaluator.lay_out()
     moved = _moved(state, evaluator.book)
     _fill_accruals(evaluator.accruals, state, moved)

@@ -59,7 +59,7 @@ CON = np.dtype(
         ("n_run", "u1"),
         ("stress", "u1"),
         ("live", "u1"),
-        ("pad0", "u1"),
+        ("outside", "u1"),  # of the required set: a quote is no_obligation, and stands
         ("pad1", "<u2"),
     ]
 )

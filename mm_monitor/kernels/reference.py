@@ -362,7 +362,7 @@ def apply_row(w: World, r: Row, counts: Ints) -> None:
     if r.flags & QUOTE_BAD:
         counts[bad_quotes] += 1
     else:
-        counts[no_obligation if i is None else quotes] += 1
+        counts[no_obligation if i is None or c.outside else quotes] += 1
 
 
 # -- conditions -----------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ class Code(IntEnum):
     UNKNOWN_MAKER = 3  # packed only: text names may be of nobody we know
     BAD_THEO = 4
     UNDECODABLE = 5  # set by text codecs
+    BAD_DELTA = 6  # too
     BID_SIZE = 8
     BID_PRICE = 9
     BID_OFF_TICK = 10

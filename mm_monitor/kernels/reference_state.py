@@ -90,7 +90,7 @@ class Con:
     n_run: int
     stress: int
     live: int
-    pad0: int
+    outside: int
     pad1: int
 
 

@@ -274,9 +274,7 @@ RULEBOOK = {
     "quote": _holding(QUOTE),
     "spread": _holding(SPREAD),
     "theo": _holding(THEO),
-    "required_set": Key(
-        table_of(REQUIRED_SET, means.required_set), keys=REQUIRED_SET, implemented=False
-    ),
+    "required_set": Key(table_of(REQUIRED_SET, means.required_set), keys=REQUIRED_SET),
     "accounts": _holding(ACCOUNTS, implemented=False),
     "presence": Key(table_of(PRESENCE, means.presence), keys=PRESENCE),
     "month": _holding(MONTH, implemented=False),

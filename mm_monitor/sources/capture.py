@@ -21,7 +21,7 @@ from mm_monitor.codecs.columns import (
     theo_rows,
 )
 from mm_monitor.codecs.control import Placed, control_of, maker_of, place
-from mm_monitor.codecs.fields import price_cache, theo_cache
+from mm_monitor.codecs.fields import delta_cache, price_cache, theo_cache
 from mm_monitor.codecs.verdicts import (
     Codes,
     detail_of,
@@ -238,6 +238,7 @@ class _Decoder:
         self._part = PARTS[table.name]
         self._reference, self._listed = reference, listed
         self._prices = theo_cache() if table.name == "theo" else price_cache()
+        self._deltas = delta_cache()
 
     def decode(self, chunk: TableChunk) -> Decoded:
         """All that can be read of a chunk."""
@@ -279,6 +280,7 @@ class _Decoder:
             ts=chunk.times("ts_event"),
             contracts=chunk.names("contract"),
             theo=chunk.prices("theo", self._prices),
+            delta=chunk.prices("delta", self._deltas) if chunk.has("delta") else None,
         )
         return theo_rows(columns, self._places(chunk), self._reference, codes)
 

@@ -42,6 +42,10 @@ class CsvChunk:
         """Bytes of the block."""
         return len(self.block)
 
+    def has(self, column: str) -> bool:
+        """Is there such a column?"""
+        return column in self.header
+
     def times(self, column: str) -> Ints:
         """Times in ns, -1 where the text is none."""
         texts = self.names(column)

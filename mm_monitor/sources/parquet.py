@@ -21,7 +21,7 @@ from mm_monitor.errors import InputError, MonitorError
 from mm_monitor.sources.table import REQUIRED, OddLine, check_header
 
 ROWS = 100_000
-_PRICES = ("bid_price", "ask_price", "theo", "tick", "price", "net_delta", "limit")
+_PRICES = ("bid_price", "ask_price", "theo", "delta", "tick", "price", "net_delta", "limit")
 _INTEGERS = ("ts_event", "bid_size", "ask_size", "size")
 
 
@@ -33,6 +33,10 @@ class ParquetChunk:
     numbers: Ints
     size: int  # its share of the file's bytes
     odd: list[OddLine] = field(default_factory=list)
+
+    def has(self, column: str) -> bool:
+        """Is there such a column?"""
+        return column in self.batch.schema.names
 
     def times(self, column: str) -> Ints:
         """Times in ns, -1 for null."""

@@ -63,6 +63,10 @@ class TableChunk(Protocol):
         """Bytes of the file that this chunk took."""
         ...
 
+    def has(self, column: str) -> bool:
+        """Is there such a column? Those of `REQUIRED` always are."""
+        ...
+
     def times(self, column: str) -> Ints:
         """Times in ns, -1 where there is none."""
         ...

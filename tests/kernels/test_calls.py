@@ -22,7 +22,7 @@ PARAM = {
     "longest": 2, "grace": 3, "combine_min": 0, "terms": 1, "makers": 2,
 }  # fmt: skip
 SETUP = Setup(
-    cls=[0, 0], rank=[[0, 1]], ticks=[1, 1], dead=[False] * 2, idle=[False] * 4, param=PARAM,
+    cls=[0, 0], rank=[[0, 1]], ticks=[1, 1], dead=[False] * 2, outside=[False] * 2, idle=[False] * 4, param=PARAM,
     terms=[(layout.TICKS, 1, 1, 0)] * 4, reliefs=2, start=0, spare_edges=0, shift=0,
 )  # fmt: skip
 MODULES = pytest.mark.parametrize("module", [kernels, plain], ids=["kernel", "twin"])
@@ -196,7 +196,7 @@ def test_a_row_of_another_kind_stops_the_loop(module: ModuleType) -> None:
 
 @MODULES
 def test_no_contracts_at_all(module: ModuleType) -> None:
-    setup = replace(SETUP, cls=[], ticks=[], dead=[], idle=[])
+    setup = replace(SETUP, cls=[], ticks=[], dead=[], outside=[], idle=[])
     machine = Machine(module, setup)
     assert module.settle(machine.kernel, 0, 5) == 0
     assert module.set_clocks(machine.kernel, ints(), 0, 5, octets(), octets()) == 0

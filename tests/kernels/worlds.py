@@ -41,6 +41,7 @@ class Setup:
     rank: list[list[int]]  # by class, by maker
     ticks: list[int]
     dead: list[bool]  # contracts that are not live
+    outside: list[bool]  # contracts that are not in the required set
     idle: list[bool]  # slots whose obligation has ended
     param: dict[str, int]
     terms: list[tuple[int, int, int, int]]
@@ -120,6 +121,7 @@ def setups(draw: st.DrawFn) -> Setup:
         rank=rank,
         ticks=[draw(st.integers(1, 5)) for _ in cls],
         dead=[draw(st.integers(0, 9)) == 9 for _ in cls],
+        outside=[draw(st.integers(0, 4)) == 4 for _ in cls],
         idle=[draw(st.integers(0, 9)) == 9 for _ in range(slots)],
         param=param | {"terms": len(bases), "makers": makers},
         terms=terms,
@@ -235,6 +237,7 @@ class Machine:
         cons["tick"], cons["cls"], cons["slots"] = setup.ticks, setup.cls, setup.slots
         cons["slot0"] = np.cumsum([0, *setup.slots])[: len(setup.cls)]
         cons["live"] = ~np.array(setup.dead, np.bool_)
+        cons["outside"] = setup.outside
         cons["t_last"] = setup.start
         cons["due"] = cons["theo_until"] = layout.NEVER
         slots = np.zeros(sum(setup.slots), layout.SLOT)

@@ -49,6 +49,7 @@ def evaluator_state(e: Evaluator) -> dict[str, Any]:
         "owed": {key: debt.tobytes() for key, debt in owed.items()},
         "counts": e.counts.tolist(),
         "period": (e.trading_date, e.period),
+        "required": (e.required.state(), e.required.mask.tolist()),
         "unreachable": e.reach.found,
         "final": None if e.final is None else picture(e.final),
         "ledger": [picture(view) for view in e.ledger],

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from mm_monitor.core.batch import QUOTE_BAD, ROW, THEO_MISSING, Rows
+from mm_monitor.core.batch import QUOTE_BAD, ROW, THEO_DELTA, THEO_MISSING, Rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import (
     PRICE_SCALE,
@@ -29,6 +29,7 @@ from mm_monitor.core.model import (
     RejectRecord,
     SessionRecord,
     StressRecord,
+    UnderlyingRecord,
 )
 from mm_monitor.core.reference import Appointment, Contract, Reference
 from mm_monitor.core.reference_rows import announce
@@ -38,6 +39,7 @@ from mm_monitor.core.rulebook import (
     Meaning,
     PhaseAt,
     Ratio,
+    RequiredSet,
     Rulebook,
     SpreadTerm,
 )
@@ -58,6 +60,13 @@ KINDS = {
     "fast": Meaning("relax", Ratio(2, 1)),
     "faster": Meaning("relax", Ratio(3, 2)),
     "void": Meaning("relax", Ratio(0, 1)),
+}
+SERIES = {  # kind, strike and expiry
+    "C0": ("call", "0.00000005", "1970-01-05"),
+    "C1": ("put", "0.00000008", "1970-01-05"),
+    "C2": ("call", "0.00000005", "1970-02-10"),
+    "L0": ("call", "0.00000006", "1970-01-20"),
+    "L1": ("", "", ""),
 }
 QUOTES, THEOS, CONTROLS = 0, 2, 3  # part numbers; quotes have two parts
 SOURCES = {0: ("quotes", 0), 1: ("quotes", 1), 2: ("theo", 0), 3: ("control", 0)}
@@ -86,7 +95,7 @@ class Case:
     def engine(self, *, announced: bool = True) -> Engine:
         """A new engine that has seen nothing; unless `announced` it has not heard the tape's new names either."""
         reference = Reference.of(
-            [Contract(name, CLASSES[name], 1) for name in CONTRACTS[:3]],
+            [Contract(name, CLASSES[name], 1, *SERIES[name]) for name in CONTRACTS[:3]],
             [Appointment("M0", "*"), Appointment("M1", "K0")],
         )
         if announced:
@@ -104,8 +113,16 @@ def _reference(table: str, action: str, **row: str) -> ReferenceRecord:
     return ReferenceRecord(0, table, action, row, RAW)
 
 
-ADD_L0 = _reference("contracts", "add", contract="L0", **{"class": "K0"}, tick="0.00000001")
-ADD_L1 = _reference("contracts", "add", contract="L1", **{"class": "K2"}, tick="0.00000002")
+def _listing(contract: str, units: int, flags: str = "") -> ReferenceRecord:
+    kind, strike, expiry = SERIES[contract]
+    return _reference(
+        "contracts", "add", contract=contract, tick=f"0.0000000{units}", kind=kind, strike=strike,
+        expiry=expiry, flags=flags, **{"class": CLASSES[contract]},
+    )  # fmt: skip
+
+
+ADD_L0 = _listing("L0", 1)
+ADD_L1 = _listing("L1", 2, "odd")
 ADD_N0 = _reference("makers", "add", maker="N0", **{"class": "K0"})
 NEWCOMERS = (ADD_L0, ADD_L1, ADD_N0)
 REFERENCES = (
@@ -114,7 +131,7 @@ REFERENCES = (
     ADD_N0,
     _reference("contracts", "remove", contract="L0"),
     _reference("contracts", "remove", contract="C1"),
-    _reference("contracts", "add", contract="C1", **{"class": "K0"}, tick="0.00000003"),
+    _listing("C1", 3),
     _reference("makers", "remove", maker="M1", **{"class": "K0"}),
     _reference("makers", "add", maker="M1", **{"class": "K0"}),
     _reference("makers", "add", maker="M1", **{"class": "*"}),
@@ -159,6 +176,19 @@ CALENDARS = tuple(
 )
 
 
+required_sets = st.none() | st.builds(
+    RequiredSet,
+    kinds=st.sampled_from([(), (), ("call",)]),
+    months=st.sampled_from([None, None, 1]),
+    min_days=st.sampled_from([None, None, 1]),
+    max_days=st.sampled_from([None, None, 20]),
+    exclude=st.sampled_from([(), ("adjusted",), ("added_today", "odd")]),
+    strikes=st.sampled_from([None, None, 0, 1]),
+    within=st.sampled_from([None, None, Ratio(1, 5)]),
+    delta=st.sampled_from([None, None, (Ratio(1, 4), Ratio(1, 2))]),
+)
+
+
 @st.composite
 def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
     """Every feature on or off."""
@@ -185,6 +215,7 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
         longest_permitted=draw(st.sampled_from([None, 0, step, 2 * step + 1, 3 * step])),
         stress_relief=draw(st.sampled_from([None, Ratio(2, 1)])),
         exemptions=KINDS,
+        required_set=draw(required_sets),
     )
 
 
@@ -213,7 +244,9 @@ def quotes(draw: st.DrawFn, ts: int) -> Tick:
 def theos(draw: st.DrawFn, ts: int) -> Tick:
     contract, gone = draw(contracts), draw(st.integers(0, 5)) == 0
     theo = 0 if gone else draw(st.integers(0, 16))
-    return Tick(ts, Kind.THEO, (theo, 0, 0, 0, -1, contract), THEO_MISSING if gone else 0)
+    delta = draw(st.sampled_from([None, None, 0, 25_000_000, -25_000_000, 50_000_000, 50_000_001]))
+    flags = (THEO_MISSING if gone else 0) | (0 if delta is None else THEO_DELTA)
+    return Tick(ts, Kind.THEO, (theo, delta or 0, 0, 0, -1, contract), flags)
 
 
 @st.composite
@@ -222,7 +255,10 @@ def controls(draw: st.DrawFn, ts: int) -> Control:
     maker = draw(st.sampled_from(["*", "*", "M0", "M1", "N0", "nobody"]))
     switch = draw(st.sampled_from(["start", "start", "end"]))
     kind = draw(st.sampled_from(["exemption"] * 4 + ["feed"] * 4 + ["phase"] * 3 + ["stress"] * 2
-                                + ["reference"] * 4))  # fmt: skip
+                                + ["reference"] * 4 + ["underlying"] * 2))  # fmt: skip
+    if kind == "underlying":
+        price = draw(st.sampled_from([None, 0, 4, 5, 6, 7, 8, 10]))
+        return UnderlyingRecord(ts, draw(st.sampled_from(["K0", "K0", "K1", "K9"])), price, raw=RAW)
     if kind == "exemption":
         name = draw(st.sampled_from(["halt", *KINDS, "unheard of"]))
         return ExemptionRecord(ts, scope, maker, name, switch, RAW)
@@ -326,6 +362,7 @@ _KINDS = {
     PositionRecord: Kind.POSITION,
     SessionRecord: Kind.SESSION,
     RejectRecord: Kind.REJECT,
+    UnderlyingRecord: Kind.UNDERLYING,
 }
 
 

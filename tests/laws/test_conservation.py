@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm_monitor.core.batch import Batch
-from mm_monitor.core.model import Kind
+from mm_monitor.core.batch import THEO_DELTA, Batch
+from mm_monitor.core.model import Control, Kind
 from mm_monitor.core.view import StatusView
-from tests.laws.obliged import Duty, Pair, obliged
-from tests.laws.tapes import CLASSES, CONTRACTS, Case, cases, tape_of
+from tests.laws.obliged import Duty, Pair, Theo, obliged
+from tests.laws.tapes import CLASSES, CONTRACTS, SERIES, Case, cases, tape_of
 
 
 def duty_of(case: Case, rulebook: str) -> Duty:
@@ -23,7 +25,20 @@ def duty_of(case: Case, rulebook: str) -> Duty:
         classes=dict(CLASSES),
         live=set(CONTRACTS[:3]),
         appointed={("M0", "*"), ("M1", "K0")},
+        rules=next(book.required_set for book in case.rulebooks if book.id == rulebook),
+        series={name: SERIES[name] for name in CONTRACTS[:3]},
+        ticks=dict.fromkeys(CONTRACTS[:3], "0.00000001"),
     )
+
+
+def spoken_by(row: np.void, controls: Mapping[int, Control]) -> Control | Theo | None:
+    """What a row says of who is obliged when: quotes say nothing."""
+    if row["kind"] == Kind.QUOTE:
+        return None
+    if row["kind"] != Kind.THEO:
+        return controls[int(row["a"])]
+    delta = int(row["b"]) if row["flags"] & THEO_DELTA else None
+    return int(row["ts"]), CONTRACTS[int(row["contract"])], delta
 
 
 def accounted(view: StatusView) -> Counter[Pair]:
@@ -46,8 +61,7 @@ def test_all_obliged_time_is_accounted_for(case: Case, cuts: list[int], wait: in
     for cut in sorted({len(rows), *(cut % (len(rows) + 1) for cut in cuts)}):
         engine.apply(Batch(rows[at:cut], controls))
         at = cut
-        seen = rows[:at][rows["kind"][:at] < Kind.UNDERLYING]
-        spoken = [controls[int(key)] for key in seen["a"]]
+        spoken = [x for row in rows[:at] if (x := spoken_by(row, controls)) is not None]
         t = engine.position + wait * case.step // 2
         for book, view in zip(case.rulebooks, engine.at(t), strict=True):
             assert accounted(view) == +obliged(duty_of(case, book.id), spoken, t)
