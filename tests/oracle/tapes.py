@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-PHASES = ["continuous", "continuous", "continuous", "break", "halt", "closed", "opening_auction",
+PHASES = [*["continuous"] * 9, "break", "halt", "closed", "opening_auction",
           "closing_auction", "breaker_auction"]  # fmt: skip
 # What a tape may have beside the core, each by itself with its own chance.
 FEATURES = frozenset({
@@ -60,12 +60,15 @@ class World:
         self.used: list[int] = []  # instants that records have
         self.durations: list[int] = []  # of the rulebook
         self.classes = [f"K{i}" for i in range(rng.randint(1, 3))]
-        self.contracts = {f"C{i}": rng.choice(self.classes) for i in range(rng.randint(1, 4))}
-        self.named = sorted(set(self.contracts.values()))  # classes that have a contract
-        self.ticks = {
-            c: Decimal(rng.choice(["0.0001", "0.01", "0.05", "0.01", "1"])) for c in self.contracts
+        self.contracts = {
+            f"C{i}": rng.choice(self.classes) for i in range(rng.choice([1, 1, 2, 3, 4]))
         }
-        self.makers = [f"M{i}" for i in range(rng.randint(1, 3))]
+        self.named = sorted(set(self.contracts.values()))  # classes that have a contract
+        usual = rng.choice(["0.0001", "0.01", "0.05", "0.01", "1"])
+        some = [usual, usual, usual, "0.0001", "0.05", "1"]
+        self.ticks = {c: Decimal(rng.choice(some)) for c in self.contracts}
+        self.makers = [f"M{i}" for i in range(rng.choice([1, 1, 2, 3]))]
+        self.calm = rng.random() < 0.7  # most quotes are good ones
         self.accounts = ["A0", "A1", "A2"] * self.has("accounts")
         self.calendar = ""
         self.edges: list[int] = []  # phase instants worth hitting
@@ -158,7 +161,7 @@ def _local(day: datetime, at: str) -> int:
 def _intervals(world: World, count: int, make: Callable[[], Row], words: list[str]) -> list[Row]:
     """Rows `ts, *make(), word`: some whole sequences of words in order, some stray words."""
     rows = []
-    for _ in range(world.rng.randint(0, count)):
+    for _ in range(world.rng.choice([0, 0, 1, world.rng.randint(0, count)])):
         key = make()
         some = words if world.rng.random() < 0.7 else [world.rng.choice(words)]
         at = sorted(world.pick() for _ in some)
@@ -169,13 +172,13 @@ def _intervals(world: World, count: int, make: Callable[[], Row], words: list[st
 def _phases(world: World) -> list[Row]:
     rng, rows = world.rng, []
     scopes = [*world.contracts, *world.contracts.values()]
-    for _ in range(rng.choice([0, 1, 2, 4])):
+    for _ in range(rng.choice([0, 0, 0, 1, 2, 4])):
         rows.append([str(world.pick()), rng.choice(scopes), rng.choice(PHASES)])
     if world.calendar:
         return rows
     ((start, end),) = world.spans
     rows += [[str(start), "*", "continuous"], [str(end), "*", "closed"]]
-    for _ in range(rng.choice([0, 0, 1, 3])):
+    for _ in range(rng.choice([0, 0, 0, 1, 3])):
         rows.append([str(world.pick(inside=True)), "*", rng.choice(PHASES)])
     return rows
 
@@ -202,7 +205,8 @@ def _price(world: World, contract: str, ticks: float) -> str:
 
 def _theo(world: World) -> Row:
     rng, contract = world.rng, world.rng.choice(list(world.contracts))
-    usual = _price(world, contract, rng.randint(8, 24) + rng.choice([0, 0.5, 0.25]))
+    ticks = rng.randint(12, 14) if world.calm else rng.randint(8, 24)
+    usual = _price(world, contract, ticks + rng.choice([0, 0.5, 0.25]))
     odd = f"{rng.random() * 20 * float(world.ticks[contract]):.10f}"
     far = _price(world, contract, rng.randint(0, 30))
     theo = rng.choice(["", "0", "0.123456785", far, odd, *[usual] * 6])
@@ -215,11 +219,14 @@ def _quote(world: World) -> Row:
     bid = rng.randint(5, 22)
     ask = bid + rng.choice([1, 1, 1, 1, 2, 2, 2, 3, 4, 5, 0, -1, 9])
     size = rng.choice([1, 2, 5, 5, 10])
+    if world.calm and rng.random() < 0.8:
+        bid, size = rng.randint(11, 13), rng.choice([5, 10])
+        ask = bid + rng.choice([1, 1, 2])
     sides = [
         _price(world, contract, bid), str(size),
-        _price(world, contract, max(ask, 1)), str(rng.choice([size, size, size + 1, 2, 20])),
+        _price(world, contract, max(ask, 1)), str(rng.choice([size] * 4 + [size + 1, 20 if world.calm else 2])),
     ]  # fmt: skip
-    if rng.random() < 0.2:
+    if rng.random() < (0.1 if world.calm else 0.2):
         gone = rng.choice([(0,), (2,), (2,), (0, 2)])
         for i in gone:
             sides[i : i + 2] = [rng.choice(["", "", "0", sides[i]]), "0"]
@@ -264,7 +271,7 @@ def _some(rng: random.Random, chance: float, text: str) -> list[str]:
 def _spread(world: World) -> list[str]:
     rng = world.rng
     ticks = [str(tick) for tick in world.ticks.values()]
-    terms = [f'{{ relative = "{rng.choice(["10%", "5%", "33.3%", "3%"])}", of = "{of}" }}'
+    terms = [f'{{ relative = "{rng.choice(["8%", "16%", "25%", "33.3%", "3%"])}", of = "{of}" }}'
              for of in rng.choices(["theo", "theo", "bid", "ask", "mid"], k=2)]  # fmt: skip
     terms += [f"{{ ticks = {rng.randint(1, 4)} }}"]
     terms += [_table(world) for _ in range(2 * world.has("table"))]
@@ -294,7 +301,10 @@ def _table(world: World) -> str:
         keys = _some(rng, 0.5, f'price_from = "{prices[0] * tick}"')
         keys += _some(rng, 0.5, f'price_to = "{prices[1] * tick}"')
         keys += _some(rng, 0.4, f"days_from = {days[0]}") + _some(rng, 0.4, f"days_to = {days[1]}")
-        value = [f'absolute = "{tick * rng.randint(1, 4)}"', f'relative = "{rng.randint(4, 20)}%"']
+        value = [
+            f'absolute = "{tick * rng.randint(1, 4)}"',
+            f'relative = "{rng.choice([8, 16, 25])}%"',
+        ]
         cells.append("{ " + ", ".join([*keys, rng.choice(value)]) + " }")
     return f'{{ of = "{rng.choice(["theo", "bid"])}", table = [{", ".join(cells)}] }}'
 
@@ -356,10 +366,10 @@ def _rest(world: World) -> str:
 def _requests(world: World) -> list[str]:
     rng = world.rng
     return [
-        "[rfq]", f'respond_within = "{world.duration(0, 25)}"',
-        *_some(rng, 0.8, f'stay = "{world.duration(0, 15)}"'),
+        "[rfq]", f'respond_within = "{world.duration(0, 40)}"',
+        *_some(rng, 0.8, f'stay = "{world.duration(0, 6)}"'),
         *_some(rng, 0.9, f'required = "{rng.choice(["70%", "100%", "50%"])}"'),
-        *_some(rng, 0.6, f"standing_quote_counts = {rng.choice(['true', 'false'])}"),
+        *_some(rng, 0.6, f"standing_quote_counts = {rng.choice(['true', 'true', 'false'])}"),
         *_some(rng, 0.5, f"deemed_fulfilled_up_to = {rng.randint(0, 2)}"),
     ]  # fmt: skip
 
@@ -470,6 +480,10 @@ def random_capture(rng: random.Random, directory: Path, features: frozenset[str]
     for feature, (name, make) in extra.items():
         if world.has(feature):
             files[name] = [make(world) for _ in range(rng.choice([0, 2, 6, 10]))]
+    if world.calm:  # most makers are there from the beginning
+        for row in [_quote(world) for _ in range(6)]:
+            files["quotes"].append([str(min(low for low, _ in world.spans)), *row[1:]])
+            files["theo"] += [[files["quotes"][-1][0], *_theo(world)[1:]]] * bool(files["theo"])
     files["quotes"] += [[str(world.pick(inside=True)), *_quote(world)[1:]]] * bool(world.calendar)
     for name, rows in files.items():
         lines = _spoil_some(world, name, rows)
