@@ -13,9 +13,10 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from .records import Capture, Record, Side, Slot
-from .rulebook import Day, Rules, Term
+from .rulebook import Day, Rules, Term, price, ratio
 
 Key = tuple[str, str]  # scope, maker
+Row = dict[str, Any]
 Number = Fraction | int | None
 NEVER = (None, None)  # the prices of a quote that is not there
 
@@ -57,7 +58,8 @@ class Book:
     stress: set[str] = field(default_factory=set)
     theo: dict[str, Record] = field(default_factory=dict)
     seen_theo: dict[str, Record] = field(default_factory=dict)  # the last that was a number
-    gap: dict[str, int | None] = field(default_factory=dict)  # the underlying's spread, by class
+    underlying: dict[str, Row] = field(default_factory=dict)  # by class
+    outside: set[int] = field(default_factory=set)  # lines of quotes outside the required set
     quotes: dict[Slot, dict[str, Quote]] = field(default_factory=dict)  # by account
     stamp: dict[Slot, int] = field(default_factory=dict)  # the instant of the last quote
     stood: dict[Slot, Any] = field(
@@ -83,7 +85,7 @@ class Book:
         elif record.kind == "feed":
             self._feed((row["scope"], row["maker"]), row["status"], record.ts)
         elif record.kind == "underlying":
-            self.gap[row["class"]] = row["spread"]
+            self.underlying[row["class"]] = row
         elif record.kind == "theo":
             self.theo[row["contract"]] = record
             self.seen_theo |= {} if row["theo"] is None else {row["contract"]: record}
@@ -110,6 +112,8 @@ class Book:
         if row.get("bad"):
             self.bad.add(slot)
             return
+        if record.ts < self.day.until and not self.owes(slot[1]):
+            self.outside.add(record.line)
         self.bad.discard(slot)
         account = row["account"] if self.rules.rollup else ""
         self.quotes.setdefault(slot, {})[account] = Quote(row["bid"], row["ask"])
@@ -163,6 +167,33 @@ class Book:
         expiry: date | None = self.capture.contracts[contract]["expiry"]
         return (expiry - self.day.date).days if expiry else math.inf
 
+    def owes(self, contract: str) -> bool:
+        """The contract is in the required set; what a missing spot or delta leaves open, holds."""
+        want, row = self.rules.required_set, self.capture.contracts[contract]
+        days, expiry, strike = self._days(contract), row["expiry"], row["strike"]
+        mates = [c for c in self.capture.contracts.values() if c["class"] == row["class"]]
+        alive = {c["expiry"] for c in mates if c["expiry"] and c["expiry"] >= self.day.date}
+        months = sorted({(d.year, d.month) for d in alive})[: want.get("months", len(alive))]
+        spot = self.underlying.get(row["class"], {}).get("spot")
+        delta = self.theo[contract].row["delta"] if contract in self.theo else None
+        tests = [
+            row["kind"] in want.get("kinds", [row["kind"]]),
+            "months" not in want or (expiry and (expiry.year, expiry.month) in months),
+            want.get("min_days", 0) <= days or "min_days" not in want,
+            "max_days" not in want or days <= want["max_days"],
+            not {*(row.get("flags") or "").split()} & {*want.get("exclude", [])},
+        ]
+        if spot is not None and strike is not None:
+            ladder = sorted({c["strike"] for c in mates if c["expiry"] == expiry and c["strike"]})
+            nearest = min(ladder, key=lambda at: (abs(at - spot), at))
+            steps = abs(ladder.index(strike) - ladder.index(nearest))
+            tests.append(steps <= want.get("strikes", steps))
+            tests.append("within" not in want or abs(strike - spot) <= ratio(want["within"]) * spot)
+        if delta is not None and "delta" in want:
+            low, high = (want["delta"].get(k, d) for k, d in (("from", "0"), ("to", "1")))
+            tests.append(price(low) <= abs(delta) <= price(high))
+        return all(tests)
+
     def _rested(self, slot: Slot, now: int) -> bool:
         """VAL-09; retroactively a rest has the future's verdict, which `reached` brings."""
         rest, since = self.rules.min_rest, self.stood.get(slot, (NEVER, now))[1]
@@ -174,7 +205,7 @@ class Book:
         """Judge the slot at `t0`; nothing changes before `t1`."""
         own = (self.capture.cls(slot[1]), slot[1])
         spoken = any(s in self.phase for s in ("*", *own))
-        obliged = spoken and self._is_open("*", *own)
+        obliged = spoken and self._is_open("*", *own) and self.owes(slot[1])
         meanings = [self.rules.exemptions[k[2]] for k in self.exempt if self.covers(*k[:2], slot)]
         stress = any(self.covers(scope, "*", slot) for scope in self.stress)
         unknown = self._is_down(slot) or bool(self.owed.get(slot)) or slot in self.bad
@@ -184,7 +215,7 @@ class Book:
         factor = relaxed * self.dated * (self.rules.relief if stress else 1)
         fresh = self.rules.max_age is None or t0 < self.stamp.get(slot, 0) + self.rules.max_age
         fails, valid, use = self.judge(
-            self.quote(slot), theo, self.gap.get(own[0]), factor, "one_side" in meanings,
+            self.quote(slot), theo, self.underlying.get(own[0], {}).get("spread"), factor, "one_side" in meanings,
             self.capture.contracts[slot[1]]["tick"], self._days(slot[1]), fresh,
             self._rested(slot, t0),
         )  # fmt: skip

@@ -51,6 +51,9 @@ def play(capture: Capture, rules: Rules, day: Day, first: Book | None = None) ->
         book.settle(t0)
         for slot in capture.slots if t0 >= day.start else ():
             pieces[slot].append(book.piece(slot, t0, t1))
+    for record in tape[taken:]:
+        book.apply(record)
+    capture.outside |= book.outside
     return play(capture, rules, day, book) if rules.retroactive and not first else pieces
 
 
@@ -374,7 +377,10 @@ def judge_days(directory: Path, rulebook: Path) -> list[Judged]:
     rules = Rules(rulebook)
     capture = load(directory, rules)
     days = _days(capture, rules)
-    return [Judged(capture, rules, day, play(capture, rules, day)) for day in days]
+    judged = [Judged(capture, rules, day, play(capture, rules, day)) for day in days]
+    capture.applied -= len(capture.outside)
+    capture.no_obligation += len(capture.outside)
+    return judged
 
 
 def report(judged: list[Judged]) -> Row:

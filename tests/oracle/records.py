@@ -51,6 +51,7 @@ class Capture:
     applied: int = 0
     dead: int = 0
     no_obligation: int = 0
+    outside: set[int] = field(default_factory=set)  # lines of quotes outside the required set
 
     def cls(self, contract: str) -> str:
         return str(self.contracts[contract]["class"])
@@ -110,12 +111,17 @@ def _decode(kind: str, raw: dict[str, str], capture: Capture, rules: Rules) -> d
         row["account"] = raw["maker"]
     elif kind == "theo":
         row["theo"] = _theo(raw["theo"])
+        row["delta"] = _decimal(raw["delta"]) if raw.get("delta") else None
     elif kind == "underlying":
         prices = [raw.get("bid_price") or None, raw.get("ask_price") or None]
         low, high = (p and int(_decimal(p)) for p in prices)
         row["spread"] = None if low is None or high is None else high - low
+        row["spot"] = int(_decimal(raw["price"])) if raw["price"] else None
     elif kind == "fill":
-        row["size"] = _whole(raw["size"], 2**31 - 1)
+        row["size"], value = _whole(raw["size"], 2**31 - 1), _decimal(raw["price"])
+        row["maker"] = capture.accounts.get(raw["maker"], raw["maker"])
+        if row["size"] == 0 or value <= 0 or value.denominator != 1:
+            raise ValueError("a fill of nothing, for nothing, or at too many decimals")
     return row
 
 

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -150,6 +151,7 @@ class Day(NamedTuple):
     start: int
     end: int
     phases: list[tuple[int, str]]
+    until: int = 2**63  # the next one's roll
 
 
 def utc_date(ts: int) -> date:
@@ -183,4 +185,4 @@ def trading_dates(calendar: dict[str, Any], first: int, last: int) -> list[Day]:
         midnight = _instant(min(day for day, _, _ in local), time(), zone)
         roll = max(midnight, days[-1].end if days else 0)
         days.append(Day(dates[i], roll, phases[0][0], phases[-1][0], phases))
-    return days
+    return [day._replace(until=after.roll) for day, after in pairwise(days)]

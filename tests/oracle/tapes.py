@@ -21,20 +21,20 @@ PHASES = [*["continuous"] * 9, "break", "halt", "closed", "opening_auction",
 # What a tape may have beside the core, each by itself with its own chance.
 FEATURES = frozenset({
     "flicker", "stress", "rfq", "table", "underlying", "dated", "hole", "judged_by", "at_risk",
-    "windows", "fills", "accounts", "required_set",
+    "windows", "fills", "shrinks", "accounts", "required_set", "spot",
 })  # fmt: skip
 # What the engine implements; a rulebook with any other is refused.
-LANDED: frozenset[str] = frozenset()
+LANDED = frozenset({"fills"})
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
 HEADERS = {
-    "contracts": "contract,class,tick,kind,strike,expiry,multiplier",
+    "contracts": "contract,class,tick,kind,strike,expiry,multiplier,flags",
     "makers": "maker,class",
     "phases": "ts_event,scope,phase",
     "exemptions": "ts_event,scope,maker,kind,action",
     "feed": "ts_event,scope,maker,status",
     "stress": "ts_event,scope,action",
-    "theo": "ts_event,contract,theo",
+    "theo": "ts_event,contract,theo,delta",
     "underlying": "ts_event,class,price,bid_price,ask_price",
     "rfqs": "ts_event,rfq_id,contract,makers",
     "fills": "ts_event,maker,contract,side,price,size",
@@ -210,7 +210,8 @@ def _theo(world: World) -> Row:
     odd = f"{rng.random() * 20 * float(world.ticks[contract]):.10f}"
     far = _price(world, contract, rng.randint(0, 30))
     theo = rng.choice(["", "0", "0.123456785", far, odd, *[usual] * 6])
-    return [str(world.pick()), contract, theo]
+    delta = rng.choice(["", "0.2", "-0.5", "0.50000001", "0.8", "-0.19999999", "0.6"])
+    return [str(world.pick()), contract, theo, delta if world.has("required_set") else ""]
 
 
 def _quote(world: World) -> Row:
@@ -326,7 +327,7 @@ def _quote_rules(world: World) -> list[str]:
         *_some(rng, 0.4, f'max_age = "{world.duration(3, 60)}"'),
         *_some(rng, 0.4, f'zero_bid_below = "{zero}"'),
         *_some(rng, world.has("flicker"), f"min_rest = {_rest(world)}"),
-        *_some(rng, world.has("fills"), f'after_fill = "{rng.choice(["shrinks", "restated"])}"'),
+        *_some(rng, world.has("shrinks"), f'after_fill = "{rng.choice(["shrinks", "restated"])}"'),
     ]
 
 
@@ -460,7 +461,8 @@ def _contract(world: World, contract: str) -> Row:
     expiry = rng.choice(["", str(world.date() + timedelta(days=rng.choice([0, 1, 5, 30])))])
     strike = rng.choice(["", str(tick * rng.choice([8, 12, 12, 16]))])
     kind = rng.choice(["call", "call", "put", "put", "future"])
-    return [contract, world.contracts[contract], str(tick), kind, strike, expiry, ""]
+    flags = rng.choice(["", "", "quarterly", "adjusted other", "quarterly adjusted"])
+    return [contract, world.contracts[contract], str(tick), kind, strike, expiry, "", flags]
 
 
 def random_capture(rng: random.Random, directory: Path, features: frozenset[str] = LANDED) -> Path:
@@ -475,10 +477,10 @@ def random_capture(rng: random.Random, directory: Path, features: frozenset[str]
         "stress": _stress(world), "theo": [_theo(world) for _ in range(rng.choice([0, 3, 10, 20]))],
         "quotes": [_quote(world) for _ in range(rng.choice([3, 10, 20, 40]))],
     }  # fmt: skip
-    extra = {"underlying": ("underlying", _underlying), "rfq": ("rfqs", _request),
-             "fills": ("fills", _fill)}  # fmt: skip
-    for feature, (name, make) in extra.items():
-        if world.has(feature):
+    extra = {"underlying": _underlying, "rfqs": _request, "fills": _fill}
+    wanted = {"underlying": ("underlying", "spot"), "rfqs": ("rfq",), "fills": ("fills", "shrinks")}
+    for name, make in extra.items():
+        if any(world.has(feature) for feature in wanted[name]):
             files[name] = [make(world) for _ in range(rng.choice([0, 2, 6, 10]))]
     if world.calm:  # most makers are there from the beginning
         for row in [_quote(world) for _ in range(6)]:
