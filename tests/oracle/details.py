@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from .book import Piece
-from .oracle import Judged, Row, Sums, hopeful, judge_days, needed, nine
-from .records import Slot
-from .rulebook import Rules
+from .oracle import Judged, Sums, hopeful, judge_days, needed, nine
+from .records import Row, Slot
+from .rulebook import Rules, duration, ratio
 
 BUCKETS = [n * 10**k for k in range(3, 11) for n in (1, 2, 5)] + [10**11]  # ns
 
@@ -81,8 +81,11 @@ def details(judged: list[Judged]) -> Row:
     for slot in capture.slots:
         total: Sums = sum((j.totals[slot] for j in judged), Counter())
         found = {}
-        for name, width in rules.windows:
-            of_days = [windows(j.pieces[slot], width, rules) for j in judged]
+        widths = [
+            w for w in rules.get("presence.windows", default=[]) if w not in ("session", "am_pm")
+        ]
+        for name in widths:
+            of_days = [windows(j.pieces[slot], duration(name), rules) for j in judged]
             found[name] = sum(of_days, Counter[str]())
             found[name]["longest_failed_run"] = max(d["longest_failed_run"] for d in of_days)
         states = ("quoted", "lapsed", "unknown")
@@ -94,7 +97,7 @@ def details(judged: list[Judged]) -> Row:
     for maker in capture.makers:
         own = [(j, slot) for j in judged for slot in j.capture.slots if slot[0] == maker]
         total = sum((j.totals[slot] for j, slot in own), Counter())
-        extra = rules.stress_weight - 1
+        extra = rules.get("stress.weight", ratio, "1") - 1
         top = total["quoted"] + extra * total["stress quoted"]
         bottom = needed(total) + extra * needed(total, "stress ")
         makers.append({

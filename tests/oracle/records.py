@@ -18,14 +18,15 @@ from .rulebook import SCALE, Rules
 
 Slot = tuple[str, str]  # maker, contract
 Side = tuple[int, int]  # price in 10^-8, size
+Row = dict[str, Any]
 FILES = {"phase": "phases", "exemption": "exemptions", "feed": "feed", "stress": "stress",
          "underlying": "underlying", "theo": "theo", "quote": "quotes", "rfq": "rfqs",
          "fill": "fills"}  # fmt: skip
 ORDER = list(FILES)  # at an equal instant
 WORDS = {
-    "phase": ("closed", "opening_auction", "continuous", "break", "closing_auction", "halt",
-              "breaker_auction"),
-    "status": ("down", "up", "synced"), "action": ("start", "end"), "side": ("buy", "sell"),
+    "phase": ["closed", "opening_auction", "continuous", "break", "closing_auction", "halt",
+              "breaker_auction"],
+    "status": ["down", "up", "synced"], "action": ["start", "end"], "side": ["buy", "sell"],
 }  # fmt: skip
 FARTHEST = 92_000_000_000 * SCALE
 
@@ -36,14 +37,14 @@ class Record(NamedTuple):
     ts: int
     kind: str
     line: int
-    row: dict[str, Any]
+    row: Row
 
 
 @dataclass
 class Capture:
     """A capture in memory; `records` are in tape order and hold quotes without obligation too."""
 
-    contracts: dict[str, dict[str, Any]]
+    contracts: dict[str, Row]
     makers: list[str]
     slots: list[Slot]
     accounts: dict[str, str]
@@ -63,65 +64,55 @@ def _whole(text: str, most: int = 2**63 - 1) -> int:
     return int(text)
 
 
-def _decimal(text: str) -> Fraction:
+def _decimal(text: str, exact: bool = True, least: int = -FARTHEST) -> Fraction:
     if not re.fullmatch(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)", text):
         raise ValueError(f"not a decimal: {text!r}")
     value = Fraction(text) * SCALE
-    if abs(value) > FARTHEST:
-        raise ValueError(f"out of range: {text!r}")
+    if not least <= value <= FARTHEST or (exact and value.denominator != 1):
+        raise ValueError(f"out of range, or too many decimals: {text!r}")
     return value
 
 
 def _side(price: str, size_text: str, tick: int) -> Side | None:
     size = _whole(size_text, 2**31 - 1)
-    if price == "":
-        if size:
-            raise ValueError("a size without a price")
+    if price == "" and size == 0:
         return None
-    value = _decimal(price)
-    if value.denominator != 1 or value % tick or (size and value <= 0):
-        raise ValueError(f"too many decimals, off tick, or not positive: {price!r}")
+    value = _decimal(price, least=1 if size else -FARTHEST)
+    if value % tick:
+        raise ValueError(f"off tick: {price!r}")
     return (int(value), size) if size else None
 
 
-def _theo(text: str) -> int | None:
-    if text.startswith("-"):
-        raise ValueError(f"a negative theo: {text!r}")
-    return round(_decimal(text)) if text else None
-
-
-def _decode(kind: str, raw: dict[str, str], capture: Capture, rules: Rules) -> dict[str, Any]:
+def _decode(kind: str, raw: dict[str, str], capture: Capture, rules: Rules) -> Row:
     """The columns of one csv line, read; ValueError when it is a dead letter."""
     if None in raw or None in raw.values():
         raise ValueError("too many or too few fields")
-    row: dict[str, Any] = dict(raw)
-    classes = {c["class"] for c in capture.contracts.values()}
-    known = WORDS | {"contract": tuple(capture.contracts), "class": tuple(classes)}
-    known |= {"scope": ("*", *capture.contracts, *classes)}
-    known |= {"kind": tuple(rules.exemptions)} if kind == "exemption" else {}
+    classes = [row["class"] for row in capture.contracts.values()]
+    known = WORDS | {"contract": [*capture.contracts], "class": classes}
+    known |= {"scope": ["*", *capture.contracts, *classes], "kind": [*rules.exemptions]}
     for column in known.keys() & raw.keys():
         if raw[column] not in known[column]:
             raise ValueError(f"unknown {column}: {raw[column]!r}")
-    row["ts"] = _whole(raw["ts_event"])
+    row: Row = raw | {"ts": _whole(raw["ts_event"])}
+    if kind in ("quote", "fill"):
+        row |= {"maker": capture.accounts.get(raw["maker"], raw["maker"]), "account": raw["maker"]}
     if kind == "quote":
         tick = capture.contracts[raw["contract"]]["tick"]
         for side in ("bid", "ask"):
             row[side] = _side(raw[f"{side}_price"], raw[f"{side}_size"], tick)
-        row["maker"] = capture.accounts.get(raw["maker"], raw["maker"])
-        row["account"] = raw["maker"]
     elif kind == "theo":
-        row["theo"] = _theo(raw["theo"])
+        if raw["theo"].startswith("-"):
+            raise ValueError(f"a negative theo: {raw['theo']!r}")
+        row["theo"] = round(_decimal(raw["theo"], exact=False)) if raw["theo"] else None
         row["delta"] = _decimal(raw["delta"]) if raw.get("delta") else None
     elif kind == "underlying":
-        prices = [raw.get("bid_price") or None, raw.get("ask_price") or None]
-        low, high = (p and int(_decimal(p)) for p in prices)
+        prices = [raw.get(column) for column in ("price", "bid_price", "ask_price")]
+        row["spot"], low, high = (int(_decimal(text)) if text else None for text in prices)
         row["spread"] = None if low is None or high is None else high - low
-        row["spot"] = int(_decimal(raw["price"])) if raw["price"] else None
     elif kind == "fill":
-        row["size"], value = _whole(raw["size"], 2**31 - 1), _decimal(raw["price"])
-        row["maker"] = capture.accounts.get(raw["maker"], raw["maker"])
-        if row["size"] == 0 or value <= 0 or value.denominator != 1:
-            raise ValueError("a fill of nothing, for nothing, or at too many decimals")
+        row |= {"price": _decimal(raw["price"], least=1), "size": _whole(raw["size"], 2**31 - 1)}
+        if row["size"] == 0:
+            raise ValueError("a fill of nothing")
     return row
 
 
@@ -131,10 +122,11 @@ def _take(kind: str, raw: dict[str, str], line: int, capture: Capture, rules: Ru
     except ValueError:
         capture.dead += 1
         name = raw.get("maker") or ""  # a dead quote still tells that this slot's quote changed
-        row = {"maker": capture.accounts.get(name, name), "contract": raw.get("contract") or ""}
-        ts, ours = raw.get("ts_event") or "", (row["maker"], row["contract"]) in capture.slots
-        if kind == "quote" and ours and re.fullmatch("[0-9]+", ts) and int(ts) < 2**63:
-            capture.records.append(Record(int(ts), kind, line, row | {"bad": True}))
+        slot = (capture.accounts.get(name, name), raw.get("contract") or "")
+        ts = raw.get("ts_event") or ""
+        if kind == "quote" and slot in capture.slots and ts.isdecimal() and int(ts) < 2**63:
+            row = {"maker": slot[0], "contract": slot[1], "bad": True}
+            capture.records.append(Record(int(ts), kind, line, row))
         return
     free = kind == "quote" and (row["maker"], row["contract"]) not in capture.slots
     capture.no_obligation += free
@@ -152,7 +144,7 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 def load(directory: Path, rules: Rules) -> Capture:
     """The capture in `directory`; bad contracts or makers are not the oracle's business."""
-    contracts: dict[str, dict[str, Any]] = {}
+    contracts: dict[str, Row] = {}
     for _, raw in _lines(directory / "contracts.csv"):
         expiry = date.fromisoformat(raw["expiry"]) if raw.get("expiry") else None
         strike = Fraction(raw["strike"]) * SCALE if raw.get("strike") else None
