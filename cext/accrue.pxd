@@ -5,11 +5,16 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from layout cimport *
+from windows cimport add_apart, add_time
 from judge cimport Judged, common_use, is_plain, judge, limit_use, theo_needed, within_ticks
 
 cdef struct World:
     Slot* slots
     int64_t* wide       # obliged ns that a quote has stood wide, per slot; NULL without a grace
+    Win* win            # per slot and width; NULL without windows
+    const int64_t* widths
+    Apart* apart        # time inside stress, per slot; NULL if nothing asks for it
+    bint beside         # is any of these three there?
     Con* cons
     const Param* p
     const Term* terms   # p.terms for each relief: index relax * 2 + stress
@@ -99,7 +104,7 @@ cdef inline void add_valid(World* w, Slot* s, const Con* c, int64_t t, int64_t d
     s.quoted += d
     s.use_lo = <uint64_t>use
     s.use_hi += <uint32_t>(use >> 64)
-    s.last_valid = t if c.n_run else c.t_last
+    s.last_valid = t if c.n_run else c.n_at
     end_lapse(w, s, c)
 
 cdef inline void add_other(World* w, Slot* s, const Con* c, int64_t d) noexcept nogil:
@@ -112,13 +117,28 @@ cdef inline void add_other(World* w, Slot* s, const Con* c, int64_t d) noexcept 
         s.unknown += d
         end_lapse(w, s, c)
 
+cdef inline void add_windows(World* w, const Slot* s, int state, int64_t d) noexcept nogil:
+    cdef int64_t k, n = w.p.widths
+    cdef Win* v = w.win + (s - w.slots) * n
+    for k in range(n):
+        add_time(v + k, w.p, w.widths[k], state, d)
+
+cdef inline void accrue_beside(World* w, Slot* s, const Con* c, int64_t d) noexcept nogil:
+    # the same time in windows, apart inside stress, and as standing wide
+    if w.win != NULL:
+        add_windows(w, s, s.state, d)
+    if w.apart != NULL and c.stress:
+        add_apart(w.apart + (s - w.slots), s.state, d)
+    if w.wide != NULL and s.state != EXEMPT:
+        stand_wide(w, s, c, d)
+
 cdef inline void accrue_to(World* w, Slot* s, const Con* c, int64_t t, int64_t n) noexcept nogil:
     # bring the slot's totals to instant t, at which the net clock shows n
     cdef int64_t d = n - s.n_last
     if d <= 0:
         return
-    if w.wide != NULL and s.state != EXEMPT and s.state != NONE:
-        stand_wide(w, s, c, d)
+    if w.beside and s.state != NONE:
+        accrue_beside(w, s, c, d)
     if s.state == VALID:
         add_valid(w, s, c, t, d)
     elif LAPSED <= s.state < DEEMED:
@@ -130,12 +150,40 @@ cdef inline void accrue_to(World* w, Slot* s, const Con* c, int64_t t, int64_t n
 cdef inline void accrue(World* w, Slot* s, const Con* c, int64_t t) noexcept nogil:
     accrue_to(w, s, c, t, net_clock(c, t))
 
-cdef inline void count_hole(Con* c, int64_t t) noexcept nogil:
-    # PRES-08: obliged time in which every maker's quote is known to fail, exempt or not
+cdef inline void count_hole(World* w, Con* c, int64_t t) noexcept nogil:
+    # PRES-08: obliged time in which every maker's quote is known to fail, exempt or not. Since the last count neither
+    # the cover nor what runs has changed; time that is not obliged leaves no trace
     cdef int64_t e = c.e_val + (t - c.t_last) * c.e_run
-    if c.cover == 0 and c.slots:
-        c.hole += e - c.hole_e
+    cdef int64_t d = e - c.hole_e, before = c.hole_now, longest = w.p.longest_hole
     c.hole_e = e
+    if d <= 0:
+        return
+    if c.cover == 0 and c.held:
+        c.hole += d
+        c.hole_now = before + d
+        if longest >= 0 and before <= longest < c.hole_now:
+            emit(w, w.slots + c.slot0, c, HOLE_OPEN, t - (c.hole_now - longest))
+    elif before:
+        if longest >= 0 and before > longest:
+            emit(w, w.slots + c.slot0, c, HOLE_CLOSE, t - d)
+        c.hole_now = 0
+
+cdef inline void move_clocks(World* w, Con* c, int64_t t) noexcept nogil:
+    # the clocks' values at t. What is exempt for all is obliged time of each slot, and has its place in windows
+    cdef int32_t k
+    cdef Slot* s
+    if w.win != NULL:
+        for k in range(c.slots):
+            s = slot_at(w, c.slot0 + k)
+            accrue(w, s, c, t)
+            if c.e_run > c.n_run and s.state != NONE:
+                add_windows(w, s, EXEMPT, t - c.t_last)
+    count_hole(w, c, t)
+    if c.n_run:
+        c.n_at = t
+    c.e_val += (t - c.t_last) * c.e_run
+    c.n_val += (t - c.t_last) * c.n_run
+    c.t_last = t
 
 cdef inline uint8_t overrule(const World* w, const Slot* s, const Con* c, uint8_t state) noexcept nogil:
     # OBL-02, OBL-03, VAL-12: exclude, deem, unknown feed, policy for a missing theo; in this order
@@ -151,11 +199,11 @@ cdef inline uint8_t overrule(const World* w, const Slot* s, const Con* c, uint8_
         return EXEMPT
     return state
 
-cdef inline uint8_t cover(Slot* s, Con* c, int64_t t, bint valid) noexcept nogil:
+cdef inline uint8_t cover(World* w, Slot* s, Con* c, int64_t t, bint valid) noexcept nogil:
     # count the slot among those that are, or may be, valid; returns its bit
     cdef uint8_t maybe = MAYBE if valid else 0
     if maybe != (s.ex & MAYBE):
-        count_hole(c, t)
+        count_hole(w, c, t)
         c.cover += 1 if maybe else -1
     return maybe
 
@@ -169,7 +217,7 @@ cdef inline void rejudge_fully(World* w, Slot* s, Con* c, int64_t t) noexcept no
         state = UNKNOWN
     else:
         state = VALID
-    maybe = cover(s, c, t, (s.unk or j.mask == 0) and s.state != NONE)
+    maybe = cover(w, s, c, t, (s.unk or j.mask == 0) and s.state != NONE)
     s.ex = (s.ex & ~(MAYBE | WIDE)) | maybe | (WIDE if j.mask & B_SPREAD else 0)
     s.theo_lo = j.lo
     s.theo_hi = j.hi
@@ -181,7 +229,7 @@ cdef inline bint is_usual(const World* w, const Slot* s, const Con* c) noexcept 
     return (w.common and c.theo_ok and not s.unk and not s.ex & ~(MAYBE | WIDE) and s.state != NONE
             and s.bid_size >= w.p.min_size and s.ask_size >= w.p.min_size and is_plain(s))
 
-cdef inline void rejudge_usual(Slot* s, Con* c, const Term* terms, int64_t t) noexcept nogil:
+cdef inline void rejudge_usual(World* w, Slot* s, Con* c, const Term* terms, int64_t t) noexcept nogil:
     # rejudge_fully of a slot that is_usual
     cdef int64_t spread = s.ask - s.bid, lo = long_ago(), hi = never()
     cdef bint valid = True
@@ -191,7 +239,7 @@ cdef inline void rejudge_usual(Slot* s, Con* c, const Term* terms, int64_t t) no
             valid = False
             hi = lo - 1
             lo = long_ago()
-    s.ex = cover(s, c, t, valid) | (0 if valid else WIDE)
+    s.ex = cover(w, s, c, t, valid) | (0 if valid else WIDE)
     s.theo_lo = lo
     s.theo_hi = hi
     s.state = VALID if valid else LAPSED + MM_CTZ(B_SPREAD)
@@ -200,7 +248,7 @@ cdef inline void rejudge_usual(Slot* s, Con* c, const Term* terms, int64_t t) no
 cdef inline void rejudge(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
     # the slot must be accrued to t
     if is_usual(w, s, c):
-        rejudge_usual(s, c, terms_of(w, s, c), t)
+        rejudge_usual(w, s, c, terms_of(w, s, c), t)
     else:
         rejudge_fully(w, s, c, t)
 

@@ -15,8 +15,9 @@ from accrue cimport *
 cdef class Arrays:
     """The arrays of one evaluator, checked once per call of `bind`.
 
-    slots (n,) SLOT, wide (n,) int64 or empty, slot_con (n,) int32, cons (m,) CON, rank (classes * makers,) int32,
-    param (1,) PARAM, terms (reliefs * 2 * terms,) TERM, edges (k,) EDGE.
+    slots (n,) SLOT, wide (n,) int64 or empty, win (n * widths,) WIN, widths int64, apart (n,) APART or empty, slot_con
+    (n,) int32, cons (m,) CON, rank (classes * makers,) int32, param (1,) PARAM, terms (reliefs * 2 * terms,) TERM,
+    edges (k,) EDGE.
     """
 
     cdef World w
@@ -27,17 +28,22 @@ cdef class Arrays:
     cdef const int32_t* rank
     cdef const int32_t* slot_con
 
-    def __init__(self, Slot[::1] slots, int64_t[::1] wide, const int32_t[::1] slot_con, Con[::1] cons,
-                 const int32_t[::1] rank, const Param[::1] param, const Term[::1] terms, Edge[::1] edges,
+    def __init__(self, Slot[::1] slots, int64_t[::1] wide, Win[::1] win, const int64_t[::1] widths, Apart[::1] apart,
+                 const int32_t[::1] slot_con, Con[::1] cons, const int32_t[::1] rank, const Param[::1] param, const Term[::1] terms, Edge[::1] edges,
                  int64_t reliefs):
         check_lengths(slots, wide, slot_con, rank, param, terms, reliefs)
+        check_beside(slots.shape[0], win, widths, apart, &param[0])
         self.most_slots = check_contracts(cons, rank, param[0].makers, slots.shape[0])
         check_slots(slots, slot_con, cons.shape[0], reliefs)
         if edges.shape[0] < self.most_slots * EDGES_PER_SLOT * 2:
             raise ValueError(f"edges: at least {self.most_slots * EDGES_PER_SLOT * 2}, got {edges.shape[0]}")
-        self.keep = (slots, wide, slot_con, cons, rank, param, terms, edges)
+        self.keep = (slots, wide, win, widths, apart, slot_con, cons, rank, param, terms, edges)
         self.w.slots = &slots[0] if slots.shape[0] else NULL
         self.w.wide = &wide[0] if param[0].grace >= 0 and wide.shape[0] else NULL
+        self.w.win = &win[0] if win.shape[0] else NULL
+        self.w.widths = &widths[0] if widths.shape[0] else NULL
+        self.w.apart = &apart[0] if param[0].apart and apart.shape[0] else NULL
+        self.w.beside = self.w.wide != NULL or self.w.win != NULL or self.w.apart != NULL
         self.w.cons = &cons[0] if cons.shape[0] else NULL
         self.w.p = &param[0]
         self.w.terms = &terms[0] if terms.shape[0] else NULL
@@ -85,6 +91,21 @@ cdef int check_lengths(Slot[::1] slots, int64_t[::1] wide, const int32_t[::1] sl
     return 0
 
 
+cdef int check_beside(int64_t slots, Win[::1] win, const int64_t[::1] widths, Apart[::1] apart,
+                      const Param* p) except -1:
+    cdef int64_t k
+    for k in range(widths.shape[0]):
+        if widths[k] < 1:
+            raise ValueError(f"widths: of at least 1 ns, got {widths[k]}")
+    if widths.shape[0] != p.widths:
+        raise ValueError(f"widths: {p.widths}, got {widths.shape[0]}")
+    if win.shape[0] != slots * p.widths:
+        raise ValueError(f"win: {slots} x {p.widths} rows, got {win.shape[0]}")
+    if p.apart and apart.shape[0] != slots:
+        raise ValueError(f"apart: {slots} rows, got {apart.shape[0]}")
+    return 0
+
+
 cdef int64_t check_contracts(Con[::1] cons, const int32_t[::1] rank, int64_t makers, int64_t slots) except -1:
     # returns the most slots that one contract has, at least 1
     cdef int64_t i, k, total = 0, most = 1
@@ -97,6 +118,8 @@ cdef int64_t check_contracts(Con[::1] cons, const int32_t[::1] rank, int64_t mak
             raise ValueError(f"contract {i}: class {cons[i].cls} is outside the rank table")
         if cons[i].theo_ok > 1 or cons[i].e_run > 1 or cons[i].n_run > 1 or cons[i].stress > 1:
             raise ValueError(f"contract {i}: theo_ok, e_run, n_run and stress are 0 or 1")
+        if not 0 <= cons[i].held <= cons[i].slots or (cons[i].hole_now and not cons[i].slots):
+            raise ValueError(f"contract {i}: {cons[i].held} held of {cons[i].slots} slots, hole {cons[i].hole_now}")
         for k in range(cons[i].cls * makers, (cons[i].cls + 1) * makers):
             if rank[k] >= cons[i].slots:
                 raise ValueError(f"contract {i}: rank {rank[k]} of {cons[i].slots} slots")
@@ -151,6 +174,10 @@ cdef inline int64_t fetch(Arrays a, const Row* r) noexcept nogil:
         MM_PREFETCH(at)
         MM_PREFETCH(at + 64)
         MM_PREFETCH(at + 128)
+        if a.w.win != NULL:
+            at = <char*>(a.w.win + slot * a.w.p.widths)
+            MM_PREFETCH(at)
+            MM_PREFETCH(at + 64)
     return slot
 
 
@@ -203,7 +230,7 @@ cdef inline bint may_break(const World* w, const Slot* s) noexcept nogil:
 
 cdef inline void stay_valid(World* w, Slot* s, const Con* was, const Con* c, int64_t t, int64_t n) noexcept nogil:
     # a valid slot whose verdict stands under a theo that has moved: its rate changes from here on
-    if w.wide != NULL:
+    if w.beside:
         accrue_to(w, s, was, t, n)
     elif n > s.n_last:
         add_valid(w, s, was, t, n - s.n_last)
@@ -308,9 +335,7 @@ def set_clocks(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, con
         while i < n and not full(&a.w):
             c = a.w.cons + which[i]
             fall_due(&a.w, c, t)
-            c.e_val += (t - c.t_last) * c.e_run
-            c.n_val += (t - c.t_last) * c.n_run
-            c.t_last = t
+            move_clocks(&a.w, c, t)
             c.e_run = e_run[i]
             c.n_run = n_run[i]
             i += 1
@@ -394,10 +419,7 @@ def settle(Arrays a, int64_t start, int64_t t):
             fall_due(&a.w, c, t)
             for k in range(c.slots):
                 accrue(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
-            count_hole(c, t)
-            c.e_val += (t - c.t_last) * c.e_run
-            c.n_val += (t - c.t_last) * c.n_run
-            c.t_last = t
+            move_clocks(&a.w, c, t)
             i += 1
     a.finish()
     return i
@@ -458,6 +480,8 @@ def as_structs(bytes data):
     cdef Term term
     cdef Param param
     cdef Row row
+    cdef Win win
+    cdef Apart apart
     cdef const char* start = data
     if <size_t>len(data) < sizeof(Slot):
         raise ValueError(f"data: at least {sizeof(Slot)} bytes, got {len(data)}")
@@ -467,7 +491,10 @@ def as_structs(bytes data):
     memcpy(&term, start, sizeof(Term))
     memcpy(&param, start, sizeof(Param))
     memcpy(&row, start, sizeof(Row))
+    memcpy(&win, start, sizeof(Win))
+    memcpy(&apart, start, sizeof(Apart))
     return {
         "slot": (sizeof(Slot), slot), "con": (sizeof(Con), con), "edge": (sizeof(Edge), edge),
         "term": (sizeof(Term), term), "param": (sizeof(Param), param), "row": (sizeof(Row), row),
+        "win": (sizeof(Win), win), "apart": (sizeof(Apart), apart),
     }

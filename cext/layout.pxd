@@ -48,15 +48,18 @@ cdef packed struct Con:
     int64_t theo_until
     int64_t theo_src
     int64_t t_last
+    int64_t n_at
     int64_t e_val
     int64_t n_val
     int64_t due
     int64_t hole
     int64_t hole_e
+    int64_t hole_now
     int32_t slot0
     int32_t slots
     int32_t cover
     int32_t cls
+    int32_t held
     uint8_t theo_ok
     uint8_t e_run
     uint8_t n_run
@@ -64,6 +67,23 @@ cdef packed struct Con:
     uint8_t live
     uint8_t outside
     uint16_t pad1
+    uint32_t pad2
+
+cdef packed struct Win:
+    int64_t elapsed
+    int64_t quoted
+    int64_t exempt
+    int64_t unknown
+    int64_t passed
+    int64_t failed
+    int64_t hanging
+    int64_t run
+    int64_t longest
+
+cdef packed struct Apart:
+    int64_t quoted
+    int64_t lapsed
+    int64_t unknown
 
 cdef packed struct Edge:
     int64_t n
@@ -105,6 +125,11 @@ cdef packed struct Param:
     int64_t combine_min
     int64_t terms
     int64_t makers
+    int64_t longest_hole
+    int64_t widths
+    int64_t req_num
+    int64_t req_den
+    int64_t apart
 
 cdef packed struct Row:
     int64_t ts
@@ -157,6 +182,8 @@ cdef enum:
     LAPSE_CLOSE = 1
     SPREAD_OPEN = 2
     SPREAD_CLOSE = 3
+    HOLE_OPEN = 8
+    HOLE_CLOSE = 9
 
 cdef enum:
     T_THEO = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +22,26 @@ from mm_monitor.kernels import layout
 ClockHistory = list[tuple[int, int]]  # (instant, net clock then) of every change, ascending
 
 
+BESIDE = (
+    "wide",
+    "win",
+    "apart",
+)  # arrays of Accruals that have a row for each slot, or no row at all
+
+
 class Accruals:
-    """Slots (n,) SLOT, contracts (m,) CON, and `wide` (n,) int64 when the rulebook has a grace."""
+    """Slots (n,) SLOT, contracts (m,) CON, and beside the slots what only some rulebooks ask for.
+
+    `wide` (n,) int64 with a grace, `win` (n, k) WIN with k window widths, `apart` (n,) APART with rules for stress.
+    """
 
     def __init__(self, book: Book, params: Params) -> None:
         self.book, self.params = book, params
         n, m = len(book.slot_con), len(book.slots)
         self.slots = np.zeros(n, dtype=layout.SLOT)
         self.wide = np.zeros(n if params.param["grace"][0] >= 0 else 0, dtype=np.int64)
+        self.win = np.zeros((n if len(params.widths) else 0, len(params.widths)), dtype=layout.WIN)
+        self.apart = np.zeros(n if params.param["apart"][0] else 0, dtype=layout.APART)
         self.cons = np.zeros(m, dtype=layout.CON)
         self.histories: list[ClockHistory] = [[] for _ in range(m)]
         self._reset_rows()
@@ -49,7 +62,7 @@ class Accruals:
 
     def _bind(self) -> None:
         self.kernel = kernels.Arrays(
-            self.slots, self.wide, self.book.slot_con, self.cons, self.book.rank, self.params.param,
+            self.slots, self.wide, self.win.reshape(-1), self.params.widths, self.apart, self.book.slot_con, self.cons, self.book.rank, self.params.param,
             self.params.terms, self.edges, len(self.params.reliefs),
         )  # fmt: skip
 
@@ -57,7 +70,9 @@ class Accruals:
         """An independent copy that shares the layout; histories are shared too, for reading."""
         twin = object.__new__(Accruals)
         twin.book, twin.params, twin.histories = self.book, self.params, self.histories
-        twin.slots, twin.wide, twin.cons = self.slots.copy(), self.wide.copy(), self.cons.copy()
+        twin.slots, twin.cons = self.slots.copy(), self.cons.copy()
+        for name in BESIDE:
+            setattr(twin, name, getattr(self, name).copy())
         twin.edges = np.empty_like(self.edges)
         twin._bind()
         return twin
@@ -65,7 +80,8 @@ class Accruals:
     def load(self, other: Accruals) -> None:
         """Take over the state of another copy of the same layout."""
         _octets(self.slots)[:] = _octets(other.slots)
-        self.wide[:] = other.wide
+        for name in BESIDE:
+            _octets(getattr(self, name))[:] = _octets(getattr(other, name))
         _octets(self.cons)[:] = _octets(other.cons)
 
     def apply(self, rows: Rows, counts: NDArray[np.int64]) -> list[NDArray[np.void]]:
@@ -136,6 +152,11 @@ class Accruals:
         t, value = history[i]
         return t + (n - value)
 
+    def count_held(self) -> None:
+        """Tell each contract how many of its slots have a maker who is appointed now."""
+        held = self.book.slot_con[self.slots["state"] != layout.NONE]
+        self.cons["held"] = np.bincount(held, minlength=len(self.cons))
+
     def zero(self, t: int) -> None:
         """Totals and clocks start at zero at `t`; quotes, theo and conditions stay."""
         self.settle(t)
@@ -145,8 +166,9 @@ class Accruals:
         for name in ("use_lo", "use_hi", "lapses"):
             self.slots[name] = 0
         self.slots["last_valid"] = -1
-        self.wide[:] = 0
-        for name in ("e_val", "n_val", "hole", "hole_e"):
+        for name in BESIDE:
+            _octets(getattr(self, name))[:] = 0
+        for name in ("e_val", "n_val", "hole", "hole_e", "hole_now"):
             self.cons[name] = 0
         for c, history in enumerate(self.histories):
             history.clear()
@@ -154,6 +176,6 @@ class Accruals:
                 history.append((t, 0))
 
 
-def _octets(rows: NDArray[np.void]) -> NDArray[np.uint8]:
+def _octets(rows: NDArray[Any]) -> NDArray[np.uint8]:
     """The memory of some rows: copied as such it takes half as long as field by field."""
     return rows.view(np.uint8)

@@ -86,6 +86,7 @@ class Evaluator:
         self.lay_out()
         listed = np.array(reference.live, dtype=np.bool_)[self.book.slot_con]
         self.accruals.slots["state"][~listed] = layout.NONE  # announced, not listed yet
+        self.accruals.count_held()
         self._restate(np.ones(len(self.book.slot_con), dtype=np.bool_), 0)
 
     def lay_out(self) -> None:

@@ -33,6 +33,9 @@ class Params:
     param: NDArray[np.void]
     terms: NDArray[np.void]
     reliefs: tuple[Fraction, ...]
+    widths: NDArray[
+        np.int64
+    ]  # of windows (PRES-06); none without a requirement that they could meet
 
 
 def fraction(ratio: Ratio) -> Fraction:
@@ -54,7 +57,10 @@ def build_params(rulebook: Rulebook, makers: int) -> Params:
         for in_stress in (Fraction(1), stress)
         for k, term in enumerate(rulebook.terms)
     ]
-    return Params(_param(rulebook, makers), np.array(rows, dtype=layout.TERM), reliefs)
+    widths = np.array(rulebook.windows if rulebook.required else (), dtype=np.int64)
+    param = _param(rulebook, makers)
+    param["widths"] = len(widths)
+    return Params(param, np.array(rows, dtype=layout.TERM), reliefs, widths)
 
 
 def _term(term: SpreadTerm, relief: Fraction, path: str) -> tuple[int, int, int, int]:
@@ -88,6 +94,7 @@ def _param(rulebook: Rulebook, makers: int) -> NDArray[np.void]:
         "theo_age",
         "longest",
         "grace",
+        "longest_hole",
     ):
         row[name] = -1
     row["min_size"] = 1 if rulebook.min_size is None else rulebook.min_size
@@ -107,6 +114,7 @@ def _param(rulebook: Rulebook, makers: int) -> NDArray[np.void]:
         "theo_age": rulebook.theo_max_age,
         "longest": rulebook.longest_permitted,
         "grace": rulebook.grace,
+        "longest_hole": rulebook.longest_hole,
     }
     for name, value in optional.items():
         if value is not None:
@@ -116,4 +124,7 @@ def _param(rulebook: Rulebook, makers: int) -> NDArray[np.void]:
     row["combine_min"] = rulebook.combine == "min"
     row["terms"] = len(rulebook.terms)
     row["makers"] = makers
+    required = rulebook.required or Ratio(0, 1)
+    row["req_num"], row["req_den"] = required.num, required.den
+    row["apart"] = rulebook.stress_weight is not None or rulebook.stress_required is not None
     return param

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_monitor.core.accrual import Accruals
+from mm_monitor.core.accrual import BESIDE, Accruals
 from mm_monitor.core.book import Book
 from mm_monitor.core.reference import Reference
 from mm_monitor.kernels import layout
@@ -31,19 +31,21 @@ def carry_over(
     fresh = np.ones(len(book.slot_con), dtype=np.bool_)
     fresh[after] = False
     new.slots[after] = old.slots[before]
-    if len(new.wide):
-        new.wide[after] = old.wide[before]
+    for name in BESIDE:
+        if len(getattr(new, name)):
+            getattr(new, name)[after] = getattr(old, name)[before]
     live = np.array(reference.live, dtype=np.bool_)[book.slot_con]
     makers = zip(book.slot_maker.tolist(), book.cls[book.slot_con].tolist(), strict=True)
     obliged = live & np.array([maker in now[cls] for maker, cls in makers], dtype=np.bool_)
     _begin_and_end(new, fresh, obliged)
+    new.count_held()
     return before, after
 
 
 def _carry_contracts(old: Accruals, new: Accruals, reference: Reference, t: int) -> None:
     carried = len(old.cons)
     for name in layout.CON.names or ():
-        if name not in ("slot0", "slots", "cls", "cover", "due"):
+        if name not in ("slot0", "slots", "cls", "cover", "held", "due"):
             new.cons[name][:carried] = old.cons[name]
     new.cons["t_last"] = t
     new.cons["due"] = layout.LONG_AGO  # to be looked for afresh

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mm_monitor.core.accrual import Accruals
+from mm_monitor.core.accrual import BESIDE, Accruals
 from mm_monitor.core.book import Book
 from mm_monitor.core.engine import Engine, Records
 from mm_monitor.core.evaluator import Evaluator
@@ -117,7 +117,7 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "maker": book.slot_maker,
         "contract": book.slot_con,
         "slots": evaluator.accruals.slots,
-        "wide": evaluator.accruals.wide,
+        **{name: getattr(evaluator.accruals, name) for name in BESIDE},
         "cons": evaluator.accruals.cons,
         "histories": evaluator.accruals.histories,
         "phases": conditions.phases,
@@ -180,8 +180,9 @@ def _moved(state: Mapping[str, Any], book: Book) -> np.ndarray:
 
 def _fill_accruals(accruals: Accruals, state: Mapping[str, Any], moved: np.ndarray) -> None:
     accruals.slots[moved] = state["slots"]
-    if len(accruals.wide):
-        accruals.wide[moved] = state["wide"]
+    for name in BESIDE:
+        if len(getattr(accruals, name)):
+            getattr(accruals, name)[moved] = state[name]
     slot0, slots = accruals.cons["slot0"].copy(), accruals.cons["slots"].copy()
     accruals.cons[:] = state["cons"]
     accruals.cons["slot0"], accruals.cons["slots"] = slot0, slots

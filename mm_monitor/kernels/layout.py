@@ -1,4 +1,4 @@
-"""The memory that kernels and Python share: one packed row per slot, per contract, per edge.
+"""The memory that kernels and Python share: one packed row per slot, per contract, per window width, per edge.
 
 The same layouts stand as C structs in `cext/layout.pxd`; a test compares sizes and offsets. A slot's row is the hot
 state of one obligation: 200 bytes, its first 112 are all that a quote touches while it stays valid.
@@ -45,15 +45,18 @@ CON = np.dtype(
         ("theo_until", "<i8"),  # instant at which the theo is too old
         ("theo_src", "<i8"),
         ("t_last", "<i8"),  # instant of the clock values below
+        ("n_at", "<i8"),  # instant up to which the net clock has run, while it stands
         ("e_val", "<i8"),  # time obliged, exclusions for all included
         ("n_val", "<i8"),  # the same without them: the net obligation clock
         ("due", "<i8"),  # nothing falls due by time alone on this contract before this instant
         ("hole", "<i8"),  # market hole so far
         ("hole_e", "<i8"),  # obliged clock up to which it is counted
+        ("hole_now", "<i8"),  # obliged ns of the hole now open
         ("slot0", "<i4"),  # its slots are slot0 .. slot0 + slots - 1
         ("slots", "<i4"),
         ("cover", "<i4"),  # slots that are, or may be, valid
         ("cls", "<i4"),
+        ("held", "<i4"),  # slots whose maker is appointed now: without any there is no hole
         ("theo_ok", "u1"),
         ("e_run", "u1"),
         ("n_run", "u1"),
@@ -61,13 +64,31 @@ CON = np.dtype(
         ("live", "u1"),
         ("outside", "u1"),  # of the required set: a quote is no_obligation, and stands
         ("pad1", "<u2"),
+        ("pad2", "<u4"),
     ]
 )
-assert CON.itemsize == 104
+assert CON.itemsize == 128
+
+WIN = np.dtype(
+    [
+        ("elapsed", "<i8"),  # obliged ns of the window that is open now
+        ("quoted", "<i8"),  # thereof; the rest is lapsed
+        ("exempt", "<i8"),
+        ("unknown", "<i8"),
+        ("passed", "<i8"),  # windows so far
+        ("failed", "<i8"),
+        ("hanging", "<i8"),  # undecided for unknown time
+        ("run", "<i8"),  # failed windows in a row, up to now
+        ("longest", "<i8"),
+    ]
+)
+assert WIN.itemsize == 72
+
+APART = np.dtype([("quoted", "<i8"), ("lapsed", "<i8"), ("unknown", "<i8")])  # ns inside stress
 
 EDGE = np.dtype(
     [
-        ("n", "<i8"),  # net clock of the contract at the edge
+        ("n", "<i8"),  # net clock of the contract at the edge; of a hole the instant
         ("bid", "<i8"),
         ("ask", "<i8"),
         ("quote_ts", "<i8"),
@@ -105,6 +126,11 @@ PARAM = np.dtype(
         ("combine_min", "<i8"),
         ("terms", "<i8"),  # number of spread terms
         ("makers", "<i8"),  # columns of the rank table
+        ("longest_hole", "<i8"),  # -1 = none
+        ("widths", "<i8"),  # number of window widths
+        ("req_num", "<i8"),  # presence that a window requires
+        ("req_den", "<i8"),
+        ("apart", "<i8"),  # does time inside stress accrue apart?
     ]
 )
 
@@ -116,6 +142,7 @@ DOWN, WAIT, BAD = 1, 2, 4
 EXCLUDE, DEEM, ONE_SIDE, STALE, MAYBE, WIDE = 1, 2, 4, 8, 16, 32
 # Edge.kind
 LAPSE_OPEN, LAPSE_CLOSE, SPREAD_OPEN, SPREAD_CLOSE = 0, 1, 2, 3
+HOLE_OPEN, HOLE_CLOSE = 8, 9
 # Term.base: limit = num * base / den
 THEO, BID, ASK, MID, TICKS, ABSOLUTE = 0, 1, 2, 3, 4, 5
 # Param.missing

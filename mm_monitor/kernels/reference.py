@@ -34,6 +34,7 @@ from mm_monitor.kernels.layout import (
     WAIT,
     WIDE,
 )
+from mm_monitor.kernels.reference_hole import count_hole
 from mm_monitor.kernels.reference_judge import Judging, limit_use
 from mm_monitor.kernels.reference_state import (
     Arrays,
@@ -48,6 +49,7 @@ from mm_monitor.kernels.reference_state import (
     check_rows,
     rows_of,
 )
+from mm_monitor.kernels.reference_windows import Rule, add, add_apart
 
 __all__ = [
     "Arrays",
@@ -88,12 +90,28 @@ def accrue(w: World, i: int, c: Con, t: int) -> None:
     d = n - s.n_last
     if d <= 0:
         return
+    if s.state != NONE:
+        accrue_beside(w, i, c, d)
     if s.state == EXEMPT:  # PRES-07: pauses a lapse, neither ends it nor adds to it
         s.exempt += d
     elif s.state != NONE:
         stand_wide(w, i, c, d)
         count(w, i, c, t, d)
     s.n_last = n
+
+
+def accrue_beside(w: World, i: int, c: Con, d: int) -> None:
+    """PRES-06, PRES-09: the same `d` ns in windows, and apart if they are inside stress."""
+    state = w.slots[i].state
+    add_windows(w, i, state, d)
+    if w.param.apart and c.stress:
+        add_apart(w.apart[i], state, d)
+
+
+def add_windows(w: World, i: int, state: int, d: int) -> None:
+    """`d` ns of obliged time of slot `i` in `state`."""
+    for k, width in enumerate(w.widths):
+        add(w.win[i * len(w.widths) + k], Rule.of(width, w.param), state, d)
 
 
 def count(w: World, i: int, c: Con, t: int, d: int) -> None:
@@ -110,7 +128,7 @@ def count(w: World, i: int, c: Con, t: int, d: int) -> None:
         if s.rate:
             use = (s.use_hi << 64) + s.use_lo + s.rate * d
             s.use_hi, s.use_lo = use >> 64, use % 2**64
-        s.last_valid = t if c.n_run else c.t_last
+        s.last_valid = t if c.n_run else c.n_at
     lapse_ends(w, i, c)
 
 
@@ -151,14 +169,6 @@ def stand_wide(w: World, i: int, c: Con, d: int) -> None:
         w.wide[i] = 0
 
 
-def count_hole(c: Con, t: int) -> None:
-    """PRES-08: obliged time in which every maker's quote is known to fail, exempt or not."""
-    e = c.e_val + (t - c.t_last) * c.e_run
-    if c.cover == 0 and c.slots:
-        c.hole += e - c.hole_e
-    c.hole_e = e
-
-
 # -- judging --------------------------------------------------------------------------------------
 
 
@@ -167,7 +177,7 @@ def rejudge(w: World, i: int, c: Con, t: int) -> None:
     s = w.slots[i]
     terms = w.terms_of(s, c)
     j = Judging(s, c, w.param, terms).run()
-    cover_changes(s, c, t, may_be_valid=s.state != NONE and (s.unk != 0 or not j.failed))
+    cover_changes(w, s, c, t, may_be_valid=s.state != NONE and (s.unk != 0 or not j.failed))
     s.ex = s.ex | WIDE if Reason.SPREAD in j.failed else s.ex & ~WIDE
     s.theo_lo, s.theo_hi = j.theo_lo, j.theo_hi
     s.state = overrule(w, s, c, verdict(w, j))
@@ -196,11 +206,11 @@ def overrule(w: World, s: Slot, c: Con, state: int) -> int:
     return state
 
 
-def cover_changes(s: Slot, c: Con, t: int, *, may_be_valid: bool) -> None:
+def cover_changes(w: World, s: Slot, c: Con, t: int, *, may_be_valid: bool) -> None:
     """PRES-08: keep count of the slots that are, or may be, valid."""
     if may_be_valid == bool(s.ex & MAYBE):
         return
-    count_hole(c, t)
+    count_hole(w, c, t)
     c.cover += 1 if may_be_valid else -1
     s.ex ^= MAYBE
 
@@ -368,8 +378,16 @@ def apply_row(w: World, r: Row, counts: Ints) -> None:
 # -- conditions -----------------------------------------------------------------------------------
 
 
-def move_clocks(c: Con, t: int) -> None:
-    """The clocks' values at `t`."""
+def move_clocks(w: World, c: Con, t: int) -> None:
+    """The clocks' values at `t`. What is exempt for all is obliged time of each slot, and has its place in windows."""
+    if w.widths:
+        for i in w.slots_of(c):
+            accrue(w, i, c, t)
+            if c.e_run > c.n_run and w.slots[i].state != NONE:
+                add_windows(w, i, EXEMPT, t - c.t_last)
+    count_hole(w, c, t)
+    if c.n_run:
+        c.n_at = t
     c.e_val += (t - c.t_last) * c.e_run
     c.n_val += (t - c.t_last) * c.n_run
     c.t_last = t
@@ -388,7 +406,7 @@ def set_clocks(a: Arrays, which: Indices, start: int, t: int, e_run: Bytes, n_ru
     while i < n and not a.full():
         c = w.cons[which[i]]
         fall_due(w, c, t)
-        move_clocks(c, t)
+        move_clocks(w, c, t)
         c.e_run, c.n_run = int(e_run[i]), int(n_run[i])
         i += 1
     w.close()
@@ -465,8 +483,7 @@ def settle(a: Arrays, start: int, t: int) -> int:
         fall_due(w, c, t)
         for k in w.slots_of(c):
             accrue(w, k, c, t)
-        count_hole(c, t)
-        move_clocks(c, t)
+        move_clocks(w, c, t)
         i += 1
     w.close()
     return i

@@ -76,15 +76,18 @@ class Con:
     theo_until: int
     theo_src: int
     t_last: int
+    n_at: int
     e_val: int
     n_val: int
     due: int
     hole: int
     hole_e: int
+    hole_now: int
     slot0: int
     slots: int
     cover: int
     cls: int
+    held: int
     theo_ok: int
     e_run: int
     n_run: int
@@ -92,6 +95,31 @@ class Con:
     live: int
     outside: int
     pad1: int
+    pad2: int
+
+
+@dataclass(slots=True)
+class Win:
+    """One width of one obligation; fields as in `layout.WIN`."""
+
+    elapsed: int
+    quoted: int
+    exempt: int
+    unknown: int
+    passed: int
+    failed: int
+    hanging: int
+    run: int
+    longest: int
+
+
+@dataclass(slots=True)
+class Apart:
+    """Time of one obligation inside stress; fields as in `layout.APART`."""
+
+    quoted: int
+    lapsed: int
+    unknown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +153,11 @@ class Param:
     combine_min: int
     terms: int
     makers: int
+    longest_hole: int
+    widths: int
+    req_num: int
+    req_den: int
+    apart: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +207,9 @@ class World:
         self.slots: list[Slot] = objects(Slot, arrays.slots)
         self.cons: list[Con] = objects(Con, arrays.cons)
         self.wide: list[int] = arrays.wide.tolist()
+        self.win: list[Win] = objects(Win, arrays.win)
+        self.widths: list[int] = arrays.widths.tolist()
+        self.apart: list[Apart] = objects(Apart, arrays.apart)
         self.param: Param = objects(Param, arrays.param)[0]
         self.terms: list[Term] = objects(Term, arrays.terms)
 
@@ -201,13 +237,16 @@ class World:
         write_back(self.slots, self.arrays.slots)
         write_back(self.cons, self.arrays.cons)
         self.arrays.wide[:] = self.wide
+        write_back(self.win, self.arrays.win)
+        write_back(self.apart, self.arrays.apart)
 
 
 class Arrays:
     """The arrays of one evaluator, checked once.
 
-    slots (n,) SLOT, wide (n,) int64 or empty, slot_con (n,) int32, cons (m,) CON, rank (classes * makers,) int32,
-    param (1,) PARAM, terms (reliefs * 2 * terms,) TERM, edges (k,) EDGE. ValueError for lengths and indices that do
+    slots (n,) SLOT, wide (n,) int64 or empty, win (n * widths,) WIN, widths int64, apart (n,) APART or empty, slot_con
+    (n,) int32, cons (m,) CON, rank (classes * makers,) int32, param (1,) PARAM, terms (reliefs * 2 * terms,) TERM,
+    edges (k,) EDGE. ValueError for lengths and indices that do
     not belong together.
     """
 
@@ -215,6 +254,9 @@ class Arrays:
         self,
         slots: Rows,
         wide: Ints,
+        win: Rows,
+        widths: Ints,
+        apart: Rows,
         slot_con: Indices,
         cons: Rows,
         rank: Indices,
@@ -224,6 +266,7 @@ class Arrays:
         reliefs: int,
     ) -> None:
         self.slots, self.wide, self.slot_con, self.cons = slots, wide, slot_con, cons
+        self.win, self.widths, self.apart = win, widths, apart
         self.rank, self.param, self.terms, self.edges = rank, param, terms, edges
         self.reliefs = reliefs
         self.edge_count = 0
@@ -249,6 +292,9 @@ def _check_types(a: Arrays) -> None:
     expected = [
         ("slots", layout.SLOT),
         ("wide", np.dtype(np.int64)),
+        ("win", layout.WIN),
+        ("widths", np.dtype(np.int64)),
+        ("apart", layout.APART),
         ("slot_con", np.dtype(np.int32)),
         ("cons", layout.CON),
         ("rank", np.dtype(np.int32)),
@@ -274,6 +320,14 @@ def _check_lengths(a: Arrays) -> None:
         raise ValueError(f"slot_con: {n} elements, got {len(a.slot_con)}")
     if a.param["grace"][0] >= 0 and len(a.wide) != n:
         raise ValueError(f"wide: {n} elements, got {len(a.wide)}")
+    if len(a.widths) != a.param["widths"][0] or (len(a.widths) and a.widths.min() < 1):
+        raise ValueError(
+            f"widths: {a.param['widths'][0]} of at least 1 ns, got {a.widths.tolist()}"
+        )
+    if len(a.win) != n * len(a.widths):
+        raise ValueError(f"win: {n} x {len(a.widths)} rows, got {len(a.win)}")
+    if a.param["apart"][0] and len(a.apart) != n:
+        raise ValueError(f"apart: {n} rows, got {len(a.apart)}")
 
 
 def _check_contracts(a: Arrays) -> None:
@@ -286,6 +340,8 @@ def _check_contracts(a: Arrays) -> None:
             raise ValueError(f"contract {i}: class {c.cls} is outside the rank table")
         if max(c.theo_ok, c.e_run, c.n_run, c.stress) > 1:
             raise ValueError(f"contract {i}: theo_ok, e_run, n_run and stress are 0 or 1")
+        if not 0 <= c.held <= c.slots or (c.hole_now and not c.slots):
+            raise ValueError(f"contract {i}: {c.held} held of {c.slots} slots, hole {c.hole_now}")
         ranks = a.rank[c.cls * makers : (c.cls + 1) * makers]
         if len(ranks) and ranks.max() >= c.slots:
             raise ValueError(f"contract {i}: rank {ranks.max()} of {c.slots} slots")

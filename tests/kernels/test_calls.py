@@ -20,10 +20,12 @@ PARAM = {
     "min_size": 1, "size_num": -1, "size_den": 1, "size_of": 0, "max_age": 10, "zero_bid": -1,
     "band_abs": -1, "band_num": -1, "band_den": 1, "theo_age": -1, "missing": 0, "reads_theo": 0,
     "longest": 2, "grace": 3, "combine_min": 0, "terms": 1, "makers": 2,
+    "longest_hole": 4, "widths": 1, "req_num": 9, "req_den": 10, "apart": 1,
 }  # fmt: skip
 SETUP = Setup(
     cls=[0, 0], rank=[[0, 1]], ticks=[1, 1], dead=[False] * 2, outside=[False] * 2, idle=[False] * 4, param=PARAM,
     terms=[(layout.TICKS, 1, 1, 0)] * 4, reliefs=2, start=0, spare_edges=0, shift=0,
+    widths=[5],
 )  # fmt: skip
 MODULES = pytest.mark.parametrize("module", [kernels, plain], ids=["kernel", "twin"])
 
@@ -36,6 +38,9 @@ def arguments() -> dict[str, Any]:
     return {
         "slots": machine.slots,
         "wide": machine.wide,
+        "win": machine.win,
+        "widths": np.array([5], np.int64),
+        "apart": machine.apart,
         "slot_con": np.array([0, 0, 1, 1], np.int32),
         "cons": machine.cons,
         "rank": np.array([0, 1], np.int32),
@@ -65,6 +70,11 @@ def wrong_arrays() -> list[tuple[str, dict[str, Any]]]:
         ("slot_con", {"slot_con": np.zeros(3, ints)}),
         ("wide", {"wide": np.zeros(0, np.int64)}),
         ("wide", {"wide": np.zeros(5, np.int64)}),
+        ("widths", {"widths": np.zeros(1, np.int64)}),
+        ("widths", {"widths": np.ones(2, np.int64)}),
+        ("win", {"win": np.zeros(3, layout.WIN)}),
+        ("apart", {"apart": np.zeros(3, layout.APART)}),
+        ("3 held of 2", put("cons", "held", 3)),
         ("follow each other", put("cons", "slot0", 1, row=1)),
         ("follow each other", put("cons", "slots", -1)),
         ("outside the rank table", put("cons", "cls", 1)),
@@ -75,7 +85,8 @@ def wrong_arrays() -> list[tuple[str, dict[str, Any]]]:
         ("0 or 1", put("cons", "n_run", 2)),
         ("rank 2 of 2", {"rank": np.array([0, 2], ints)}),
         ("contracts hold 4", {"slots": np.zeros(5, layout.SLOT), "slot_con": np.zeros(5, ints),
-                              "wide": np.zeros(5, np.int64)}),
+                              "wide": np.zeros(5, np.int64), "win": np.zeros(5, layout.WIN),
+                              "apart": np.zeros(5, layout.APART)}),
         ("relief 2 of 2", put("slots", "relax", 2)),
         ("state 11", put("slots", "state", 11)),
         ("state 14", put("slots", "state", 14)),
@@ -95,14 +106,16 @@ def test_arrays_that_do_not_fit_each_other(
 
 
 @MODULES
-@pytest.mark.parametrize("name", ["slots", "cons", "param", "terms", "edges", "wide", "rank"])
+@pytest.mark.parametrize(
+    "name", ["slots", "cons", "param", "terms", "edges", "wide", "win", "apart", "widths", "rank"]
+)
 def test_an_array_of_another_type(module: ModuleType, name: str) -> None:
     other = np.zeros(len(arguments()[name]), np.float64)
     with pytest.raises(ValueError, match=r"[Bb]uffer|got float64"):
         module.Arrays(**(arguments() | {name: other}))
 
 
-@pytest.mark.parametrize("name", ["slots", "cons", "edges", "wide"])
+@pytest.mark.parametrize("name", ["slots", "cons", "edges", "wide", "win", "apart"])
 def test_memory_that_the_kernel_writes_may_not_be_read_only(name: str) -> None:
     array = arguments()[name]
     array.flags.writeable = False

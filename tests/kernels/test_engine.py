@@ -17,7 +17,7 @@ from tests.kernels.worlds import LAST, Call, Machine, Setup, sequences
 
 DTYPES = {
     "slot": layout.SLOT, "con": layout.CON, "edge": layout.EDGE, "term": layout.TERM,
-    "param": layout.PARAM, "row": ROW,
+    "param": layout.PARAM, "row": ROW, "win": layout.WIN, "apart": layout.APART,
 }  # fmt: skip
 
 
@@ -33,7 +33,10 @@ def test_a_struct_has_the_layout_of_its_dtype(name: str) -> None:
 
 def unlike(one: dict[str, bytes], other: dict[str, bytes]) -> dict[str, Any]:
     """Which fields of which rows differ, for a person."""
-    dtypes = {"slots": layout.SLOT, "cons": layout.CON, "edges": layout.EDGE}
+    dtypes = {
+        "slots": layout.SLOT, "cons": layout.CON, "edges": layout.EDGE, "win": layout.WIN,
+        "apart": layout.APART,
+    }  # fmt: skip
     found: dict[str, Any] = {}
     for name in one:
         dtype = dtypes.get(name, np.dtype(np.int64))

@@ -44,6 +44,7 @@ class Setup:
     outside: list[bool]  # contracts that are not in the required set
     idle: list[bool]  # slots whose obligation has ended
     param: dict[str, int]
+    widths: list[int]  # of windows
     terms: list[tuple[int, int, int, int]]
     reliefs: int
     start: int  # instant of the first call
@@ -96,6 +97,10 @@ def params(draw: st.DrawFn) -> dict[str, int]:
         "longest": draw(st.sampled_from([-1, 0, 1, 2, 3, 5, LAST])),
         "grace": draw(optional),
         "combine_min": draw(flags),
+        "longest_hole": draw(st.sampled_from([-1, 0, 1, 2, 5, LAST])),
+        "req_num": draw(st.sampled_from([0, 1, 2, 9, 10, PART, 2 * PART])),
+        "req_den": draw(st.sampled_from([1, 3, 10, PART, PART - 1])),
+        "apart": draw(flags),
     }
 
 
@@ -116,6 +121,7 @@ def setups(draw: st.DrawFn) -> Setup:
     terms = [
         (base, draw(parts), draw(parts), draw(prices)) for _ in range(reliefs * 2) for base in bases
     ]
+    widths = draw(st.sampled_from([[], [1], [3, 2**40], [LAST, 2, 7]]))
     return Setup(
         cls=cls,
         rank=rank,
@@ -123,7 +129,8 @@ def setups(draw: st.DrawFn) -> Setup:
         dead=[draw(st.integers(0, 9)) == 9 for _ in cls],
         outside=[draw(st.integers(0, 4)) == 4 for _ in cls],
         idle=[draw(st.integers(0, 9)) == 9 for _ in range(slots)],
-        param=param | {"terms": len(bases), "makers": makers},
+        param=param | {"terms": len(bases), "makers": makers, "widths": len(widths)},
+        widths=widths,
         terms=terms,
         reliefs=reliefs,
         start=draw(st.sampled_from([0, 0, 7, LAST - 60])),
@@ -213,12 +220,19 @@ class Machine:
         self.slots, self.cons = self._state()
         graced = setup.param["grace"] >= 0
         self.wide = self._array([0] * (len(self.slots) if graced else 0), np.int64)
+        count = len(self.slots)
+        self.win = shifted(np.zeros(count * len(setup.widths), layout.WIN), setup.shift)
+        apart = count if setup.param["apart"] else 0
+        self.apart = shifted(np.zeros(apart, layout.APART), setup.shift)
         room = max([1, *setup.slots]) * layout.EDGES_PER_SLOT * 2 + setup.spare_edges
         self.edges = shifted(np.zeros(room, layout.EDGE), setup.shift)
         self.counts = self._array([0] * len(layout.COUNTS), np.int64)
         self.kernel = module.Arrays(
             self.slots,
             self.wide,
+            self.win,
+            self._array(setup.widths, np.int64),
+            self.apart,
             self._array(np.repeat(np.arange(len(setup.cls)), setup.slots), np.int32),
             self.cons,
             self._array([x for row in setup.rank for x in row], np.int32),
@@ -236,6 +250,8 @@ class Machine:
         cons = np.zeros(len(setup.cls), layout.CON)
         cons["tick"], cons["cls"], cons["slots"] = setup.ticks, setup.cls, setup.slots
         cons["slot0"] = np.cumsum([0, *setup.slots])[: len(setup.cls)]
+        held = np.repeat(np.arange(len(setup.cls)), setup.slots)[~np.array(setup.idle, np.bool_)]
+        cons["held"] = np.bincount(held, minlength=len(setup.cls))
         cons["live"] = ~np.array(setup.dead, np.bool_)
         cons["outside"] = setup.outside
         cons["t_last"] = setup.start
@@ -271,6 +287,8 @@ class Machine:
                 ("slots", self.slots),
                 ("cons", self.cons),
                 ("wide", self.wide),
+                ("win", self.win),
+                ("apart", self.apart),
                 ("edges", edges),
                 ("counts", self.counts),
             )
