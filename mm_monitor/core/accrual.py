@@ -61,9 +61,10 @@ class Accruals:
         self.cons["live"] = 1
 
     def _bind(self) -> None:
+        book, params = self.book, self.params
         self.kernel = kernels.Arrays(
-            self.slots, self.wide, self.win.reshape(-1), self.params.widths, self.apart, self.book.slot_con, self.cons, self.book.rank, self.params.param,
-            self.params.terms, self.edges, len(self.params.reliefs),
+            self.slots, self.wide, self.win.reshape(-1), params.widths, self.apart, book.slot_con,
+            self.cons, book.rank, params.param, params.terms, self.edges, len(params.reliefs),
         )  # fmt: skip
 
     def copy(self) -> Accruals:

@@ -52,7 +52,20 @@ class EdgeReader:
         """Open and close breaches; edges that were noticed before change nothing."""
         for chunk in chunks:
             for edge in chunk:
-                self._one(edge, accruals, breaches, noticed_at)
+                if edge["kind"] in (layout.HOLE_OPEN, layout.HOLE_CLOSE):
+                    self._hole(edge, breaches, noticed_at)
+                else:
+                    self._one(edge, accruals, breaches, noticed_at)
+
+    def _hole(self, edge: np.void, breaches: BreachBook, noticed_at: int) -> None:
+        """PRES-08: of a contract, not of a maker; its edge names the contract's first slot and the instant."""
+        contract = self.contracts[int(self.book.slot_con[int(edge["slot"])])]
+        kind, t = BreachKind.MARKET_HOLE, int(edge["n"])
+        if edge["kind"] == layout.HOLE_CLOSE:
+            breaches.close(kind, "", contract.name, t, noticed_at)
+            return
+        evidence: dict[str, object] = {"longest_permitted_ns": self.rulebook.longest_hole}
+        breaches.open(kind, "", contract.name, contract.klass, t, "", evidence, noticed_at)
 
     def _one(
         self, edge: np.void, accruals: Accruals, breaches: BreachBook, noticed_at: int
@@ -124,12 +137,16 @@ class EdgeReader:
 
 
 def time_to_edge(settled: Accruals) -> int:
-    """ns from now on in which no lapse or spread can cross its limit, whatever comes; a lower bound, maybe 0."""
+    """ns from now on in which no lapse, spread or hole can cross its limit, whatever comes; a lower bound, maybe 0."""
     param = settled.params.param[0]
-    longest, grace, room = int(param["longest"]), int(param["grace"]), int(layout.NEVER // 2)
+    longest, grace, hole = (int(param[name]) for name in ("longest", "grace", "longest_hole"))
+    room = int(layout.NEVER // 2)
     if longest >= 0:
         current = settled.slots["current"]
         room = longest - int(current[current <= longest].max(initial=0))
     if grace >= 0:
         room = min(room, grace - int(settled.wide[settled.wide <= grace].max(initial=0)))
+    if hole >= 0:
+        now = settled.cons["hole_now"]
+        room = min(room, hole - int(now[now <= hole].max(initial=0)))
     return room

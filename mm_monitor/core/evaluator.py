@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,16 @@ from mm_monitor.core.model import (
     Verdict,
 )
 from mm_monitor.core.moments import Moments
-from mm_monitor.core.params import build_params
+from mm_monitor.core.params import build_params, fraction
 from mm_monitor.core.reach import Reach
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.relayout import carry_over
 from mm_monitor.core.required import Membership
-from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.rulebook import Ratio, Rulebook
+from mm_monitor.core.rules.stress import short
 from mm_monitor.core.schedule import Schedule
+from mm_monitor.core.stretches import Stretches
+from mm_monitor.core.times import Times
 from mm_monitor.core.totals import Totals, read_totals
 from mm_monitor.core.view import Ints, StatusView
 from mm_monitor.core.views import ViewBuilder
@@ -78,10 +82,11 @@ class Evaluator:
         self.ledger: list[StatusView] = []  # final pictures of the days before
         self.reach = Reach(self)
         self.moments = Moments(self._meet)
-        self.quiet_until = layout.LONG_AGO  # no lapse or spread crosses its limit before it
+        self.quiet_until = layout.LONG_AGO  # no lapse, spread or hole crosses its limit before
         self.last = 0  # instant of the last record applied
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
         self.required = Membership(rulebook.required_set, reference)
+        self.stretches = Stretches() if rulebook.am_pm else None
         self.members = appointed(reference, rulebook.id)
         self.lay_out()
         listed = np.array(reference.live, dtype=np.bool_)[self.book.slot_con]
@@ -154,7 +159,7 @@ class Evaluator:
         return self.views.build(
             self.scratch, totals, t, estimate=estimate, exact=exact, trading_date=self.trading_date,
             period=self.period, unreachable=self._unreachable_names(), breaches=self.breaches.sorted(),
-            provisional=self.provisional,
+            provisional=self.provisional, stretches=self.stretches,
         )  # fmt: skip
 
     def _unreachable_names(self) -> frozenset[str]:
@@ -241,7 +246,17 @@ class Evaluator:
         self.conditions.phases[record.scope] = record.phase
         if record.scope == ALL:
             self.by_calendar = bool(record.rulebook)
+            self._stretch(record.ts)
         self._set_clocks(record.ts)
+
+    def _stretch(self, t: int) -> None:
+        """Continuous trading of `*` may begin or end a stretch of the judged period."""
+        if self.stretches is None or not self.in_period:
+            return
+        if self.conditions.phases.get(ALL) == "continuous":
+            self.stretches.begin(t, partial(self.totals_at, t))
+        else:
+            self.stretches.end(t)
 
     def _set_clocks(self, t: int) -> None:
         e_run = self.effects.running(self.conditions.phases) & self.required.mask
@@ -367,6 +382,8 @@ class Evaluator:
         old_owed = {key: debt & waits for key, debt in self.effects.owed.items()}
         self.lay_out()
         moved = carry_over(old_accruals, old_book, self.accruals, self.book, self.reference, now, t)
+        if self.stretches is not None:
+            self.stretches.move(moved, len(self.book.slot_con))
         for (
             key,
             debt,
@@ -414,6 +431,8 @@ class Evaluator:
         self._begin_date(record, rolls=True)
         self.breaches.new_day()
         self.provisional.clear()
+        if self.stretches is not None:
+            self.stretches.clear()
         self._restate(mask, record.ts, unk, mask)
 
     def _period_start(self, record: PeriodRecord) -> None:
@@ -422,6 +441,9 @@ class Evaluator:
         self.accruals.zero(record.ts)
         self.period, self.final = (record.ts, None), None
         self.reach.begin()
+        if self.stretches is not None:
+            self.stretches.clear()
+            self._stretch(record.ts)
 
     def _foresee_phases(self, t: int) -> None:
         self.moments.forget("phase")
@@ -438,7 +460,8 @@ class Evaluator:
     def _period_resume(self, record: PeriodRecord) -> None:
         """The market opened again after its close: what was said at the close is taken back."""
         self.period, self.final = (self.period[0], None), None
-        self.breaches.withdraw(BreachKind.PRESENCE, record.ts)
+        for kind in (BreachKind.PRESENCE, BreachKind.STRESS_PRESENCE):
+            self.breaches.withdraw(kind, record.ts)
 
     def _period_end(self, record: PeriodRecord) -> None:
         if self.period[0] is None or self.final is not None:
@@ -452,8 +475,22 @@ class Evaluator:
         for k, verdict in enumerate(self.views.maker_verdicts(totals)):
             if verdict is Verdict.BREACHED:
                 self.open_maker(BreachKind.PRESENCE, k, t, totals, t)
+        for k, times in short(self.scratch.apart, self.views.maker_slots, self.rulebook):
+            self._open_stressed(k, times, t)
         self.breaches.close_all(t, t)
+        if self.stretches is not None:
+            self.stretches.end(t)
         self.final = self._picture(t, exact=True)
+
+    def _open_stressed(self, k: int, times: Times, t: int) -> None:
+        evidence = {
+            "quoted_ns": times.quoted,
+            "unknown_ns": times.unknown,
+            "required_ns": times.required,
+            "required": str(fraction(self.rulebook.stress_required or Ratio(0, 1))),
+        }
+        kind, maker = BreachKind.STRESS_PRESENCE, self.views.makers[k]
+        self.breaches.open(kind, maker, "", "", t, "", evidence, t)
 
     # -- late records -------------------------------------------------------------------------
 

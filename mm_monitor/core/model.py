@@ -277,6 +277,8 @@ class BreachKind(StrEnum):
     PRESENCE_UNREACHABLE = "presence_unreachable"
     LAPSE = "lapse"
     SPREAD = "spread"
+    STRESS_PRESENCE = "stress_presence"
+    MARKET_HOLE = "market_hole"
 
 
 def breach_id(

@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from mm_monitor.core.model import Breach, BreachEvent, Verdict
 from mm_monitor.core.reference import Appointment, Contract
-from mm_monitor.core.view import ObligationColumns, PresenceRow, StatusView
+from mm_monitor.core.view import (
+    ObligationColumns,
+    PresenceRow,
+    StatusView,
+    StressColumns,
+    StretchColumns,
+    WindowColumns,
+)
 from mm_monitor.core.views import LimitUse
 from mm_monitor.errors import SnapshotError
 
@@ -32,6 +39,9 @@ _TYPES = {
     for cls in (
         StatusView,
         ObligationColumns,
+        WindowColumns,
+        StretchColumns,
+        StressColumns,
         PresenceRow,
         Breach,
         BreachEvent,

@@ -17,6 +17,7 @@ from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.pack import pack, unpack
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.stretches import Stretches
 from mm_monitor.errors import SnapshotError
 
 
@@ -123,6 +124,7 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "phases": conditions.phases,
         "exemptions": sorted(conditions.exemptions),
         "feed": sorted((*key, since) for key, since in conditions.feed.items()),
+        "stretches": _stretches_state(evaluator.stretches),
         "owed": [(*key, debt) for key, debt in sorted(evaluator.effects.owed.items())],
         "stress": sorted(conditions.stress),
         "counts": evaluator.counts,
@@ -153,6 +155,7 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
     moved = _moved(state, evaluator.book)
     _fill_accruals(evaluator.accruals, state, moved)
     evaluator.index()
+    _fill_stretches(evaluator, state["stretches"], moved)
     for scope, maker, debt in state["owed"]:
         evaluator.effects.owed[scope, maker][moved] = debt
     evaluator.counts[:] = state["counts"]
@@ -170,6 +173,20 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
                 breach.id
             )
     evaluator.breaches.events.extend(state["events"])
+
+
+def _stretches_state(stretches: Stretches | None) -> dict[str, Any] | None:
+    return None if stretches is None else {"spans": stretches.spans, "before": stretches.before}
+
+
+def _fill_stretches(
+    evaluator: Evaluator, state: Mapping[str, Any] | None, moved: np.ndarray
+) -> None:
+    if evaluator.stretches is None or state is None:
+        return
+    evaluator.stretches.spans = [(start, end) for start, end in state["spans"]]
+    evaluator.stretches.before = list(state["before"])
+    evaluator.stretches.move((np.arange(len(moved)), moved), len(evaluator.book.slot_con))
 
 
 def _moved(state: Mapping[str, Any], book: Book) -> np.ndarray:

@@ -18,6 +18,41 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class WindowColumns:
+    """PRES-06 of one width, n elements each: total = passed + failed + open + empty + cut."""
+
+    width: int  # ns of a slot's own obliged time
+    total: Ints
+    passed: Ints
+    failed: Ints
+    open: Ints  # undecided for unknown time
+    empty: Ints  # all of it exempt
+    cut: Ints  # 1 for a window that has begun and is not full
+    longest_failed_run: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class StretchColumns:
+    """One stretch of continuous trading, n elements each; times in ns. `end` is None while it lasts."""
+
+    start: int
+    end: int | None
+    quoted: Ints
+    lapsed: Ints
+    exempt: Ints
+    unknown: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class StressColumns:
+    """PRES-09: time inside stress, n elements each; in ns."""
+
+    quoted: Ints
+    lapsed: Ints
+    unknown: Ints
+
+
+@dataclass(frozen=True, slots=True)
 class ObligationColumns:
     """Per obligation, n elements each unless said otherwise; times in ns."""
 
@@ -40,6 +75,9 @@ class ObligationColumns:
     state: NDArray[np.uint8]  # model.State now: QUOTED | UNKNOWN | EXEMPT | LAPSED + reason
     obliged: NDArray[np.bool_]  # is the contract in continuous trading now?
     provisional: NDArray[np.bool_]  # a late record touched it (TAPE-03)
+    windows: Sequence[WindowColumns] = ()  # by width, as far as the rulebook asks for them
+    stretches: Sequence[StretchColumns] = ()  # in order, where the rulebook asks for `am_pm`
+    stress: StressColumns | None = None  # where the rulebook has a weight or a requirement for it
 
 
 @dataclass(frozen=True, slots=True)

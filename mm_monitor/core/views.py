@@ -16,8 +16,10 @@ from mm_monitor.core.params import fraction
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.rules.presence import Groups, presence_rows, slot_slack
+from mm_monitor.core.rules.windows import stretch_columns, window_columns
+from mm_monitor.core.stretches import Stretches
 from mm_monitor.core.totals import Totals
-from mm_monitor.core.view import ObligationColumns, PresenceRow, StatusView
+from mm_monitor.core.view import Ints, ObligationColumns, PresenceRow, StatusView, StressColumns
 from mm_monitor.kernels import layout
 
 
@@ -77,7 +79,7 @@ class ViewBuilder:
     def build(
         self, settled: Accruals, totals: Totals, t: int, *, estimate: bool, exact: bool, trading_date: str,
         period: tuple[int | None, int | None], unreachable: frozenset[str], breaches: Sequence[Breach],
-        provisional: set[tuple[int, int]],
+        provisional: set[tuple[int, int]], stretches: Stretches | None = None,
     ) -> StatusView:  # fmt: skip
         """The picture as of `t`; `exact` sums means of ratios exactly however long that takes."""
         holes = settled.cons["hole"].tolist()
@@ -95,7 +97,7 @@ class ViewBuilder:
             makers=self.makers,
             contracts=self.contracts,
             classes=self.classes,
-            obligations=self._columns(settled, totals, t, provisional),
+            obligations=self._columns(settled, totals, t, provisional, stretches),
             maker_rows=self._maker_rows(totals, exact=exact, unreachable=unreachable),
             class_rows=presence_rows(
                 self.class_names, self.by_class, totals, self.rulebook, exact=exact
@@ -105,8 +107,9 @@ class ViewBuilder:
         )
 
     def _columns(
-        self, settled: Accruals, totals: Totals, t: int, provisional: set[tuple[int, int]]
-    ) -> ObligationColumns:
+        self, settled: Accruals, totals: Totals, t: int, provisional: set[tuple[int, int]],
+        stretches: Stretches | None,
+    ) -> ObligationColumns:  # fmt: skip
         order, slots = self.book.order, settled.slots
         lapses, current = slots["lapses"].astype(np.int64), slots["current"].copy()
         valid_now = (slots["state"] == layout.VALID) & totals.running
@@ -140,6 +143,9 @@ class ViewBuilder:
             maker=_frozen(self.maker_column),
             contract=_frozen(self.contract_column),
             limit_use=use,
+            windows=window_columns(settled, totals, order),
+            stretches=stretch_columns(stretches, totals, order) if stretches else (),
+            stress=_stress_columns(settled, order),
             **picked,
         )
 
@@ -178,6 +184,13 @@ class ViewBuilder:
     def stamped(view: StatusView, t: int, estimate: bool) -> StatusView:
         """The same picture, shown later: after the end of a period nothing moves any more."""
         return replace(view, at=max(t, view.at), estimate=estimate)
+
+
+def _stress_columns(settled: Accruals, order: Ints) -> StressColumns | None:
+    if not len(settled.apart):
+        return None
+    rows = settled.apart[order]
+    return StressColumns(*(rows[name].copy() for name in ("quoted", "lapsed", "unknown")))
 
 
 def _frozen(column: NDArray[Any]) -> NDArray[Any]:

@@ -21,7 +21,7 @@ def count_hole(w: World, c: Con, t: int) -> None:
         before = c.hole_now
         c.hole += d
         c.hole_now = before + d
-        if 0 <= longest and before <= longest < c.hole_now:
+        if longest >= 0 and before <= longest < c.hole_now:
             w.emit(c.slot0, c, layout.HOLE_OPEN, t - (c.hole_now - longest))
         return
     if 0 <= longest < c.hole_now:

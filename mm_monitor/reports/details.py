@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from mm_monitor.core.view import StatusView
 from mm_monitor.reports.report import Judging
-from mm_monitor.reports.sections import lapses, limit_use, makers
+from mm_monitor.reports.sections import lapses, limit_use, makers, windows
 from mm_monitor.reports.sections.period import Period
 from mm_monitor.reports.sums import Key
 
@@ -19,8 +19,12 @@ SCHEMA = "mm-monitor/details/1"
 K = TypeVar("K", str, Key)
 Section = Callable[[Period], Mapping[K, Mapping[str, object]]]
 
-OBLIGATIONS: tuple[Section[Key], ...] = (lapses.section, limit_use.section)
-MAKERS: tuple[Section[str], ...] = (makers.section,)
+OBLIGATIONS: tuple[Section[Key], ...] = (
+    lapses.section,
+    limit_use.section,
+    windows.obligations,
+)
+MAKERS: tuple[Section[str], ...] = (makers.section, windows.makers)
 CONTRACTS: tuple[Section[str], ...] = ()
 
 

@@ -143,6 +143,11 @@ def _presence(rulebook: Rulebook) -> Iterator[str]:
     yield f"a maker is judged by {_JUDGED_BY[rulebook.judged_by]} (PRES-05)"
     if rulebook.coverage_required is not None:
         yield f"coverage >= {show_percent(rulebook.coverage_required)}"
+    if rulebook.windows:
+        widths = ", ".join(show_duration(width) for width in rulebook.windows)
+        yield f"also by windows of {widths} of obliged time (PRES-06)"
+    if rulebook.am_pm:
+        yield "also by stretch of continuous trading (PRES-06)"
 
 
 def _further(rulebook: Rulebook) -> Iterator[str]:

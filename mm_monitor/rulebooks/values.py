@@ -22,7 +22,7 @@ from mm_monitor.core.rulebook import (
     Signals,
     SpreadTerm,
 )
-from mm_monitor.tables import LATER, Place, Recorded, choice
+from mm_monitor.tables import Place, Recorded, choice
 from mm_monitor.units import UnitError, duration
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -173,14 +173,14 @@ def window(value: object, place: Place) -> str | int:
     if value == "session":
         return "session"
     if value == "am_pm":
-        raise UnitError(LATER)  # instead: return "am_pm"
+        return "am_pm"
     try:
         width = duration(value)
     except UnitError:
         raise UnitError('"session", "am_pm" or a duration such as "1s"') from None
     if width == 0:
         raise UnitError("more than zero")
-    raise UnitError(LATER)  # instead: return width
+    return width
 
 
 def burn(values: dict[str, Any], place: Place) -> Burn:
@@ -197,6 +197,9 @@ def presence(values: dict[str, Any], place: Place) -> dict[str, Any]:
         if values[name] is None:
             place.key(name).wrong(f'required with judged_by = "{by}"')
             raise Recorded
+    if values["required"] is None and any(isinstance(width, int) for width in values["windows"]):
+        place.key("required").wrong("required with a window of some width, which passes or fails")
+        raise Recorded
     if by == "coverage":
         values["coverage_required"] = values["coverage_required"] or Ratio(1, 1)
     return values

@@ -11,7 +11,9 @@ from tests.acceptance.captures import gone, judge, quote
 from tests.repo.source import ROOT
 
 PAGE, DETAILS = (ROOT / "docs" / "report.md").read_text(encoding="utf-8").split("\n## Details\n")
-EVERYTHING = ""  # tables of a rulebook that asks for all that the details can have
+# A rulebook that asks for all that the details can have.
+PRESENCE = 'required = "90%"\nwindows = ["session", "am_pm", "100ns"]'
+EVERYTHING = ""
 WHOLE = ("obligations[].lapsed_by_reason_ns",)  # explained by its own line
 
 
@@ -40,7 +42,9 @@ def test_every_key_has_a_line_and_every_line_a_key(tmp_path: Path) -> None:
 
 
 def test_so_have_the_details(tmp_path: Path) -> None:
-    details = judge(tmp_path, EVERYTHING, quotes=[quote(1000), gone(1500)]).details
+    details = judge(
+        tmp_path, EVERYTHING, presence=PRESENCE, quotes=[quote(1000), gone(1500)]
+    ).details
     rows = {f"{name}[]" for name in ("obligations", "makers", "contracts")}
     assert written(DETAILS) == {key for key in keys(details) if not key.endswith("[]")}
     assert rows <= set(keys(details))

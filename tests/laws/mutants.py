@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+WINDOWS = "tests.laws.test_windows:test_windows_hold_all_obliged_time"
+LAID = "tests.laws.test_windows:test_windows_are_laid_in_the_slots_own_obliged_time"
 CONSERVATION = "tests.laws.test_conservation:test_all_obliged_time_is_accounted_for"
 SPLIT = "tests.laws.test_split:test_any_split_gives_the_same_state"
 READING = "tests.laws.test_reading:test_reading_changes_nothing"
@@ -60,6 +62,10 @@ PYTHON = (
         "pass", CONSERVATION,
     ),
     _core(
+        "L1", "a new layout begins all windows anew", "relayout.py",
+        "getattr(new, name)[after] = getattr(old, name)[before]", "pass", WINDOWS,
+    ),
+    _core(
         "L2", "every batch settles before it", "evaluator.py",
         "edges = self.accruals.apply(rows, self.counts)",
         'edges = self.accruals.settle(int(rows["ts"][0])) + self.accruals.apply(rows, self.counts)',
@@ -102,8 +108,8 @@ PYTHON = (
         "pass", RESTART,
     ),
     _core(
-        "L5", "a grace starts again", "snapshot.py",
-        'accruals.wide[moved] = state["wide"]', "pass", RESTART,
+        "L5", "graces and windows start again", "snapshot.py",
+        "getattr(accruals, name)[moved] = state[name]", "pass", RESTART,
     ),
     _core(
         "L5", "how it was cut is in the bytes", "snapshot.py",
@@ -146,6 +152,14 @@ COMPILED = (
         "L1", "deemed time is lost", "cext/accrue.pxd",
         "    elif s.state == DEEMED:\n        s.quoted += d", "    elif s.state == DEEMED:\n        s.quoted += 0",
         CONSERVATION,
+    ),
+    Mutant(
+        "L1", "what is excluded for all is in no window", "cext/accrue.pxd",
+        "add_windows(w, s, EXEMPT, t - c.t_last)", "pass", WINDOWS,
+    ),
+    Mutant(
+        "L1", "the rest of a stretch starts no window", "cext/windows.pxd",
+        "d -= whole * width", "d = 0", LAID,
     ),
     Mutant(
         "L4", "evidence shows the theo that came after", "cext/engine.pyx",

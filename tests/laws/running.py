@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from mm_monitor.core.accrual import BESIDE
 from mm_monitor.core.batch import Batch
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.evaluator import Evaluator
@@ -43,7 +44,8 @@ def evaluator_state(e: Evaluator) -> dict[str, Any]:
     return {
         "slots": e.accruals.slots.tobytes(),
         "cons": e.accruals.cons.tobytes(),
-        "wide": e.accruals.wide.tobytes(),
+        "beside": {name: getattr(e.accruals, name).tobytes() for name in BESIDE},
+        "stretches": plain(e.stretches),
         "histories": e.accruals.histories,
         "conditions": (c.phases, c.exemptions, c.feed, c.stress),
         "owed": {key: debt.tobytes() for key, debt in owed.items()},
@@ -63,10 +65,18 @@ def picture(view: StatusView) -> dict[str, Any]:
     return plain | {"obligations": columns}
 
 
-def column(columns: ObligationColumns, name: str) -> list[Any]:
-    """One column as a list."""
-    values = getattr(columns, name)
-    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+def column(columns: ObligationColumns, name: str) -> Any:
+    """One column as a list; what is made of columns as plain values."""
+    return plain(getattr(columns, name))
+
+
+def plain(value: Any) -> Any:
+    """Arrays as lists, dataclasses as dicts."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if is_dataclass(value):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    return [plain(x) for x in value] if isinstance(value, Sequence) else value
 
 
 def pictures(engine: Engine, t: int) -> list[dict[str, Any]]:

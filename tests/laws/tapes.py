@@ -214,6 +214,11 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
         coverage_required=draw(st.sampled_from([None, Ratio(1, 2)])),
         longest_permitted=draw(st.sampled_from([None, 0, step, 2 * step + 1, 3 * step])),
         stress_relief=draw(st.sampled_from([None, Ratio(2, 1)])),
+        windows=draw(st.sampled_from([(), (), (1,), (step, 3 * step + 1), (2 * step,)])),
+        am_pm=draw(st.booleans()),
+        stress_weight=draw(st.sampled_from([None, Ratio(2, 1), Ratio(1, 2)])),
+        stress_required=draw(st.sampled_from([None, Ratio(2, 3)])),
+        longest_hole=draw(st.sampled_from([None, 0, step, 2 * step + 1])),
         exemptions=KINDS,
         required_set=draw(required_sets),
     )
@@ -327,10 +332,17 @@ def skeletons(draw: st.DrawFn, mode: str, books: Sequence[Rulebook], step: int) 
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    """A case of one rulebook, seldom two."""
-    mode = draw(st.sampled_from(["calendar", "calendar", "feed", "periods", "phases"]))
-    step = NS // 4 if mode in ("calendar", "feed") else draw(st.sampled_from([1, 1_000]))
+def cases(draw: st.DrawFn, *, fine: bool = False) -> Case:
+    """A case of one rulebook, seldom two; if `fine` its step is one nanosecond."""
+    modes = ["periods", "phases"] if fine else ["calendar", "calendar", "feed", "periods", "phases"]
+    mode = draw(st.sampled_from(modes))
+    step = (
+        NS // 4
+        if mode in ("calendar", "feed")
+        else 1
+        if fine
+        else draw(st.sampled_from([1, 1_000]))
+    )
     count = draw(st.sampled_from([1, 1, 1, 2]))
     books = [draw(rulebooks(f"R{i}", step)) for i in range(count)]
     if mode == "phases":
