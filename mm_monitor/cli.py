@@ -119,7 +119,11 @@ def replay(
     with ExitStack() as stack:
         letters = stack.enter_context(_open(dead_letters)) if dead_letters else None
         progress = stack.enter_context(replay_progress(quiet))
-        done = _run(run_replay(capture, book, dead_letters=letters, progress=progress))
+        done = _run(
+            run_replay(
+                capture, book, dead_letters=letters, progress=progress, watch=details is not None
+            )
+        )
     data = to_bytes(done.report)
     if report is not None and str(report) == "-":
         sys.stdout.buffer.write(data)

@@ -52,6 +52,7 @@ class Pump:
     far_ahead: int = (
         2**62
     )  # ns by which a partition may run ahead of the watermark before it is paused
+    arrived: Callable[[Delivery], None] = lambda delivery: None  # before a delivery is merged
     taken: Callable[[], None] = lambda: None  # after every delivery
     applied: Callable[[int], None] = lambda rows: None  # after every slice, with all rows so far
     stopping: bool = False
@@ -68,6 +69,7 @@ class Pump:
 
     def take(self, delivery: Delivery) -> None:
         """Count a delivery and put it where the merge finds it."""
+        self.arrived(delivery)
         self.stats.duplicates += delivery.duplicates
         if delivery.decoded.dead:
             self.listener.dead(delivery.decoded.dead)

@@ -15,6 +15,7 @@ from mm_monitor.core.params import fraction
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded, trading_day
+from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.errors import InputError
 from mm_monitor.pump import Pump
 from mm_monitor.reports.details import build_details
@@ -74,20 +75,26 @@ async def replay(
     dead_letters: IO[str] | None = None,
     progress: Progress | None = None,
     wrap: Callable[[Source], Source] | None = None,
+    watch: bool = False,
 ) -> Replayed:
     """Judge `capture`. InputError for a directory that cannot be judged; bad lines are counted, not fatal.
 
-    `wrap` puts something between the files and the judge.
+    `wrap` puts something between the files and the judge. With `watch` the details have signals.
     """
     tell = progress or (lambda stage, done, of: None)
     reference = load_reference(capture)
     source = CaptureSource(capture, reference)
     await source.start()
     timetable, period = timetable_of(source, rulebook, capture)
-    engine = Engine([rulebook], reference, source.part_names, calendar=source.star_phases is None)
+    calendar = source.star_phases is None
+    parts = source.part_names
+    watched = WatchedEngine(rulebook, reference, parts, calendar=calendar) if watch else None
+    engine = watched or Engine([rulebook], reference, parts, calendar=calendar)
     dead = DeadLetterCount(dead_letters)
     merge = Merge()
     pump = Pump(wrap(source) if wrap else source, merge, engine, dead)
+    if watched is not None:
+        pump.arrived = lambda delivery: watched.arrive(delivery.decoded, delivery.part)
     pump.taken = lambda: tell("reading", *source.progress)
     pump.applied = lambda rows: tell("judging", rows, rows + merge.buffered)
     pump.take(Delivery(TIMETABLE_PART, decoded(timetable, 0), 0))
@@ -105,7 +112,7 @@ async def replay(
     judging = judging_of(rulebook)
     return Replayed(
         report=build_report(days, judging, period, counts),
-        details=build_details(days, judging, period),
+        details=build_details(days, judging, period, watched),
         rows=pump.stats.apply_rows,
         ignored_files=source.ignored_files,
     )

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from mm_monitor.core.view import StatusView
+from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.reports.report import Judging
-from mm_monitor.reports.sections import lapses, limit_use, makers, windows
+from mm_monitor.reports.sections import lapses, limit_use, makers, signals, windows
 from mm_monitor.reports.sections.period import Period
 from mm_monitor.reports.sums import Key
 
@@ -24,15 +25,21 @@ OBLIGATIONS: tuple[Section[Key], ...] = (
     limit_use.section,
     windows.obligations,
 )
-MAKERS: tuple[Section[str], ...] = (makers.section, windows.makers)
+MAKERS: tuple[Section[str], ...] = (makers.section, windows.makers, signals.section)
 CONTRACTS: tuple[Section[str], ...] = ()
 
 
 def build_details(
-    days: Sequence[StatusView], judging: Judging, period: tuple[int, int]
+    days: Sequence[StatusView],
+    judging: Judging,
+    period: tuple[int, int],
+    engine: WatchedEngine | None = None,
 ) -> dict[str, object]:
-    """The details over the final pictures of the period's trading dates, all under one rulebook, at least one."""
-    last, whole = days[-1], Period.of(days, judging)
+    """The details over the final pictures of the period's trading dates, all under one rulebook, at least one.
+
+    With the `engine` that watched they have signals too.
+    """
+    last, whole = days[-1], Period.of(days, judging, engine)
     obligations = {key: {"maker": key[0], "contract": key[1]} for key in whole.rows}
     contracts = {name: {"contract": name} for name in last.contracts}
     return {

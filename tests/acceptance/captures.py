@@ -95,6 +95,13 @@ class Report:
         found: dict[str, Any] = next(r for r in self.details["makers"] if r["maker"] == name)
         return found
 
+    def signal(self, name: str, maker: str = "M0") -> dict[str, Any]:
+        """A signal: its numbers, and whether it was raised."""
+        found: dict[str, Any] = next(
+            one for one in self.maker_detail(maker)["signals"] if one["name"] == name
+        )
+        return {**found["numbers"], "raised": found["raised"]}
+
     def hole(self, contract: str = "C0") -> int:
         """The market hole of a contract."""
         holes: dict[str, int] = {r["contract"]: r["market_hole_ns"] for r in self.raw["contracts"]}
@@ -126,15 +133,23 @@ def rulebook(directory: Path, rules: str = "", presence: str = NINETY) -> Path:
 
 
 def judge(
-    directory: Path, rules: str = "", *, presence: str = NINETY, **tables: Sequence[str]
+    directory: Path,
+    rules: str = "",
+    *,
+    presence: str = NINETY,
+    watch: bool = False,
+    **tables: Sequence[str],
 ) -> Report:
-    """Write a capture of `tables` (csv lines without their header), judge it by `rules`, report."""
+    """Write a capture of `tables` (csv lines without their header), judge it by `rules`, report.
+
+    With `watch` the details have signals.
+    """
     given: dict[str, Sequence[str]] = {
         "contracts": ["C0,K0,0.0001"], "makers": ["M0,*"], "quotes": [], "phases": ONE_SESSION,
     }  # fmt: skip
     for name, lines in (given | tables).items():
         write(directory, name, lines)
-    done = replayed(directory, rulebook(directory, rules, presence))
+    done = replayed(directory, rulebook(directory, rules, presence), watch=watch)
     return Report(done.report, done.details)
 
 

@@ -20,9 +20,9 @@ def judged(capture: Path, rulebook: str | Path) -> dict[str, Any]:
     return replayed(capture, rulebook).report
 
 
-def replayed(capture: Path, rulebook: str | Path) -> Replayed:
-    """All that a replay of a capture gives."""
-    return asyncio.run(replay(capture, load(rulebook)))
+def replayed(capture: Path, rulebook: str | Path, *, watch: bool = False) -> Replayed:
+    """All that a replay of a capture gives; signals if somebody is to `watch`."""
+    return asyncio.run(replay(capture, load(rulebook), watch=watch))
 
 
 def differences(

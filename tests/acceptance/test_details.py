@@ -63,7 +63,7 @@ def test_details_do_not_depend_on_the_order_of_lines(tmp_path: Path) -> None:
 
 
 def test_the_command_writes_them(tmp_path: Path) -> None:
-    report = judge(tmp_path, quotes=[quote(1100)])
+    report = judge(tmp_path, watch=True, quotes=[quote(1100)])
     book, out = rulebook(tmp_path), tmp_path / "details.json"
     write(tmp_path, "quotes", [quote(1100)])
     done = CliRunner().invoke(

@@ -14,7 +14,8 @@ PAGE, DETAILS = (ROOT / "docs" / "report.md").read_text(encoding="utf-8").split(
 # A rulebook that asks for all that the details can have.
 PRESENCE = 'required = "90%"\nwindows = ["session", "am_pm", "100ns"]'
 EVERYTHING = ""
-WHOLE = ("obligations[].lapsed_by_reason_ns",)  # explained by its own line
+# Explained by their own lines.
+WHOLE = ("obligations[].lapsed_by_reason_ns", "makers[].signals[].numbers")
 
 
 def keys(value: Any, path: str = "") -> Iterator[str]:
@@ -42,9 +43,8 @@ def test_every_key_has_a_line_and_every_line_a_key(tmp_path: Path) -> None:
 
 
 def test_so_have_the_details(tmp_path: Path) -> None:
-    details = judge(
-        tmp_path, EVERYTHING, presence=PRESENCE, quotes=[quote(1000), gone(1500)]
-    ).details
+    lines = [quote(1000), gone(1500)]
+    details = judge(tmp_path, EVERYTHING, presence=PRESENCE, watch=True, quotes=lines).details
     rows = {f"{name}[]" for name in ("obligations", "makers", "contracts")}
     assert written(DETAILS) == {key for key in keys(details) if not key.endswith("[]")}
     assert rows <= set(keys(details))

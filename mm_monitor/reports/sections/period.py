@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mm_monitor.core.view import ObligationColumns, StatusView
+from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.reports.report import Judging
 from mm_monitor.reports.sums import Key, Row, sum_rows
 
@@ -17,11 +18,14 @@ class Period:
     days: Sequence[StatusView]
     judging: Judging
     rows: Mapping[Key, Row]
+    engine: WatchedEngine | None = None  # where somebody watched
 
     @classmethod
-    def of(cls, days: Sequence[StatusView], judging: Judging) -> Period:
+    def of(
+        cls, days: Sequence[StatusView], judging: Judging, engine: WatchedEngine | None = None
+    ) -> Period:
         """Sum those days."""
-        return cls(days, judging, sum_rows(days))
+        return cls(days, judging, sum_rows(days), engine)
 
     def slots(self) -> Iterator[tuple[Key, ObligationColumns, int]]:
         """Every obligation of every day, dates ascending: its key, the day's columns, and its place in them."""

@@ -33,21 +33,21 @@ class Strategy:
 
 _LISTED = (
     Strategy("sampled", when.sampled, "breached", "presence", ("sampling",)),
-    Strategy("flicker", when.flicker, "breached", "min_rest", ("sampling", "ioc")),
+    Strategy("flicker", when.flicker, "breached", "min_rest", ("ioc", "flood")),
     Strategy("far", what.far, "breached", "off_theo"),
     Strategy("tiny", what.tiny, "breached", "min_size", ("sampling", "one_lot")),
     Strategy("lopsided", what.lopsided, "breached", "max_size_difference"),
     Strategy("cheap-only", what.cheap_only, "breached", "coverage"),
     Strategy("fast-market", when.fast_market, "compliant", "", ("budget_in_fast_market",)),
     Strategy("early-close", when.early_close, "compliant", "", ("lapse_at_close",)),
-    Strategy("fade", when.fade, "compliant", "", ("fade",)),
+    Strategy("fade", when.fade, "compliant", "", ("fade", "budget_in_fast_market")),
     Strategy(
         "technical", beside.technical, "compliant", "", ("exemption_overlap",), ("exemptions",)
     ),
     Strategy("accounts", beside.accounts, "breached", "accounts", (), ("accounts",)),
     Strategy("theo-mover", beside.theo_mover, "compliant", "", ("self_moved_theo",)),
     Strategy("backdate", beside.backdate, "compliant", "", ("clock_backdate",)),
-    Strategy("friendly-rfq", beside.friendly_rfq, "compliant", "", ("friendly_rfq",), ("rfqs",)),
+    Strategy("friendly-rfq", beside.friendly_rfq, "compliant", "", (), ("rfqs",)),
     Strategy("rotation", when.rotation, "compliant", "market_hole", ("rotation",)),
     Strategy("flood", when.flood, "compliant", "", ("flood",)),
     Strategy("ioc", when.ioc, "breached", "min_rest", ("ioc",)),

@@ -1,0 +1,71 @@
+"""What makers claim: exemptions, records that must be refused, and clocks that disagree with the order of arrival."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from mm_monitor.core.batch import Rows
+from mm_monitor.core.evaluator import Evaluator
+from mm_monitor.core.model import DeadLetter, ExemptionRecord, Kind, State
+from mm_monitor.core.reference import ALL, Reference
+from mm_monitor.core.watch.columns import grown
+
+BACKDATED = 1_000_000_000  # ns behind the newest record that arrived before it
+NEVER = -(2**62)
+LEAVES = ("exclude", "deem")  # what an exemption must mean to be worth claiming
+
+
+class Papers:
+    """Counts by maker's name, or (m,) as the reference numbers makers."""
+
+    def __init__(self, reference: Reference) -> None:
+        self._reference = reference
+        self.claims: Counter[str] = Counter()  # exemptions granted to one maker alone
+        self.claims_in_lapse: Counter[str] = Counter()  # those that began while it was lapsed
+        self.refused: Counter[str] = Counter()  # records that could not be used
+        self.forged: Counter[str] = Counter()  # exemptions among them
+        self.arrived = np.zeros(0, dtype=np.int64)  # quotes, by maker
+        self.backdated = np.zeros(0, dtype=np.int64)
+        self.greatest = np.zeros(0, dtype=np.int64)  # ns by which a quote was behind
+        self._newest: dict[int, int] = {}  # by part
+
+    def claim(self, record: ExemptionRecord, evaluator: Evaluator) -> None:
+        """An exemption is about to take effect; all before it has been applied."""
+        meaning = evaluator.rulebook.exemptions.get(record.kind)
+        if record.action != "start" or record.maker == ALL or meaning is None:
+            return
+        maker = self._reference.find_maker(record.maker)
+        if meaning.effect not in LEAVES or maker < 0:
+            return
+        name = self._reference.makers[maker]
+        totals = evaluator.totals_at(record.ts, estimate=True)
+        concerned = evaluator.effects.slots(record.scope, record.maker) & totals.running
+        self.claims[name] += 1
+        self.claims_in_lapse[name] += bool((totals.state[concerned] >= State.LAPSED).any())
+
+    def letters(self, letters: Iterable[DeadLetter], *, forged: bool = False) -> None:
+        """Records that could not be used; `forged`: they claimed an exemption."""
+        for letter in letters:
+            if letter.maker:
+                self.refused[letter.maker] += 1
+                self.forged[letter.maker] += forged
+
+    def arrive(self, rows: Rows, part: int) -> None:
+        """Quotes of one part in their order of arrival."""
+        n = max(1, len(self._reference.makers))
+        for name in ("arrived", "backdated", "greatest"):
+            setattr(self, name, grown(getattr(self, name), (n,)))
+        mine = rows[(rows["kind"] == Kind.QUOTE) & (rows["maker"] >= 0)]
+        if not len(mine):
+            return
+        ts, maker = mine["ts"].astype(np.int64), mine["maker"]
+        newest = np.maximum.accumulate(np.maximum(ts, self._newest.get(part, NEVER)))
+        self._newest[part] = int(newest[-1])
+        behind = newest - ts
+        late = behind > BACKDATED
+        self.arrived += np.bincount(maker, minlength=n)
+        self.backdated += np.bincount(maker[late], minlength=n)
+        np.maximum.at(self.greatest, maker, behind)
