@@ -18,7 +18,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from mm_monitor import __version__, cli_studies
+from mm_monitor import __version__, cli_pricing, cli_studies
 from mm_monitor.errors import MonitorError
 from mm_monitor.screens import capture_progress, replay_progress, summary_table
 
@@ -35,6 +35,7 @@ rules_app = typer.Typer(help="Rulebooks: the numbers by which makers are judged.
                         context_settings=HELP)  # fmt: skip
 app.add_typer(rules_app, name="rules")
 cli_studies.register(app, rules_app)
+cli_pricing.register(app)
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 

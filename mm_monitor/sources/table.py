@@ -28,6 +28,8 @@ REQUIRED = {
     "feed": ("ts_event", "scope", "maker", "status"),
     "stress": ("ts_event", "scope", "action"),
     "reference": ("ts_event", "action"),
+    "underlying": ("ts_event", "class", "price"),
+    "vol": ("ts_event", "vol"),
     "fills": ("ts_event", "maker", "contract", "side", "price", "size"),
     "positions": ("ts_event", "maker", "class", "net_delta", "limit"),
     "sessions": ("ts_event", "maker", "account", "status"),

@@ -1,0 +1,120 @@
+"""The command that computes theos: price."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from mm_monitor.errors import MonitorError
+from mm_monitor.units import UnitError, clock, duration, percent
+
+DAY = 86_400
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(epilog="Examples: mm-monitor price captures/day1 --model bsm --rate 2% --out priced · "
+                "... --leave-out MAKER-03")(price)  # fmt: skip
+
+
+def price(
+    capture: Annotated[Path, typer.Argument(help="Capture directory (csv or parquet files).")],
+    model: Annotated[str, typer.Option(help="black76, bsm or bjs2002.")] = "black76",
+    rate: Annotated[str, typer.Option(help="Interest a year, continuous.")] = "0%",
+    dividend: Annotated[str, typer.Option(help="Dividend yield a year, continuous.")] = "0%",
+    out: Annotated[
+        Path | None, typer.Option(help="Write a capture with the theos here, not into CAPTURE.")
+    ] = None,
+    sources: Annotated[
+        str, typer.Option(help="Which sources, the first that is fresh wins.")
+    ] = "feed,vol,surface,fit",
+    leave_out: Annotated[
+        str, typer.Option(help="Maker whose quotes the fit does not see: the one to be judged.")
+    ] = "",
+    every: Annotated[str, typer.Option(help="Event time between two computed theos.")] = "1s",
+    max_age: Annotated[str, typer.Option(help="Of a feed's theo and of an underlying.")] = "1m",
+    vol_max_age: Annotated[str, typer.Option(help="Of a vol.")] = "24h",
+    expires_at: Annotated[str, typer.Option(help="Time of day of expiry.")] = "24:00",
+    timezone: Annotated[str, typer.Option(help="Whose time of day.")] = "UTC",
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and no summary.")
+    ] = False,
+) -> None:
+    """Compute the theos that a capture lacks, and write them for a replay to read."""
+    from mm_monitor.pricing import PriceOptions
+    from mm_monitor.pricing import price as run
+    from mm_monitor.screens import replay_progress
+    from mm_monitor.theo.cascade import Settings
+    from mm_monitor.theo.models import Market
+    from mm_monitor.theo.terms import ExpiryClock
+
+    market = Market(_model(model), _rate("--rate", rate), _rate("--dividend", dividend))
+    settings = Settings(
+        market, _sources(sources), _time("--max-age", max_age), _time("--vol-max-age", vol_max_age)
+    )
+    seconds: int = _read("--expires-at", clock, expires_at)
+    if seconds > DAY:
+        raise MonitorError(f"--expires-at: at most 24:00, got {expires_at!r}")
+    options = PriceOptions(
+        settings, ExpiryClock(seconds, _zone(timezone)), _time("--every", every), leave_out
+    )
+    with replay_progress(quiet) as progress:
+        done = asyncio.run(run(capture, out, options, progress))
+    if not quiet:
+        given = ", ".join(f"{count:,} {source}" for source, count in done.by_source.items())
+        typer.echo(f"{done.path}: {given or 'no theos'}", err=True)
+
+
+def _model(name: str) -> Any:
+    from mm_monitor.theo.models import MODELS
+
+    if name not in MODELS:
+        raise MonitorError(f"--model: one of {', '.join(MODELS)}, got {name!r}")
+    return MODELS[name]
+
+
+def _sources(text: str) -> tuple[str, ...]:
+    from mm_monitor.theo.cascade import known_sources
+
+    try:
+        return known_sources(text.split(","))
+    except ValueError as error:
+        raise MonitorError(f"--sources: {error}") from None
+
+
+def _read(option: str, parse: Any, text: str) -> Any:
+    try:
+        return parse(text)
+    except UnitError as error:
+        raise MonitorError(f"{option}: {error}, got {text!r}") from None
+
+
+def _rate(option: str, text: str) -> float:
+    """A percentage with an optional minus, up to 100 %."""
+    ratio = _read(option, percent, text.removeprefix("-"))
+    if ratio.num > ratio.den:
+        raise MonitorError(f"{option}: from -100% to 100%, got {text!r}")
+    share: float = ratio.num / ratio.den
+    return -share if text.startswith("-") else share
+
+
+def _time(option: str, text: str) -> int:
+    ns: int = _read(option, duration, text)
+    if ns == 0:
+        raise MonitorError(f"{option}: more than nothing, got {text!r}")
+    return ns
+
+
+def _zone(name: str) -> str:
+    try:
+        datetime.now(ZoneInfo(name))
+    except (KeyError, ValueError, OSError):
+        raise MonitorError(
+            f"--timezone: an IANA zone such as Asia/Shanghai, got {name!r}"
+        ) from None
+    return name

@@ -1,0 +1,255 @@
+"""The cascade of theo sources: feed, a contract's vol, its expiry's vol, a fit to the book; the first that is fresh.
+
+Fed with records in tape order; `look(t)` gives the theos of instant `t`: of each option that the feed leaves without
+one and whose inputs have changed since the last look. The same records and looks give the same theos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+from typing import TypeVar
+
+import numpy as np
+
+from mm_monitor.core.model import PRICE_SCALE
+from mm_monitor.theo.book import MidBook
+from mm_monitor.theo.models import Market, Options, delta_units, implied_vols, prices, to_units
+from mm_monitor.theo.smile import Point, Smile, fit
+from mm_monitor.theo.terms import YEAR, Terms
+
+SOURCES = ("feed", "vol", "surface", "fit")
+Expiry = tuple[str, str]  # class, expiry
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How theos are computed; ages in ns, half-open as everywhere."""
+
+    market: Market
+    sources: tuple[str, ...] = SOURCES
+    max_age: int = 60_000_000_000  # of the feed and of the underlying's price
+    vol_max_age: int = 86_400_000_000_000
+    left_out: int = -1  # maker whose quotes the fit does not see
+
+
+@dataclass(frozen=True, slots=True)
+class Theo:
+    """A theo and where it came from. `theo` and `delta` in 10^-8, None: there is none any more."""
+
+    ts: int
+    contract: int
+    theo: int | None
+    delta: int | None = None
+    source: str = ""
+    version: str = ""
+    quality: str = ""  # own | expiry | inside | outside: how near the vol is to the contract
+    age: int = 0  # ns, of the oldest input
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A number and since when."""
+
+    ts: int
+    value: float
+
+    def fresh(self, t: int, max_age: int) -> bool:
+        return t - self.ts < max_age
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """All that one price needs."""
+
+    contract: int
+    vol: float
+    source: str
+    quality: str
+    since: int
+
+
+class Cascade:
+    """State of all options of one capture, or of one service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._terms: dict[int, Terms] = {}
+        self._of_class: dict[str, list[int]] = {}
+        self._of_expiry: dict[Expiry, list[int]] = {}
+        self._feed: dict[int, int] = {}  # contract -> ts of the theo that stands
+        self._spot: dict[str, _Seen] = {}
+        self._own: dict[int, _Seen] = {}
+        self._surface: dict[Expiry, _Seen] = {}
+        self._book = MidBook(settings.left_out)
+        self._quoted: dict[Expiry, int] = {}  # ts of the last quote that moved a mid
+        self._stale: set[int] = set()  # contracts whose inputs have changed since the last look
+        self._computed: set[int] = set()  # contracts whose last theo was ours
+
+    # -- records --------------------------------------------------------------------------------
+
+    def list(self, contract: int, terms: Terms | None) -> None:
+        """A contract as its row has it from now on; None for what is no option, or no longer listed."""
+        old = self._terms.pop(contract, None)
+        if old is not None:
+            self._of_class[old.klass].remove(contract)
+            self._of_expiry[old.klass, old.expiry].remove(contract)
+        if terms is not None:
+            self._terms[contract] = terms
+            self._of_class.setdefault(terms.klass, []).append(contract)
+            self._of_expiry.setdefault((terms.klass, terms.expiry), []).append(contract)
+            self._stale.add(contract)
+
+    def feed(self, ts: int, contract: int, present: bool) -> None:
+        """The venue's own theo, or its withdrawal."""
+        if present:
+            self._feed[contract] = ts
+            self._computed.discard(contract)
+        else:
+            self._feed.pop(contract, None)
+            self._stale.add(contract)
+
+    def underlying(self, ts: int, klass: str, price: int | None) -> None:
+        """Price of a class's underlying (10^-8); None: it is not known. No model prices on one of zero or less."""
+        if price is None or price <= 0:
+            self._spot.pop(klass, None)
+        else:
+            self._spot[klass] = _Seen(ts, price / PRICE_SCALE)
+        self._stale.update(self._of_class.get(klass, ()))
+
+    def own_vol(self, ts: int, contract: int, vol: float | None) -> None:
+        """Vol of one contract; None: it is not known."""
+        _put(self._own, contract, ts, vol)
+        self._stale.add(contract)
+
+    def surface_vol(self, ts: int, klass: str, expiry: str, vol: float | None) -> None:
+        """Vol of an expiry; None: it is not known."""
+        _put(self._surface, (klass, expiry), ts, vol)
+        self._stale.update(self._of_expiry.get((klass, expiry), ()))
+
+    def quote(
+        self, ts: int, contract: int, maker: int, bid: int, bid_size: int, ask: int, ask_size: int
+    ) -> None:
+        """A maker's quote, for the fit; prices in 10^-8."""
+        terms = self._terms.get(contract)
+        if terms is not None and self._book.quote(contract, maker, bid, bid_size, ask, ask_size):
+            expiry = (terms.klass, terms.expiry)
+            self._quoted[expiry] = ts
+            self._stale.update(self._of_expiry[expiry])
+
+    @property
+    def idle(self) -> bool:
+        """Would a look at any later instant find nothing, if no record came before it?"""
+        return not self._stale and not self._feed
+
+    # -- theos ----------------------------------------------------------------------------------
+
+    def look(self, t: int) -> Sequence[Theo]:
+        """Theos as of `t`, in the order of contracts; those withdrawn that were ours and have lost their inputs."""
+        self._miss_feed(t)
+        wanted = sorted(c for c in self._stale & self._terms.keys() if not self._is_fed(c, t))
+        self._stale.clear()
+        smiles: dict[Expiry, Smile | None] = {}
+        inputs = [i for c in wanted if (i := self._input(c, t, smiles)) is not None]
+        found = self._price(inputs, t)
+        lost = [c for c in wanted if c in self._computed and c not in found]
+        self._computed.update(found)
+        self._computed.difference_update(lost)
+        out = [*found.values(), *(Theo(t, c, None) for c in lost)]
+        return sorted(out, key=lambda theo: theo.contract)
+
+    def _miss_feed(self, t: int) -> None:
+        """A feed that has grown too old leaves its contracts to the next source."""
+        for contract in [c for c in self._feed if not self._is_fed(c, t)]:
+            del self._feed[contract]
+            self._stale.add(contract)
+
+    def _is_fed(self, contract: int, t: int) -> bool:
+        since = self._feed.get(contract)
+        return (
+            since is not None
+            and "feed" in self.settings.sources
+            and t - since < self.settings.max_age
+        )
+
+    def _input(self, contract: int, t: int, smiles: dict[Expiry, Smile | None]) -> _Input | None:
+        terms = self._terms[contract]
+        spot = self._spot.get(terms.klass)
+        if spot is None or not spot.fresh(t, self.settings.max_age) or t >= terms.expires:
+            return None
+        expiry = (terms.klass, terms.expiry)
+        for source, quality, seen in (
+            ("vol", "own", self._own.get(contract)),
+            ("surface", "expiry", self._surface.get(expiry)),
+        ):
+            usable = seen is not None and seen.fresh(t, self.settings.vol_max_age)
+            if source in self.settings.sources and seen is not None and usable:
+                return _Input(contract, seen.value, source, quality, min(spot.ts, seen.ts))
+        if "fit" not in self.settings.sources:
+            return None
+        if expiry not in smiles:
+            smiles[expiry] = self._fit(expiry, spot.value, t)
+        smile = smiles[expiry]
+        if smile is None:
+            return None
+        place = self._moneyness(terms, spot.value, t)
+        quality = "inside" if smile.covers(place) else "outside"
+        since = min(spot.ts, self._quoted[expiry])
+        return _Input(contract, smile.vol(place), "fit", quality, since)
+
+    def _fit(self, expiry: Expiry, spot: float, t: int) -> Smile | None:
+        """The smile of one expiry by the medians of the mids that stand now."""
+        mids = list(self._book.mids(sorted(self._of_expiry[expiry])))
+        if not mids:
+            return None
+        contracts = [contract for contract, _ in mids]
+        options = self._options(contracts, dict.fromkeys(contracts, spot), t)
+        vols = implied_vols(self.settings.market, options, np.array([mid for _, mid in mids]))
+        places = [self._moneyness(self._terms[c], spot, t) for c in contracts]
+        return fit([Point(m, v) for m, v in zip(places, vols.tolist(), strict=True)])
+
+    def _moneyness(self, terms: Terms, spot: float, t: int) -> float:
+        years = (terms.expires - t) / YEAR
+        return (log(terms.strike / spot) - self.settings.market.carry * years) / sqrt(years)
+
+    def _options(self, contracts: Sequence[int], spots: Mapping[int, float], t: int) -> Options:
+        terms = [self._terms[c] for c in contracts]
+        return Options(
+            np.array([one.sign for one in terms], np.int8),
+            np.array([spots[c] for c in contracts], np.float64),
+            np.array([one.strike for one in terms], np.float64),
+            np.array([(one.expires - t) / YEAR for one in terms], np.float64),
+        )
+
+    def _price(self, inputs: Sequence[_Input], t: int) -> dict[int, Theo]:
+        """Theos by contract; one that the model cannot price, or not in range, is none."""
+        contracts = [one.contract for one in inputs]
+        spots = {c: self._spot[self._terms[c].klass].value for c in contracts}
+        vols = np.array([one.vol for one in inputs], np.float64)
+        price, delta = prices(self.settings.market, self._options(contracts, spots, t), vols)
+        label = self.settings.market.model.label
+        found: dict[int, Theo] = {}
+        for one, value, slope in zip(inputs, price.tolist(), delta.tolist(), strict=True):
+            units = to_units(value)
+            if units is not None:
+                found[one.contract] = Theo(t, one.contract, units, delta_units(slope), one.source,
+                                           label, one.quality, t - one.since)  # fmt: skip
+        return found
+
+
+def _put(seen: dict[K, _Seen], key: K, ts: int, value: float | None) -> None:
+    if value is None:
+        seen.pop(key, None)
+    else:
+        seen[key] = _Seen(ts, value)
+
+
+def known_sources(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of sources in the order of the cascade. ValueError names one that there is not."""
+    names = list(names)
+    for name in names:
+        if name not in SOURCES:
+            raise ValueError(f"one or more of {', '.join(SOURCES)}, got {name!r}")
+    return tuple(source for source in SOURCES if source in names)
