@@ -24,6 +24,7 @@ _MISSING = {
     "exclude": layout.MISSING_EXCLUDE,
     "hold": layout.MISSING_HOLD,
 }
+MOST_RELIEFS = 256  # a slot keeps the number of its relief in a byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ def build_params(rulebook: Rulebook, makers: int) -> Params:
     """
     relaxes = {fraction(m.relax) for m in rulebook.exemptions.values() if m.relax is not None}
     reliefs = (Fraction(1), *sorted(relaxes))
+    if len(reliefs) > MOST_RELIEFS:
+        raise ConfigError("exemptions", f"at most {MOST_RELIEFS - 1} different values of relax")
     stress = fraction(rulebook.stress_relief) if rulebook.stress_relief else Fraction(1)
     rows = [
         _term(term, relax * in_stress, f"spread.terms[{k}]")

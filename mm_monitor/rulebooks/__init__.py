@@ -4,7 +4,8 @@ A rulebook is data with a source for every number; the engine sees only `mm_moni
 """
 
 from mm_monitor.rulebooks.describe import describe
-from mm_monitor.rulebooks.lint import Finding, lint
+from mm_monitor.rulebooks.finding import Finding
+from mm_monitor.rulebooks.lint import lint
 from mm_monitor.rulebooks.loader import load, names, parse
 
 __all__ = ["Finding", "describe", "lint", "load", "names", "parse"]

@@ -7,55 +7,36 @@ by the rulebook it had, good or not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
-from mm_monitor.core.model import PRICE_SCALE, Phase
+from mm_monitor.core.model import Phase
 from mm_monitor.core.rulebook import Calendar, PhaseAt, Ratio, Rulebook
 from mm_monitor.core.schedule import Schedule
+from mm_monitor.rulebooks.finding import Finding, error, warning
+from mm_monitor.rulebooks.lint_tables import SAMPLE_TICK, lint_tables
 from mm_monitor.units import show_multiple, show_percent, show_price
 
-SAMPLE_TICK = PRICE_SCALE // 10_000  # 0.0001, the tick by which findings are explained
 YEARS = 3  # the year from which the rulebook applies, and the next two
 DAY = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to mend (`level` error) or to know (warning), at a key of the file."""
-
-    level: str
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.level}: {self.path}: {self.message}"
+LAST_YEAR = 2258  # event time is int64 ns, and three years are looked at
 
 
 def lint(rulebook: Rulebook) -> list[Finding]:
     """Everything found, errors first."""
-    checks = (_head, _quote, _spread, _off_theo, _relief, _theo, _presence, _calendar)
+    checks = (_head, _quote, _spread, _off_theo, _relief, _theo, _presence, lint_tables, _calendar)
     findings = [finding for check in checks for finding in check(rulebook)]
     return sorted(findings, key=lambda finding: finding.level != "error")
 
 
-def _error(path: str, message: str) -> Finding:
-    return Finding("error", path, message)
-
-
-def _warning(path: str, message: str) -> Finding:
-    return Finding("warning", path, message)
-
-
 def _head(rulebook: Rulebook) -> Iterator[Finding]:
     if not rulebook.verified:
-        yield _warning("verified", "nobody has compared these numbers with the official text")
+        yield warning("verified", "nobody has compared these numbers with the official text")
     for path, read in rulebook.checked.items():
         if rulebook.verified and not read:
-            yield _warning(f"{path}.verified", "nobody has compared these with the official text")
+            yield warning(f"{path}.verified", "nobody has compared these with the official text")
     if not rulebook.effective:
-        yield _warning(
+        yield warning(
             "effective", "no date, so the calendar was not checked against changes of the clocks"
         )
 
@@ -66,11 +47,11 @@ def _head(rulebook: Rulebook) -> Iterator[Finding]:
 def _quote(rulebook: Rulebook) -> Iterator[Finding]:
     difference = rulebook.size_difference
     if difference and difference.num >= difference.den and rulebook.size_difference_of == "larger":
-        yield _warning(
+        yield warning(
             "quote.max_size_difference", "two sizes never differ by more than the larger of them"
         )
     if rulebook.zero_bid_below is not None and not rulebook.terms:
-        yield _warning(
+        yield warning(
             "quote.zero_bid_below",
             "frees makers of the bid, yet the ask has no spread rule to keep: is [spread] missing?",
         )
@@ -85,14 +66,14 @@ def _spread(rulebook: Rulebook) -> Iterator[Finding]:
             (_least_price(term.ratio), i, term) for i, term in relative if term.ratio is not None
         )
         price, i, term = least
-        yield _error(
+        yield error(
             f"spread.terms[{i}]",
             f"cannot be met at low prices: with tick {show_price(SAMPLE_TICK)} even a spread of "
             f"one tick passes only from {term.of} {show_price(price)} on; "
             + _remedy(rulebook.combine),
         )
     if rulebook.grace is not None and not rulebook.terms:
-        yield _warning("spread.grace", "does nothing without spread.terms")
+        yield warning("spread.grace", "does nothing without spread.terms")
 
 
 def _least_price(ratio: Ratio) -> int:
@@ -112,7 +93,7 @@ def _off_theo(rulebook: Rulebook) -> Iterator[Finding]:
     ratio = rulebook.off_theo.ratio
     least = -(-SAMPLE_TICK * ratio.den // (ratio.den + ratio.num))
     if (rulebook.zero_bid_below or 0) < least:
-        yield _warning(
+        yield warning(
             "spread.off_theo.relative",
             f"with tick {show_price(SAMPLE_TICK)} no bid can be near a theo below "
             f"{show_price(least)}, and no quote.zero_bid_below frees makers of it there",
@@ -129,18 +110,18 @@ def _relief(rulebook: Rulebook) -> Iterator[Finding]:
         factors["stress.relief"] = rulebook.stress_relief
     for path, factor in factors.items():
         if not rulebook.terms:
-            yield _warning(path, "does nothing without spread.terms")
+            yield warning(path, "does nothing without spread.terms")
         elif factor.num < factor.den:
-            yield _warning(path, f"{show_multiple(factor)} makes the limit narrower, not wider")
+            yield warning(path, f"{show_multiple(factor)} makes the limit narrower, not wider")
 
 
 def _theo(rulebook: Rulebook) -> Iterator[Finding]:
     if rulebook.reads_theo:
         return
     if rulebook.theo_max_age is not None:
-        yield _warning("theo.max_age", "does nothing: no test of this rulebook reads theo")
+        yield warning("theo.max_age", "does nothing: no test of this rulebook reads theo")
     if rulebook.when_missing != "unknown":
-        yield _warning("theo.when_missing", "does nothing: no test of this rulebook reads theo")
+        yield warning("theo.when_missing", "does nothing: no test of this rulebook reads theo")
 
 
 def _presence(rulebook: Rulebook) -> Iterator[Finding]:
@@ -150,11 +131,11 @@ def _presence(rulebook: Rulebook) -> Iterator[Finding]:
     }
     for path, share in shares.items():
         if share is not None and share.num > share.den:
-            yield _error(path, f"nobody can keep {show_percent(share)}: 100% is all there is")
+            yield error(path, f"nobody can keep {show_percent(share)}: 100% is all there is")
         if share is not None and share.num == 0:
-            yield _warning(path, "0% is kept by whoever does nothing")
+            yield warning(path, "0% is kept by whoever does nothing")
     if rulebook.required is None:
-        yield _warning("presence.required", "missing: presence is measured, and nobody is judged")
+        yield warning("presence.required", "missing: presence is measured, and nobody is judged")
 
 
 # Calendar -----------------------------------------------------------------------------------------
@@ -163,7 +144,7 @@ def _presence(rulebook: Rulebook) -> Iterator[Finding]:
 def _calendar(rulebook: Rulebook) -> Iterator[Finding]:
     calendar = rulebook.calendar
     if calendar is None:
-        yield _warning("calendar", "missing: the market's phases must come from records")
+        yield warning("calendar", "missing: the market's phases must come from records")
         return
     for path, phases, _ in _days(calendar):
         yield from _order(path, phases)
@@ -171,9 +152,9 @@ def _calendar(rulebook: Rulebook) -> Iterator[Finding]:
         yield from _eves(path, phases)
     yield from _dated(calendar, rulebook.effective)
     if not calendar.holidays:
-        yield _warning("calendar.holidays", "none: every listed weekday counts as a trading date")
+        yield warning("calendar.holidays", "none: every listed weekday counts as a trading date")
     for day in sorted(calendar.holidays & calendar.special.keys()):
-        yield _warning("calendar.holidays", f"{day} is also in `special`, which wins: it trades")
+        yield warning("calendar.holidays", f"{day} is also in `special`, which wins: it trades")
 
 
 def _days(calendar: Calendar) -> Iterator[tuple[str, tuple[PhaseAt, ...], str]]:
@@ -191,29 +172,29 @@ def _wall(phase: PhaseAt) -> int:
 def _order(path: str, phases: tuple[PhaseAt, ...]) -> Iterator[Finding]:
     for i in range(1, len(phases)):
         if _wall(phases[i]) <= _wall(phases[i - 1]):
-            yield _error(f"{path}[{i}].at", "must be later than the phase before it")
+            yield error(f"{path}[{i}].at", "must be later than the phase before it")
         elif phases[i].phase == phases[i - 1].phase:
-            yield _warning(f"{path}[{i}].phase", "the same phase goes on")
+            yield warning(f"{path}[{i}].phase", "the same phase goes on")
 
 
 def _ends(path: str, phases: tuple[PhaseAt, ...]) -> Iterator[Finding]:
     if all(phase.phase != Phase.CONTINUOUS for phase in phases):
-        yield _error(path, "no `continuous` phase: nobody is ever obliged")
+        yield error(path, "no `continuous` phase: nobody is ever obliged")
     if phases and phases[-1].phase != Phase.CLOSED:
-        yield _error(
+        yield error(
             f"{path}[{len(phases) - 1}].phase",
             f"the last phase must be `closed`, not `{phases[-1].phase}`: it ends the day",
         )
     for i, phase in enumerate(phases):
         if phase.phase in (Phase.HALT, Phase.BREAKER_AUCTION):
-            yield _warning(f"{path}[{i}].phase", f"`{phase.phase}` is no part of a regular day")
+            yield warning(f"{path}[{i}].phase", f"`{phase.phase}` is no part of a regular day")
 
 
 def _eves(path: str, phases: tuple[PhaseAt, ...]) -> Iterator[Finding]:
     """The eve of a Monday is Friday: what stands overnight would stand all weekend."""
     for i, (phase, after) in enumerate(pairwise(phases)):
         if phase.day < after.day and phase.phase == Phase.CONTINUOUS:
-            yield _error(
+            yield error(
                 f"{path}[{i}].phase",
                 "goes on until the trading date itself, through weekends too; end it with a phase "
                 f"of day = {phase.day} (half past two at night is its 26:30)",
@@ -224,6 +205,9 @@ def _dated(calendar: Calendar, effective: str) -> Iterator[Finding]:
     """What only dates can show; without an effective date there are no years to look at."""
     if not effective:
         return
+    if date.fromisoformat(effective).year > LAST_YEAR:
+        yield error("effective", f"event time ends in 2262; a year up to {LAST_YEAR} can be judged")
+        return
     schedule = Schedule(calendar)
     days = list(_trading_dates(schedule, date.fromisoformat(effective).year))
     yield from _overlap(schedule, days)
@@ -233,7 +217,7 @@ def _dated(calendar: Calendar, effective: str) -> Iterator[Finding]:
             walls = (schedule.wall(day, phase) for day in ([special] if special else regular))
             flaw = next(filter(None, map(_flaw, walls)), "")
             if flaw:
-                yield _error(f"{path}[{i}].at", flaw)
+                yield error(f"{path}[{i}].at", flaw)
 
 
 def _trading_dates(schedule: Schedule, year: int) -> Iterator[str]:
@@ -248,7 +232,7 @@ def _trading_dates(schedule: Schedule, year: int) -> Iterator[str]:
 def _overlap(schedule: Schedule, days: list[str]) -> Iterator[Finding]:
     for before, after in pairwise(days):
         if schedule.phases(after)[0][0] < schedule.phases(before)[-1][0]:
-            yield _error(
+            yield error(
                 "calendar.phases", f"{after} begins before {before}, the date before it, has ended"
             )
             return

@@ -181,3 +181,57 @@ def test_the_two_years_after_the_first_are_checked_too() -> None:
     assert [finding.split(" does")[0] for finding in found(text)] == [
         "error: calendar.special[0].phases[0].at: 02:30 on 2027-03-14"
     ]
+
+
+def cells(*rows: str) -> bytes:
+    table = ", ".join(f"{{ {row} }}" for row in rows)
+    terms = f'{{ table = [{table}], of = "bid" }}, {{ ticks = 1 }}'
+    return spoilt(TERMS, terms)
+
+
+NEAR = 'price_to = "2", absolute = "0.25"'
+FAR = 'price_from = "2", absolute = "0.40"'
+
+
+@pytest.mark.criterion("VAL-10")
+@pytest.mark.parametrize(
+    ("rows", "finding"),
+    [
+        ((NEAR, FAR), None),
+        ((NEAR,), "error: spread.terms[0].table: gap: no cell for price 2, 0 days to expiry"),
+        ((NEAR + ", days_from = 3", FAR), "gap: no cell for price 0, 0 days"),
+        ((NEAR, FAR, FAR), "error: spread.terms[0].table[2]: overlaps [1] at price 2"),
+    ],
+)
+def test_tables_have_one_cell_for_every_price_and_day(rows: tuple[str, ...], finding: str) -> None:
+    text = str([f for f in found(cells(*rows)) if "table" in f])
+    assert finding in text if finding else text == "[]"
+
+
+@pytest.mark.criterion("VAL-10")
+def test_a_cell_below_one_tick_cannot_be_met_where_no_term_helps() -> None:
+    data = cells('relative = "3%"').replace(b", { ticks = 1 }", b"")
+    assert any("table[0]: cannot be met at price 0.0001" in f for f in found(data))
+
+
+def test_reliefs_and_ratios_that_the_kernels_refuse_are_found() -> None:
+    fine = spoilt('relief = "2"', 'relief = "1.000000019"').replace(b'"3%"', b'"3.0000019%"')
+    assert any(f.startswith("error: spread.terms[0]: times a relief") for f in found(fine))
+    kinds = "".join(f'k{i} = {{ relax = "{i + 2}" }}\n' for i in range(256))
+    assert any(
+        "at most 255 different values of relax" in f for f in found((SOUND + kinds).encode())
+    )
+    far = spoilt("effective = 2025-08-01", "effective = 9998-01-01")
+    assert any(f.startswith("error: effective: event time ends in 2262") for f in found(far))
+
+
+def test_dated_reliefs_the_wrong_way_round_and_twice_are_found() -> None:
+    reliefs = (
+        'relief = [{ from = 2020-03-05, to = 2020-03-01, multiple = "2" }, '
+        '{ from = 2020-03-02, to = 2020-03-09, multiple = "3" }, '
+        '{ from = 2020-03-09, to = 2020-03-10, multiple = "0.5" }]\n'
+    )
+    text = "\n".join(found(spoilt('grace = "1s"\n', 'grace = "1s"\n' + reliefs)))
+    assert "error: spread.relief[0]: 2020-03-05 is after 2020-03-01" in text
+    assert "warning: spread.relief[2]: 0.5 makes the limit narrower" in text
+    assert "warning: spread.relief: 2020-03-09 has two reliefs" in text
