@@ -114,6 +114,7 @@ def replay(
     from mm_monitor.replay import replay as run_replay
     from mm_monitor.reports.report import to_bytes
     from mm_monitor.rulebooks import load
+    from mm_monitor.studies.sensitivity import add_sensitivity
 
     book = load(rulebook)
     _spare_inputs(capture, rulebook, report, details, dead_letters)
@@ -125,6 +126,8 @@ def replay(
                 capture, book, dead_letters=letters, progress=progress, watch=details is not None
             )
         )
+        if details is not None:
+            _run(add_sensitivity(capture, book, done.report, done.details, progress))
     data = to_bytes(done.report)
     if report is not None and str(report) == "-":
         sys.stdout.buffer.write(data)

@@ -176,7 +176,7 @@ THEO = {
         choice("unknown", "skip_spread", "exclude", "hold"),
         default="unknown",
     ),
-    "sensitivity": Key(unit(percent, positive=True), implemented=False),
+    "sensitivity": Key(unit(percent, positive=True)),
     **ABOUT,
 }
 DELTA = {

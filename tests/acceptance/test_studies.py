@@ -144,3 +144,33 @@ def test_compare_puts_reports_of_several_rulebooks_side_by_side(tmp_path: Path) 
         "rules", "compare", tmp_path, tmp_path / "rulebook.toml", tmp_path / "tight.toml"
     )
     assert "1 of 1 makers judged differently" in done.stdout
+
+
+def test_details_say_which_verdicts_hang_on_a_theo_one_percent_off(tmp_path: Path) -> None:
+    """At theo 1.00 the limit is 0.03; at 0.99 it is 0.0297, so 0.0298 fails and 0.0297 passes."""
+    judge(
+        tmp_path, THREE_PERCENT + '[theo]\nsensitivity = "1%"\n', makers=["M0,*", "M1,*"],
+        quotes=[quote(1000, "1.0000", "1.0298"), quote(1000, "1.0000", "1.0297", maker="M1")],
+        theo=["1000,C0,1.0000"],
+    )  # fmt: skip
+    details = tmp_path / "details.json"
+    done = command(
+        "replay", tmp_path, "--rulebook", tmp_path / "rulebook.toml", "--details", details
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(details.read_text())
+    for table in ("obligations", "makers"):
+        assert [row["theo_sensitivity"] for row in found[table]] == [
+            {
+                "verdict": "compliant",
+                "theo_lower": "breached",
+                "theo_higher": "compliant",
+                "flips": True,
+            },
+            {
+                "verdict": "compliant",
+                "theo_lower": "compliant",
+                "theo_higher": "compliant",
+                "flips": False,
+            },
+        ]
