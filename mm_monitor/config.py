@@ -198,7 +198,11 @@ class Rulebooks:
 class Tape:
     """Event time: what is late, what is ahead, what is silent."""
 
-    lateness: int = _key("0ms", _DURATION, "How far the watermark stays behind, for stragglers.")
+    lateness: int = _key(
+        "200ms",
+        _DURATION,
+        "How far the watermark stays behind, for stragglers and for control records of other connections.",
+    )
     max_ahead: int = _key(
         "5s", _SOME_TIME, "A record further than this ahead of our clock is dead-lettered."
     )

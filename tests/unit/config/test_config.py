@@ -50,7 +50,7 @@ def test_an_empty_file_is_the_defaults() -> None:
     assert config == Config()
     assert config.kafka.bootstrap == "127.0.0.1:9092"
     assert config.kafka.partitions == ()
-    assert (config.tape.lateness, config.tape.idle_after) == (0, 500 * MS)
+    assert (config.tape.lateness, config.tape.idle_after) == (200 * MS, 500 * MS)
     assert (config.tape.max_ahead, config.publish.every) == (5 * S, 200 * MS)
     assert config.rulebooks.names == ("szse-2025",)
 
