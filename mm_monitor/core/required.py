@@ -6,6 +6,8 @@ or delta is looked at when one of them leaves the range in which nothing can cha
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -63,7 +65,8 @@ class Membership:
     @property
     def moves(self) -> bool:
         """Does spot decide?"""
-        return self.rules.strikes is not None or self.rules.within is not None
+        rules = self.rules
+        return any(rule is not None for rule in (rules.strikes, rules.nearest, rules.within))
 
     def state(self) -> dict[str, object]:
         """All that a snapshot has to keep."""
@@ -179,9 +182,13 @@ class Membership:
 
     def _in_days(self, expiry: date | None) -> bool:
         if expiry is None:  # it has infinitely many
-            return self.rules.max_days is None
+            return self.rules.max_days is None and self.rules.below_months is None
         if self.day is None:
             return True
+        if self.rules.below_months is not None and expiry >= _later(
+            self.day, self.rules.below_months
+        ):
+            return False
         days = (expiry - self.day).days
         least, most = self.rules.min_days, self.rules.max_days
         return (least is None or days >= least) and (most is None or days <= most)
@@ -206,16 +213,42 @@ class Membership:
         for expiry, ladder in ladders.items():
             chosen[expiry], steady = _around(ladder, spot, self.rules.strikes or 0)
             ranges.append(steady)
+        by_money, steady = self._by_money(members, strikes, spot)
+        ranges.append(steady)
         for index in members:
             strike, near = strikes[index], self.rules.strikes is None
             if not near and strike is not None:
                 near = strike in chosen.get(self.reference.contracts[index].expiry, ())
+            near = near and (self.rules.nearest is None or index in by_money)
             if self.rules.within is not None and strike is not None:
                 inside, steady = _within(strike, spot, self.rules.within)
                 ranges.append(steady)
                 near = near and inside
             self._near[index] = near and strike is not None
         self._steady[klass] = max(low for low, _ in ranges), min(high for _, high in ranges)
+
+    def _by_money(
+        self, members: Iterable[int], strikes: dict[int, int | None], spot: int
+    ) -> tuple[set[int], Range]:
+        """Contracts among the nearest out of and in the money, and for which spots that holds."""
+        low, high = LONG_AGO, NEVER
+        found: set[int] = set()
+        if self.rules.nearest is None:
+            return found, (low, high)
+        groups: dict[tuple[str, str], dict[int, int]] = {}
+        for index in members:
+            contract, strike = self.reference.contracts[index], strikes[index]
+            if (
+                strike is not None
+                and self.reference.live[index]
+                and contract.kind in ("call", "put")
+            ):
+                groups.setdefault((contract.expiry, contract.kind), {})[index] = strike
+        for (_, kind), group in groups.items():
+            chosen, steady = _nearest(sorted(set(group.values())), spot, self.rules.nearest, kind)
+            found |= {index for index, strike in group.items() if strike in chosen}
+            low, high = max(low, steady[0]), min(high, steady[1])
+        return found, (low, high)
 
     def _ladders(
         self, members: Iterable[int], strikes: dict[int, int | None]
@@ -241,6 +274,28 @@ def _around(ladder: Sequence[int], spot: int, count: int) -> tuple[set[int], Ran
     low = (ladder[at - 1] + ladder[at]) // 2 + 1 if at else LONG_AGO
     high = (ladder[at] + ladder[at + 1]) // 2 if at + 1 < len(ladder) else NEVER
     return set(ladder[max(0, at - count) : at + count + 1]), (low, high)
+
+
+def _nearest(
+    ladder: Sequence[int], spot: int, counts: tuple[int, int], kind: str
+) -> tuple[set[int], Range]:
+    """Strikes out of and in the money, so many of each; at spot is out of the money. And for which spots that holds."""
+    otm, itm = counts
+    if kind == "call":  # out of the money from spot upwards
+        at = bisect_left(ladder, spot)
+        chosen = ladder[max(0, at - itm) : at + otm]
+        low = ladder[at - 1] + 1 if at else LONG_AGO
+        return set(chosen), (low, ladder[at] if at < len(ladder) else NEVER)
+    at = bisect_right(ladder, spot)
+    chosen = ladder[max(0, at - otm) : at + itm]
+    low = ladder[at - 1] if at else LONG_AGO
+    return set(chosen), (low, ladder[at] - 1 if at < len(ladder) else NEVER)
+
+
+def _later(day: date, months: int) -> date:
+    """The same day of a month so many months on, or that month's last day where it has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _within(strike: int, spot: int, share: Ratio) -> tuple[bool, Range]:

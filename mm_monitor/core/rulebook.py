@@ -100,12 +100,10 @@ class RequiredSet:
     months: int | None = None  # the nearest so many expiry months of the class
     min_days: int | None = None  # to expiry, inclusive
     max_days: int | None = None
-    exclude: tuple[
-        str, ...
-    ] = ()  # flags of a contract that take it out: adjusted, added_today, ...
-    strikes: int | None = (
-        None  # per expiry: so many strikes on each side of the one nearest to spot
-    )
+    below_months: int | None = None  # expires earlier than so many calendar months from now
+    exclude: tuple[str, ...] = ()  # flags that take a contract out: adjusted, added_today, ...
+    strikes: int | None = None  # per expiry: so many on each side of the one nearest to spot
+    nearest: tuple[int, int] | None = None  # per expiry and kind: so many out of, and in the money
     within: Ratio | None = None  # |strike - spot| <= within * spot
     delta: tuple[Ratio, Ratio] | None = None  # least and greatest |delta|, both included
 

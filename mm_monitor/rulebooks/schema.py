@@ -184,13 +184,21 @@ DELTA = {
     "to": Key(unit(multiple), default=Ratio(1, 1)),
     **ABOUT,
 }
+MOST_MONTHS = 1200
+NEAREST = {
+    "otm": Key(integer(0, MAX_SIZE), required=True),
+    "itm": Key(integer(0, MAX_SIZE), required=True),
+    **ABOUT,
+}
 REQUIRED_SET = {
     "kinds": Key(list_of(choice("call", "put", "future", "stock", "etf"), "kinds"), default=()),
     "months": Key(integer(1, MAX_SIZE)),
     "min_days": Key(integer(0, MAX_SIZE)),
     "max_days": Key(integer(0, MAX_SIZE)),
+    "below_months": Key(integer(1, MOST_MONTHS)),
     "exclude": Key(list_of(means.identifier, "flags"), default=()),
     "strikes": Key(integer(0, MAX_SIZE)),
+    "nearest": Key(table_of(NEAREST, means.nearest), keys=NEAREST),
     "within": Key(unit(percent)),
     "delta": Key(table_of(DELTA, means.delta), keys=DELTA),
     **ABOUT,

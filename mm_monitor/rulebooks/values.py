@@ -213,6 +213,11 @@ def required_set(values: dict[str, Any], place: Place) -> RequiredSet:
     return RequiredSet(**{name: values[name] for name in RequiredSet.__slots__})
 
 
+def nearest(values: dict[str, Any], place: Place) -> tuple[int, int]:
+    """How many strikes out of the money and in the money."""
+    return values["otm"], values["itm"]
+
+
 def delta(values: dict[str, Any], place: Place) -> tuple[Ratio, Ratio]:
     """Least and greatest size of a delta."""
     low, high = values["from"], values["to"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 from mm_monitor.core.rulebook import Ratio, RequiredSet
@@ -51,13 +51,43 @@ def _in_months(count: int | None, it: Listed, mates: Sequence[Listed], day: date
 def _in_days(rules: RequiredSet, it: Listed, day: date) -> bool:
     left = float("inf") if it.expiry is None else (it.expiry - day).days
     least, most = rules.min_days, rules.max_days
+    if rules.below_months is not None and not _before(it.expiry, day, rules.below_months):
+        return False
     return (least is None or left >= least) and (most is None or left <= most)
 
 
+def _before(expiry: date | None, day: date, months: int) -> bool:
+    """Counted month by month; the 31st of a month without one is its last day."""
+    if expiry is None:
+        return False
+    year, month = day.year, day.month
+    for _ in range(months):
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+    if (expiry.year, expiry.month) != (year, month):
+        return (expiry.year, expiry.month) < (year, month)
+    return expiry.day < day.day and (expiry + timedelta(days=1)).month == month
+
+
+def _by_money(count: tuple[int, int], it: Listed, mates: Sequence[Listed], spot: Fraction) -> bool:
+    """Among the nearest strikes out of the money, or in it."""
+
+    def out(strike: Fraction) -> bool:
+        return strike >= spot if it.kind == "call" else strike <= spot
+
+    if it.strike is None or it.kind not in ("call", "put") or not it.live:
+        return False
+    alike = {m.strike for m in mates if (m.expiry, m.kind) == (it.expiry, it.kind)}
+    side = [s for s in alike if s is not None and out(s) == out(it.strike)]
+    side.sort(key=lambda strike: abs(strike - spot))
+    return it.strike in side[: count[0] if out(it.strike) else count[1]]
+
+
 def _near(rules: RequiredSet, it: Listed, mates: Sequence[Listed], spot: Fraction | None) -> bool:
-    if spot is None or (rules.strikes is None and rules.within is None):
+    if spot is None or rules.strikes is rules.nearest is rules.within is None:
         return True
     if it.strike is None:
+        return False
+    if rules.nearest is not None and not _by_money(rules.nearest, it, mates, spot):
         return False
     if rules.within is not None and abs(it.strike - spot) > _fraction(rules.within) * spot:
         return False

@@ -17,7 +17,7 @@ MODULES = modules()
 # time.
 PURE = frozenset(
     {
-        *("__future__", "abc", "array", "bisect", "collections", "contextlib", "copy"),
+        *("__future__", "abc", "array", "bisect", "calendar", "collections", "contextlib", "copy"),
         *("dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib"),
         *("heapq", "itertools", "json", "math", "operator", "re", "string", "struct"),
         *("textwrap", "types", "typing", "unicodedata", "zlib", "zoneinfo"),

@@ -134,6 +134,29 @@ def test_a_snapshot_brings_back_the_set(given_first: bool) -> None:
     assert (owed(twin), twin.state()) == (owed(found), found.state())
 
 
+def test_nine_months_on_is_too_far_and_the_day_before_is_not() -> None:
+    day = date(2025, 5, 31)  # nine months later is the last of February
+    found = Membership(RequiredSet(below_months=9), Reference.of([
+        Contract(name, "K", 1, "call", "1", expiry)
+        for name, expiry in (("in", "2026-02-27"), ("out", "2026-02-28"), ("etf", ""))
+    ], []))  # fmt: skip
+    found.begin(MIDNIGHT, day.isoformat(), rolls=True)
+    assert owed(found) == "in"
+
+
+def test_the_nearest_strikes_are_counted_apart_for_calls_and_puts_in_and_out_of_the_money() -> None:
+    rows = [
+        contract(f"{kind[0]}{k}", k, 9, kind)
+        for k in (90, 100, 110, 120)
+        for kind in ("call", "put")
+    ]
+    found = membership(RequiredSet(nearest=(2, 1)), *rows)
+    found.spot("K", 105 * PRICE_SCALE)
+    assert owed(found) == "p90 c100 p100 c110 p110 c120"
+    found.spot("K", 110 * PRICE_SCALE)  # at spot is out of the money
+    assert owed(found) == "c100 p100 c110 p110 c120 p120"
+
+
 # By the letter ------------------------------------------------------------------------------------
 
 
@@ -163,7 +186,7 @@ class Plain:
 
 plains = st.builds(
     Plain, st.sampled_from(["K", "L"]), st.sampled_from([None, 90, 100, 105, 110, 120]),
-    st.sampled_from([None, -1, 0, 10, 40, 80]), st.sampled_from(["call", "put"]),
+    st.sampled_from([None, -1, 0, 10, 30, 31, 40, 80]), st.sampled_from(["call", "put"]),
     st.sampled_from([True, True, False]),
 )  # fmt: skip
 ratios = st.sampled_from([Ratio(0, 1), Ratio(1, 20), Ratio(1, 10), Ratio(1, 1), Ratio(3, 1)])
@@ -173,7 +196,9 @@ sets = st.builds(
     months=st.sampled_from([None, 1, 2]),
     min_days=st.sampled_from([None, 0, 10]),
     max_days=st.sampled_from([None, 40]),
-    strikes=st.sampled_from([None, 0, 1, 2]),
+    below_months=st.sampled_from([None, None, 1, 2]),
+    strikes=st.sampled_from([None, None, 0, 1, 2]),
+    nearest=st.sampled_from([None, None, (0, 1), (1, 0), (2, 1)]),
     within=st.none() | ratios,
 )
 spots = st.lists(
