@@ -1,10 +1,14 @@
 """Lint: rules nobody can keep and impossible calendars are errors, oddities are warnings."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from mm_monitor.core.model import PRICE_SCALE
+from mm_monitor.core.rulebook import Cell, DatedRelief, Ratio, SpreadTerm
 from mm_monitor.rulebooks import lint, load, parse
+from mm_monitor.rulebooks.lint_tables import lint_tables
 from tests.unit.rulebooks.texts import SOUND, spoilt
 
 TERMS = '{ relative = "3%", of = "theo" }, { ticks = 2 }, { absolute = "5.00" }'
@@ -183,35 +187,38 @@ def test_the_two_years_after_the_first_are_checked_too() -> None:
     ]
 
 
-def cells(*rows: str) -> bytes:
-    table = ", ".join(f"{{ {row} }}" for row in rows)
-    terms = f'{{ table = [{table}], of = "bid" }}, {{ ticks = 1 }}'
-    return spoilt(TERMS, terms)
+def lint_of_table(*cells: Cell, ticks: bool = True) -> list[str]:
+    table = SpreadTerm("table", of="bid", table=cells)
+    terms = (table, SpreadTerm("ticks", ticks=1)) if ticks else (table,)
+    found = map(str, lint_tables(replace(parse(SOUND.encode()), terms=terms)))
+    return [finding for finding in found if "table" in finding]
 
 
-NEAR = 'price_to = "2", absolute = "0.25"'
-FAR = 'price_from = "2", absolute = "0.40"'
+TWO = 2 * PRICE_SCALE
+NEAR = Cell(price_to=TWO, absolute=PRICE_SCALE // 4)
+FAR = Cell(price_from=TWO, absolute=PRICE_SCALE * 2 // 5)
 
 
 @pytest.mark.criterion("VAL-10")
 @pytest.mark.parametrize(
     ("rows", "finding"),
     [
-        ((NEAR, FAR), None),
         ((NEAR,), "error: spread.terms[0].table: gap: no cell for price 2, 0 days to expiry"),
-        ((NEAR + ", days_from = 3", FAR), "gap: no cell for price 0, 0 days"),
+        ((replace(NEAR, days_from=3), FAR), "gap: no cell for price 0, 0 days"),
         ((NEAR, FAR, FAR), "error: spread.terms[0].table[2]: overlaps [1] at price 2"),
     ],
 )
-def test_tables_have_one_cell_for_every_price_and_day(rows: tuple[str, ...], finding: str) -> None:
-    text = str([f for f in found(cells(*rows)) if "table" in f])
-    assert finding in text if finding else text == "[]"
+def test_tables_have_one_cell_for_every_price_and_day(rows: tuple[Cell, ...], finding: str) -> None:
+    assert finding in str(lint_of_table(*rows))
+    assert lint_of_table(NEAR, FAR) == []
 
 
 @pytest.mark.criterion("VAL-10")
 def test_a_cell_below_one_tick_cannot_be_met_where_no_term_helps() -> None:
-    data = cells('relative = "3%"').replace(b", { ticks = 1 }", b"")
-    assert any("table[0]: cannot be met at price 0.0001" in f for f in found(data))
+    three = Cell(ratio=Ratio(3, 100))
+    assert lint_of_table(three) == []
+    [finding] = lint_of_table(three, ticks=False)
+    assert "table[0]: cannot be met at price 0.0001" in finding
 
 
 def test_reliefs_and_ratios_that_the_kernels_refuse_are_found() -> None:
@@ -227,11 +234,12 @@ def test_reliefs_and_ratios_that_the_kernels_refuse_are_found() -> None:
 
 def test_dated_reliefs_the_wrong_way_round_and_twice_are_found() -> None:
     reliefs = (
-        'relief = [{ from = 2020-03-05, to = 2020-03-01, multiple = "2" }, '
-        '{ from = 2020-03-02, to = 2020-03-09, multiple = "3" }, '
-        '{ from = 2020-03-09, to = 2020-03-10, multiple = "0.5" }]\n'
+        DatedRelief("2020-03-05", "2020-03-01", Ratio(2, 1)),
+        DatedRelief("2020-03-02", "2020-03-09", Ratio(3, 1)),
+        DatedRelief("2020-03-09", "2020-03-10", Ratio(1, 2)),
     )
-    text = "\n".join(found(spoilt('grace = "1s"\n', 'grace = "1s"\n' + reliefs)))
+    found = map(str, lint_tables(replace(parse(SOUND.encode()), dated_relief=reliefs)))
+    text = "\n".join(found)
     assert "error: spread.relief[0]: 2020-03-05 is after 2020-03-01" in text
     assert "warning: spread.relief[2]: 0.5 makes the limit narrower" in text
     assert "warning: spread.relief: 2020-03-09 has two reliefs" in text
