@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from mm_monitor.core.model import PRICE_SCALE
 from mm_monitor.core.params import build_params
@@ -85,10 +84,11 @@ def _dated(rulebook: Rulebook) -> Iterator[Finding]:
             yield warning(path, f"{multiple} makes the limit narrower, not wider")
         if not rulebook.terms:
             yield warning(path, "does nothing without spread.terms")
-    ordered = sorted(rulebook.dated_relief, key=lambda relief: relief.start)
-    for before, after in pairwise(ordered):
-        if after.start <= before.end:
-            yield warning("spread.relief", f"{after.start} has two reliefs: the larger one counts")
+    covered = ""  # the last date that has a relief
+    for relief in sorted(rulebook.dated_relief, key=lambda relief: relief.start):
+        if relief.start <= min(covered, relief.end):
+            yield warning("spread.relief", f"{relief.start} has two reliefs: the larger one counts")
+        covered = max(covered, relief.end)
 
 
 def _burns(rulebook: Rulebook) -> Iterator[Finding]:
