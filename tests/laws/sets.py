@@ -83,7 +83,8 @@ def _by_money(count: tuple[int, int], it: Listed, mates: Sequence[Listed], spot:
 
 
 def _near(rules: RequiredSet, it: Listed, mates: Sequence[Listed], spot: Fraction | None) -> bool:
-    if spot is None or rules.strikes is rules.nearest is rules.within is None:
+    asked = (rules.strikes, rules.nearest, rules.within)
+    if spot is None or all(rule is None for rule in asked):
         return True
     if it.strike is None:
         return False
