@@ -19,7 +19,7 @@ ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALL
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench services \
+.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench gaming services \
         packaging versions clean
 
 help: ## this list
@@ -149,6 +149,9 @@ versions: $(VENV)/.dev
 
 bench: $(VENV)/.dev build ## the benchmarks; results as JSON with commit, cpu and versions
 	@$(PY) -m benchmarks
+
+gaming: $(VENV)/.dev build ## the table of docs/gaming.md: a sampler's scores beside the truth
+	@$(PY) -m benchmarks.gaming
 
 clean: ## remove what was built (the fetched Kafka stays in the user's cache)
 	@rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info mm_monitor/kernels/*.so

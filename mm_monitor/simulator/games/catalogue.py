@@ -14,8 +14,8 @@ from mm_monitor.simulator.games.stage import Stage
 class Strategy:
     """One way to game a weak monitor.
 
-    `verdict` is the truth under the rulebook of the games. `rule` names what catches it, empty where the rules allow
-    it; `signals` are those that must be raised; `needs` are the inputs beside quotes, theo and phases.
+    `verdict` is the truth under the rulebook of the games. `rule` is the key that catches it, empty where the rules
+    allow it; `signals` are those that must be raised; `needs` are the inputs beside quotes, theo and phases.
     """
 
     name: str
@@ -32,27 +32,31 @@ class Strategy:
 
 
 _LISTED = (
-    Strategy("sampled", when.sampled, "breached", "presence", ("sampling",)),
-    Strategy("flicker", when.flicker, "breached", "min_rest", ("ioc", "flood")),
-    Strategy("far", what.far, "breached", "off_theo"),
-    Strategy("tiny", what.tiny, "breached", "min_size", ("sampling", "one_lot")),
-    Strategy("lopsided", what.lopsided, "breached", "max_size_difference"),
-    Strategy("cheap-only", what.cheap_only, "breached", "coverage"),
+    Strategy("sampled", when.sampled, "breached", "presence.required", ("sampling",)),
+    Strategy("flicker", when.flicker, "breached", "presence.required", ("ioc", "flood")),
+    Strategy("far", what.far, "breached", "spread.off_theo"),
+    Strategy("tiny", what.tiny, "breached", "quote.min_size", ("sampling", "one_lot")),
+    Strategy("lopsided", what.lopsided, "breached", "quote.max_size_difference"),
+    Strategy("cheap-only", what.cheap_only, "breached", "presence.judged_by"),
     Strategy("fast-market", when.fast_market, "compliant", "", ("budget_in_fast_market",)),
     Strategy("early-close", when.early_close, "compliant", "", ("lapse_at_close",)),
     Strategy("fade", when.fade, "compliant", "", ("fade", "budget_in_fast_market")),
     Strategy(
         "technical", beside.technical, "compliant", "", ("exemption_overlap",), ("exemptions",)
     ),
-    Strategy("accounts", beside.accounts, "breached", "accounts", (), ("accounts",)),
+    Strategy("accounts", beside.accounts, "breached", "presence.required", (), ("accounts",)),
     Strategy("theo-mover", beside.theo_mover, "compliant", "", ("self_moved_theo",)),
-    Strategy("backdate", beside.backdate, "compliant", "", ("clock_backdate",)),
+    Strategy(
+        "backdate", beside.backdate, "compliant", "", ("clock_backdate",), ("order of arrival",)
+    ),
     Strategy("friendly-rfq", beside.friendly_rfq, "compliant", "", (), ("rfqs",)),
-    Strategy("rotation", when.rotation, "compliant", "market_hole", ("rotation",)),
+    Strategy("rotation", when.rotation, "compliant", "", ("rotation",), ("all makers",)),
     Strategy("flood", when.flood, "compliant", "", ("flood",)),
-    Strategy("ioc", when.ioc, "breached", "min_rest", ("ioc",)),
-    Strategy("self-cross", what.self_cross, "breached", "crossed"),
-    Strategy("forgery", beside.forgery, "breached", "unknown_kind", ("forged_exemption",)),
+    Strategy("ioc", when.ioc, "breached", "presence.required", ("ioc",)),
+    Strategy("self-cross", what.self_cross, "breached", "presence.required"),
+    Strategy(
+        "forgery", beside.forgery, "breached", "exemptions", ("forged_exemption",), ("exemptions",)
+    ),
     Strategy("poison", beside.poison, "indeterminate", "", ("poison",)),
 )
 STRATEGIES = {strategy.name: strategy for strategy in _LISTED}
