@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Control, DeadLetter, PeriodRecord
-from mm_monitor.core.params import fraction
 from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.rules.judging import Judging
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded, trading_day
 from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.errors import InputError
 from mm_monitor.pump import Pump
 from mm_monitor.reports.details import build_details
-from mm_monitor.reports.report import Judging, RecordCounts, build_report
+from mm_monitor.reports.report import RecordCounts, build_report
 from mm_monitor.sinks.dead_letter import letter_line
 from mm_monitor.sources.capture import CaptureSource
 from mm_monitor.sources.merge import Merge
@@ -59,13 +58,6 @@ class Replayed:
     details: dict[str, object]
     rows: int
     ignored_files: list[str]
-
-
-def judging_of(rulebook: Rulebook) -> Judging:
-    """The numbers of a rulebook by which sums are judged."""
-    coverage = fraction(rulebook.coverage_required) if rulebook.coverage_required else Fraction(1)
-    required = fraction(rulebook.required) if rulebook.required else None
-    return Judging(required, coverage, rulebook.judged_by)
 
 
 async def replay(
@@ -109,7 +101,7 @@ async def replay(
         duplicate=merge.duplicates,
         no_obligation=engine.records.no_obligation,
     )
-    judging = judging_of(rulebook)
+    judging = Judging.of(rulebook, reference.contracts)
     return Replayed(
         report=build_report(days, judging, period, counts),
         details=build_details(days, judging, period, watched),

@@ -440,7 +440,7 @@ class Evaluator:
         self._begin_date(record, rolls=False)
         self.accruals.zero(record.ts)
         self.period, self.final = (record.ts, None), None
-        self.reach.begin()
+        self.reach.begin(record.ts)
         if self.stretches is not None:
             self.stretches.clear()
             self._stretch(record.ts)

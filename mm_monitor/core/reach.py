@@ -39,9 +39,10 @@ class Reach:
         found, self.pending, self.unforeseen, self.judged = state
         self.found = frozenset(found)
 
-    def begin(self) -> None:
-        """A period begins: nothing is known of it."""
+    def begin(self, t: int) -> None:
+        """A period begins at `t`: nothing is known of it, and a requirement may be out of reach from its start."""
         self.safe_until = layout.LONG_AGO
+        self.touch(t)
 
     def clear(self) -> None:
         """Another trading date: nobody is out of reach."""
@@ -82,7 +83,7 @@ class Reach:
         if self.pending is not None and self.pending <= t:
             self._judge_pending()
         e = self.evaluator
-        if not self.watched or t <= max(self.safe_until, e.last):
+        if not self.watched or t <= max(self.safe_until, e.last, e.period[0] or 0):
             return
         found = self._check(t)
         since = max(e.last, self.judged, e.period[0] or 0)
@@ -106,8 +107,8 @@ class Reach:
     def _check(self, t: int) -> frozenset[int]:
         e = self.evaluator
         totals = e.totals_at(t)
-        found = unreachable(totals, e.views.maker_slots, e.rulebook)
-        self.safe_until = t + safe_for(totals, e.views.maker_slots, e.rulebook, found)
+        found = unreachable(totals, e.views.held, e.rulebook)
+        self.safe_until = t + safe_for(totals, e.views.held, e.rulebook, found)
         return found
 
     def _locate(self, rows: Rows, before: Mark) -> None:
@@ -135,7 +136,7 @@ class Reach:
 
     def _found_at(self, t: int) -> frozenset[int]:
         e = self.evaluator
-        return unreachable(e.totals_at(t), e.views.maker_slots, e.rulebook)
+        return unreachable(e.totals_at(t), e.views.held, e.rulebook)
 
     def _open(self, found: frozenset[int], start: int, noticed_at: int) -> None:
         e = self.evaluator

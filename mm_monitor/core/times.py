@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mm_monitor.core.model import Verdict
-from mm_monitor.core.rules.presence import judge
+from mm_monitor.core.rules.judging import judge_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,6 @@ class Times:
 
     def verdict(self, required: Fraction | None) -> Verdict:
         """Whether it meets `required`, as far as that is known."""
-        if not self.required:
+        if not self.required or required is None:
             return Verdict.NOT_ASSESSED
-        return judge(self.presence, Fraction(self.quoted + self.unknown, self.required), required)
+        return judge_count(self.quoted, self.quoted + self.unknown, required * self.required)

@@ -15,7 +15,9 @@ from mm_monitor.core.model import Breach, Verdict
 from mm_monitor.core.params import fraction
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.rules.judging import Pair, pair_of
 from mm_monitor.core.rules.presence import Groups, presence_rows, slot_slack
+from mm_monitor.core.rules.unreachable import Held
 from mm_monitor.core.rules.windows import stretch_columns, window_columns
 from mm_monitor.core.stretches import Stretches
 from mm_monitor.core.totals import Totals
@@ -58,6 +60,8 @@ class ViewBuilder:
         maker_of = [reference.maker_index[name] for name in self.makers]
         self.maker_slots = [np.flatnonzero(book.slot_maker == m) for m in maker_of]
         self.by_maker = Groups(self.maker_slots)
+        self.pairs = _pair_numbers(reference, book)
+        self.held = Held(self.maker_slots, book.cls[book.slot_con], self.pairs)
         held = list(self._groups())
         self.class_names = [(maker, klass) for maker, klass, _ in held]
         self.by_class = Groups([slots for _, _, slots in held])
@@ -83,6 +87,7 @@ class ViewBuilder:
     ) -> StatusView:  # fmt: skip
         """The picture as of `t`; `exact` sums means of ratios exactly however long that takes."""
         holes = settled.cons["hole"].tolist()
+        classes = self._class_rows(totals, exact=exact)
         return StatusView(
             rulebook_id=self.rulebook.id,
             rulebook_version=self.rulebook.version,
@@ -98,10 +103,8 @@ class ViewBuilder:
             contracts=self.contracts,
             classes=self.classes,
             obligations=self._columns(settled, totals, t, provisional, stretches),
-            maker_rows=self._maker_rows(totals, exact=exact, unreachable=unreachable),
-            class_rows=presence_rows(
-                self.class_names, self.by_class, totals, self.rulebook, exact=exact
-            ),
+            maker_rows=self._maker_rows(totals, classes, exact=exact, unreachable=unreachable),
+            class_rows=classes,
             market_hole=[(self.contracts[c], holes[c]) for c in self.by_name],
             breaches=breaches,
         )
@@ -149,24 +152,32 @@ class ViewBuilder:
             **picked,
         )
 
+    def _class_rows(self, totals: Totals, *, exact: bool) -> list[PresenceRow]:
+        return presence_rows(
+            self.class_names, self.by_class, totals, self.rulebook, exact=exact, pairs=self.pairs
+        )
+
     def _maker_rows(
-        self, totals: Totals, *, exact: bool, unreachable: Collection[str] = ()
-    ) -> list[PresenceRow]:
+        self, totals: Totals, classes: Sequence[PresenceRow], *, exact: bool,
+        unreachable: Collection[str] = (),
+    ) -> list[PresenceRow]:  # fmt: skip
         names = [(maker, "") for maker in self.makers]
         return presence_rows(
-            names, self.by_maker, totals, self.rulebook, exact=exact, unreachable=unreachable
-        )
+            names, self.by_maker, totals, self.rulebook, exact=exact, pairs=self.pairs,
+            classes=classes, unreachable=unreachable,
+        )  # fmt: skip
 
     def maker_verdicts(self, totals: Totals) -> list[Verdict]:
         """Verdict of each maker by the rulebook's judged_by, exactly."""
-        return [row.verdict for row in self._maker_rows(totals, exact=True)]
+        classes = self._class_rows(totals, exact=True)
+        return [row.verdict for row in self._maker_rows(totals, classes, exact=True)]
 
     def maker_evidence(self, k: int, totals: Totals) -> dict[str, object]:
         """The sums behind a maker-level breach."""
         required = self.rulebook.required
         alone = Groups([self.maker_slots[k]])
         names = [(self.makers[k], "")]
-        row = presence_rows(names, alone, totals, self.rulebook, exact=True)[0]
+        row = presence_rows(names, alone, totals, self.rulebook, exact=True, pairs=self.pairs)[0]
         return {
             "quoted_ns": row.quoted,
             "unknown_ns": row.unknown,
@@ -191,6 +202,14 @@ def _stress_columns(settled: Accruals, order: Ints) -> StressColumns | None:
         return None
     rows = settled.apart[order]
     return StressColumns(*(rows[name].copy() for name in ("quoted", "lapsed", "unknown")))
+
+
+def _pair_numbers(reference: Reference, book: Book) -> NDArray[np.int64]:
+    """The number of each slot's call/put pair, -1 for a contract that is in none."""
+    numbers: dict[Pair, int] = {}
+    pairs = (pair_of(contract) for contract in reference.contracts)
+    of_contract = [-1 if p is None else numbers.setdefault(p, len(numbers)) for p in pairs]
+    return np.array(of_contract, dtype=np.int64)[book.slot_con]
 
 
 def _frozen(column: NDArray[Any]) -> NDArray[Any]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from mm_monitor.core.rules.judging import Judging
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
-from mm_monitor.reports.report import Judging
 from mm_monitor.reports.sections import lapses, limit_use, makers, signals, windows
 from mm_monitor.reports.sections.period import Period
 from mm_monitor.reports.sums import Key

@@ -6,12 +6,19 @@ A period of several trading dates sums their final pictures; ratios and verdicts
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from mm_monitor.core.model import REASONS, Breach, Verdict
-from mm_monitor.core.rules.presence import judge
+from mm_monitor.core.rules.judging import (
+    Failing,
+    Judging,
+    Means,
+    Part,
+    judge_count,
+    maker_verdict,
+)
 from mm_monitor.core.view import StatusView
 from mm_monitor.formats import ratio_text
 from mm_monitor.reports.sums import Row, sum_rows
@@ -28,15 +35,6 @@ class RecordCounts:
     dead_letter: int = 0
     duplicate: int = 0
     no_obligation: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Judging:
-    """The numbers of a rulebook that verdicts of sums need."""
-
-    required: Fraction | None
-    coverage_required: Fraction
-    judged_by: str
 
 
 def build_report(
@@ -68,13 +66,9 @@ def to_bytes(report: Mapping[str, object]) -> bytes:
 
 def row_verdict(row: Row, required: Fraction | None) -> Verdict:
     """PRES-03 of one obligation's sums."""
-    if not row.required:
+    if not row.required or required is None:
         return Verdict.NOT_ASSESSED
-    have, could = (
-        Fraction(row.quoted, row.required),
-        Fraction(row.quoted + row.unknown, row.required),
-    )
-    return judge(have, could, required)
+    return judge_count(row.quoted, row.quoted + row.unknown, required * row.required)
 
 
 def _obligation(key: tuple[str, str], row: Row, judging: Judging) -> dict[str, object]:
@@ -128,23 +122,39 @@ def maker_row(maker: str, rows: Sequence[Row], judging: Judging) -> dict[str, ob
 
 
 def _maker_verdict(rows: Sequence[Row], verdicts: Sequence[Verdict], judging: Judging) -> Verdict:
-    if not rows or judging.required is None:
-        return Verdict.NOT_ASSESSED
-    if judging.judged_by == "coverage":
-        passed = verdicts.count(Verdict.COMPLIANT)
-        could = passed + verdicts.count(Verdict.INDETERMINATE)
-        return judge(
-            Fraction(passed, len(rows)), Fraction(could, len(rows)), judging.coverage_required
-        )
-    if judging.judged_by == "mean_of_ratios":
-        have = sum((Fraction(r.quoted, r.required) for r in rows), Fraction(0)) / len(rows)
-        could_be = sum(
-            (Fraction(r.quoted + r.unknown, r.required) for r in rows), Fraction(0)
-        ) / len(rows)
-        return judge(have, could_be, judging.required)
-    whole = sum(r.required for r in rows)
-    quoted, unknown = sum(r.quoted for r in rows), sum(r.unknown for r in rows)
-    return judge(Fraction(quoted, whole), Fraction(quoted + unknown, whole), judging.required)
+    classes: dict[str, list[int]] = {}
+    for i, row in enumerate(rows):
+        classes.setdefault(row.klass, []).append(i)
+    parts = [_part([rows[i] for i in at], [verdicts[i] for i in at]) for at in classes.values()]
+    have = _mean([Fraction(row.quoted, row.required) for row in rows])
+    could = _mean([Fraction(row.quoted + row.unknown, row.required) for row in rows])
+    judged = list(zip(rows, verdicts, strict=True))
+    failing = Failing(
+        _pairs((row for row, verdict in judged if verdict is Verdict.BREACHED), judging),
+        _pairs((row for row, verdict in judged if verdict is not Verdict.COMPLIANT), judging),
+    )
+    return maker_verdict(judging, parts, Means(have, could), failing)
+
+
+def _part(rows: Sequence[Row], verdicts: Sequence[Verdict]) -> Part:
+    return Part(
+        quoted=sum(row.quoted for row in rows),
+        unknown=sum(row.unknown for row in rows),
+        required=sum(row.required for row in rows),
+        contracts=len(rows),
+        passed=verdicts.count(Verdict.COMPLIANT),
+        hanging=verdicts.count(Verdict.INDETERMINATE),
+    )
+
+
+def _mean(ratios: Sequence[Fraction]) -> Fraction | None:
+    return sum(ratios, Fraction(0)) / len(ratios) if ratios else None
+
+
+def _pairs(rows: Iterable[Row], judging: Judging) -> int | None:
+    """In how many call/put pairs these rows are, None if one is in none."""
+    found = {judging.pairs.get(row.contract) for row in rows}
+    return None if None in found else len(found)
 
 
 def _contracts(days: Sequence[StatusView]) -> list[dict[str, object]]:

@@ -26,6 +26,7 @@ class Row:
     by_reason: NDArray[np.int64] | None = None
     lapses: int = 0
     longest: int = 0
+    contract: str = ""
     klass: str = ""
 
     @property
@@ -50,7 +51,7 @@ def sum_rows(days: Sequence[StatusView]) -> dict[Key, Row]:
         for i, values in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
             maker, contract, klass, quoted, exempt, unknown, lapses, longest = values
             row = rows.setdefault((view.makers[maker], view.contracts[contract]), Row())
-            row.klass = view.classes[klass]
+            row.contract, row.klass = view.contracts[contract], view.classes[klass]
             row.quoted += quoted
             row.exempt += exempt
             row.unknown += unknown

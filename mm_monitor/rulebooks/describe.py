@@ -21,6 +21,9 @@ _JUDGED_BY = {
     "ratio_of_sums": "sums of quoted and of required time over all contracts",
     "coverage": "the share of contracts that pass",
     "mean_of_ratios": "the mean of the contracts' presences",
+    "contracts": "the number of contracts of each class that pass",
+    "products": "the number of classes that pass",
+    "days": "the days that pass, each by sums over all contracts",
 }
 _EFFECTS = {
     "exclude": "leaves the required time",
@@ -148,6 +151,16 @@ def _presence(rulebook: Rulebook) -> Iterator[str]:
         yield f"also by windows of {widths} of obliged time (PRES-06)"
     if rulebook.am_pm:
         yield "also by stretch of continuous trading (PRES-06)"
+    if rulebook.coverage_all_but_pairs:
+        yield f"  or all contracts but those of {rulebook.coverage_all_but_pairs} call/put pairs"
+    if rulebook.contracts_required is not None:
+        yield f"at least {rulebook.contracts_required} contracts of each class pass"
+    if rulebook.products_required is not None:
+        yield f"at least {rulebook.products_required} classes pass"
+    if rulebook.days_required is not None:
+        yield f"a month passes with >= {show_percent(rulebook.days_required)} of its days"
+    if rulebook.days_tolerated is not None:
+        yield f"a month passes with at most {rulebook.days_tolerated} days that fail"
 
 
 def _further(rulebook: Rulebook) -> Iterator[str]:

@@ -216,15 +216,13 @@ BURN = {
 PRESENCE = {
     "required": Key(unit(percent)),
     "judged_by": Key(
-        choice(
-            "ratio_of_sums", "coverage", "mean_of_ratios", later=("contracts", "products", "days")
-        ),
+        choice("ratio_of_sums", "coverage", "mean_of_ratios", "contracts", "products", "days"),
         default="ratio_of_sums",
     ),
     "coverage_required": Key(unit(percent)),
-    "coverage_all_but_pairs": Key(integer(0, MAX_SIZE), default=0, implemented=False),
-    "contracts_required": Key(integer(1, MAX_SIZE), implemented=False),
-    "products_required": Key(integer(1, MAX_SIZE), implemented=False),
+    "coverage_all_but_pairs": Key(integer(0, MAX_SIZE), default=0),
+    "contracts_required": Key(integer(1, MAX_SIZE)),
+    "products_required": Key(integer(1, MAX_SIZE)),
     "windows": Key(list_of(means.window, "windows"), default=()),
     "at_risk": Key(
         list_of(table_of(BURN, means.burn), "pairs of windows"),

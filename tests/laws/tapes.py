@@ -157,6 +157,7 @@ TERMS = (
     SpreadTerm("ticks", ticks=2),
     SpreadTerm("absolute", absolute=3),
 )
+JUDGES = ("ratio_of_sums", "ratio_of_sums", "coverage", "mean_of_ratios", "contracts", "products")
 BANDS = (None, None, Band(absolute=4), Band(ratio=Ratio(1, 3)), Band(ratio=Ratio(1, 1)))
 
 
@@ -210,8 +211,11 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
         theo_max_age=draw(ages),
         when_missing=draw(st.sampled_from(["unknown", "skip_spread", "exclude", "hold"])),
         required=draw(st.sampled_from([None, Ratio(9, 10), Ratio(1, 2), Ratio(2, 3)])),
-        judged_by=draw(st.sampled_from(["ratio_of_sums", "coverage", "mean_of_ratios"])),
+        judged_by=draw(st.sampled_from(JUDGES)),
         coverage_required=draw(st.sampled_from([None, Ratio(1, 2)])),
+        coverage_all_but_pairs=draw(st.sampled_from([0, 0, 1])),
+        contracts_required=draw(st.sampled_from([1, 2])),
+        products_required=draw(st.sampled_from([1, 2])),
         longest_permitted=draw(st.sampled_from([None, 0, step, 2 * step + 1, 3 * step])),
         stress_relief=draw(st.sampled_from([None, Ratio(2, 1)])),
         windows=draw(st.sampled_from([(), (), (1,), (step, 3 * step + 1), (2 * step,)])),

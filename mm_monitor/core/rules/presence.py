@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from mm_monitor import kernels
 from mm_monitor.core.model import REASONS, State, Verdict
-from mm_monitor.core.params import fraction
 from mm_monitor.core.rulebook import Ratio, Rulebook
+from mm_monitor.core.rules.judging import Failing, Judging, Means, Part, maker_verdict
 from mm_monitor.core.totals import Totals
 from mm_monitor.core.view import Ints, PresenceRow
 
@@ -54,15 +54,6 @@ def slot_slack(totals: Totals, required: Ratio | None) -> Ints:
         whole = np.ascontiguousarray(totals.required + totals.remaining)
         kernels.slacks(have, whole, required.num, required.den, out)
     return out
-
-
-def judge(have: Fraction | None, could: Fraction | None, required: Fraction | None) -> Verdict:
-    """Verdict of a ratio of which `have` is certain and `could` is possible."""
-    if have is None or could is None or required is None:
-        return Verdict.NOT_ASSESSED
-    if have >= required:
-        return Verdict.COMPLIANT
-    return Verdict.BREACHED if could < required else Verdict.INDETERMINATE
 
 
 def mean_of(part: Ints, whole: Ints, *, exact: bool) -> Fraction | None:
@@ -153,10 +144,13 @@ class Sums:
     reason: list[str]  # dominant
     mean: list[Fraction | None]
     could_mean: list[Fraction | None]  # with unknown time quoted; only where means judge
+    failing: list[Failing]  # only where pairs are spared
 
     @classmethod
-    def of(cls, groups: Groups, totals: Totals, rulebook: Rulebook, *, exact: bool) -> Sums:
-        """Sums over the slots of each group."""
+    def of(
+        cls, groups: Groups, totals: Totals, rulebook: Rulebook, *, exact: bool, pairs: Ints
+    ) -> Sums:
+        """Sums over the slots of each group; `pairs` has the number of each slot's call/put pair, -1 = none."""
         standing = slot_standing(totals, rulebook.required)
 
         def total(column: NDArray[Any]) -> list[int]:
@@ -174,66 +168,92 @@ class Sums:
             lapsed_slots=total((totals.state >= State.LAPSED) & totals.running),
             unknown_slots=total((totals.state == State.UNKNOWN) & totals.running),
             reason=dominant_reasons(totals, groups), mean=mean, could_mean=could,
+            failing=_failing(groups, standing, pairs, rulebook),
         )  # fmt: skip
+
+    def part(self, k: int) -> Part:
+        """What judges a group, where it is a class or is judged as a whole."""
+        quoted, unknown = self.quoted[k], self.unknown[k]
+        whole = quoted + self.lapsed[k] + unknown
+        return Part(quoted, unknown, whole, self.contracts[k], self.passed[k], self.hanging[k])
+
+
+def _failing(
+    groups: Groups, standing: NDArray[np.uint8], pairs: Ints, rulebook: Rulebook
+) -> list[Failing]:
+    if not rulebook.coverage_all_but_pairs:
+        return [Failing(None, None)] * len(groups.slots)
+    return [
+        Failing(
+            pair_count(pairs[slots[standing[slots] == SHORT]]),
+            pair_count(pairs[slots[(standing[slots] == SHORT) | (standing[slots] == OPEN)]]),
+        )
+        for slots in groups.slots
+    ]
+
+
+def pair_count(pairs: Ints) -> int | None:
+    """How many pairs are among these, None if some slot is in none."""
+    return None if (pairs < 0).any() else len(np.unique(pairs))
 
 
 def presence_rows(
     names: Sequence[tuple[str, str]], groups: Groups, totals: Totals, rulebook: Rulebook, *, exact: bool,
-    unreachable: Collection[str] = (),
+    pairs: Ints, classes: Sequence[PresenceRow] = (), unreachable: Collection[str] = (),
 ) -> list[PresenceRow]:  # fmt: skip
-    """One row for each group, of that (maker, class); `unreachable` names makers."""
-    sums = Sums.of(groups, totals, rulebook, exact=exact)
+    """One row for each group, of that (maker, class); `unreachable` names makers.
+
+    Rows of makers whom their classes judge want `classes`, the rows of these; without them a group is judged whole.
+    """
+    sums = Sums.of(groups, totals, rulebook, exact=exact, pairs=pairs)
+    parts: dict[str, list[Part]] = {}
+    for row in classes:
+        parts.setdefault(row.maker, []).append(_part(row))
+    judging = Judging.of(rulebook)
     return [
         _row(
-            maker,
-            klass,
+            (maker, klass),
             k,
             int(groups.sizes[k]),
             sums,
-            rulebook,
+            maker_verdict(
+                judging,
+                parts.get(maker, []) if classes else [sums.part(k)],
+                Means(sums.mean[k], sums.could_mean[k]),
+                sums.failing[k],
+            ),
+            rulebook.required,
             not klass and maker in unreachable,
         )
         for k, (maker, klass) in enumerate(names)
     ]
 
 
-def _row(
-    maker: str, klass: str, k: int, slots: int, sums: Sums, rulebook: Rulebook, unreachable: bool
-) -> PresenceRow:
-    quoted, unknown, remaining = sums.quoted[k], sums.unknown[k], sums.remaining[k]
-    whole, contracts = quoted + sums.lapsed[k] + unknown, sums.contracts[k]
-    presence = Fraction(quoted, whole) if whole else None
-    judged = contracts > 0 and rulebook.required is not None
-    coverage = Fraction(sums.passed[k], contracts) if judged else None
-    return PresenceRow(
-        maker=maker, klass=klass, obligations=slots, quoted=quoted, lapsed=sums.lapsed[k],
-        exempt=sums.exempt[k], unknown=unknown, required_time=whole, remaining=remaining,
-        presence=presence, mean_of_ratios=sums.mean[k], contracts_required=contracts,
-        contracts_passed=sums.passed[k], contracts_open=sums.hanging[k], coverage=coverage,
-        verdict=_verdict(k, presence, coverage, sums, rulebook),
-        slack=slack(quoted, whole, remaining, rulebook.required),
-        lapsed_slots=sums.lapsed_slots[k], unknown_slots=sums.unknown_slots[k],
-        dominant_reason=sums.reason[k], unreachable=unreachable,
+def _part(row: PresenceRow) -> Part:
+    return Part(
+        row.quoted, row.unknown, row.required_time, row.contracts_required, row.contracts_passed,
+        row.contracts_open,
     )  # fmt: skip
 
 
-def _verdict(
-    k: int, presence: Fraction | None, coverage: Fraction | None, sums: Sums, rulebook: Rulebook
-) -> Verdict:
-    """By what the rulebook says judges a maker."""
-    required = fraction(rulebook.required) if rulebook.required else None
-    if rulebook.judged_by == "coverage":
-        contracts = sums.contracts[k]
-        could = Fraction(sums.passed[k] + sums.hanging[k], contracts) if contracts else None
-        wanted = fraction(rulebook.coverage_required) if rulebook.coverage_required else Fraction(1)
-        return judge(coverage, could, wanted if required else None)
-    if rulebook.judged_by == "mean_of_ratios":
-        return judge(sums.mean[k], sums.could_mean[k], required)
-    could = presence
-    if sums.unknown[k]:
-        possible = sums.quoted[k] + sums.unknown[k]
-        could = Fraction(possible, possible + sums.lapsed[k])
-    return judge(presence, could, required)
+def _row(
+    name: tuple[str, str], k: int, slots: int, sums: Sums, verdict: Verdict, required: Ratio | None,
+    unreachable: bool,
+) -> PresenceRow:  # fmt: skip
+    quoted, unknown, remaining = sums.quoted[k], sums.unknown[k], sums.remaining[k]
+    whole, contracts = quoted + sums.lapsed[k] + unknown, sums.contracts[k]
+    presence = Fraction(quoted, whole) if whole else None
+    judged = contracts > 0 and required is not None
+    coverage = Fraction(sums.passed[k], contracts) if judged else None
+    return PresenceRow(
+        maker=name[0], klass=name[1], obligations=slots, quoted=quoted, lapsed=sums.lapsed[k],
+        exempt=sums.exempt[k], unknown=unknown, required_time=whole, remaining=remaining,
+        presence=presence, mean_of_ratios=sums.mean[k], contracts_required=contracts,
+        contracts_passed=sums.passed[k], contracts_open=sums.hanging[k], coverage=coverage,
+        verdict=verdict, slack=slack(quoted, whole, remaining, required),
+        lapsed_slots=sums.lapsed_slots[k], unknown_slots=sums.unknown_slots[k],
+        dominant_reason=sums.reason[k], unreachable=unreachable,
+    )  # fmt: skip
 
 
 def slack(quoted: int, whole: int, remaining: int, required: Ratio | None) -> int | None:

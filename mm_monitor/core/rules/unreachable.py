@@ -7,68 +7,81 @@ the first nanosecond at which it holds can be found by halving.
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_monitor.core.model import Verdict
 from mm_monitor.core.params import fraction
 from mm_monitor.core.rulebook import Rulebook
-from mm_monitor.core.rules.presence import mean_of, meets
+from mm_monitor.core.rules.judging import Failing, Judging, Means, Part, maker_verdict
+from mm_monitor.core.rules.presence import mean_of, meets, pair_count
 from mm_monitor.core.totals import Totals
+from mm_monitor.core.view import Ints
 
 Groups = list[NDArray[np.int64]]  # slots of each maker
+_BY_CLASS = ("contracts", "products")
 
 
-def unreachable(totals: Totals, makers: Groups, rulebook: Rulebook) -> frozenset[int]:
-    """Makers (positions in `makers`) that can no longer meet the requirement of the day."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Where n slots belong: slots of each maker, and of each slot the class and the call/put pair, -1 = none."""
+
+    makers: Groups
+    classes: NDArray[np.int32]
+    pairs: NDArray[np.int64]
+
+
+def unreachable(totals: Totals, held: Held, rulebook: Rulebook) -> frozenset[int]:
+    """Makers (positions in `held.makers`) that can no longer meet the requirement of the day."""
     if rulebook.required is None:
         return frozenset()
     best = totals.quoted + totals.unknown + totals.remaining
     whole = totals.required + totals.remaining
-    if rulebook.judged_by == "coverage":
-        return _by_coverage(best, whole, makers, rulebook)
-    required = fraction(rulebook.required)
-    found = set()
-    for k, slots in enumerate(makers):
-        if rulebook.judged_by == "mean_of_ratios":
-            mean = mean_of(best[slots], whole[slots], exact=True)
-            if mean is not None and mean < required:
-                found.add(k)
-        elif (
-            int(best[slots].sum()) * required.denominator
-            < int(whole[slots].sum()) * required.numerator
-        ):
-            found.add(k)
-    return frozenset(found)
-
-
-def _by_coverage(
-    best: NDArray[np.int64], whole: NDArray[np.int64], makers: Groups, rulebook: Rulebook
-) -> frozenset[int]:
-    assert rulebook.required is not None
-    wanted = fraction(rulebook.coverage_required) if rulebook.coverage_required else Fraction(1)
-    can = meets(best, whole, rulebook.required) & (whole > 0)
+    can = meets(best, whole, rulebook.required)
+    judging = Judging.of(rulebook)
     return frozenset(
         k
-        for k, slots in enumerate(makers)
-        if int(can[slots].sum()) < wanted * int((whole[slots] > 0).sum())
+        for k, slots in enumerate(held.makers)
+        if _lost(judging, best, whole, can, slots[whole[slots] > 0], held)
     )
 
 
-def safe_for(totals: Totals, makers: Groups, rulebook: Rulebook, already: frozenset[int]) -> int:
+def _lost(
+    judging: Judging, best: Ints, whole: Ints, can: NDArray[np.bool_], slots: Ints, held: Held
+) -> bool:
+    """Is the best that a maker can still reach on `slots`, of which some time is owed, too little?"""
+    if judging.judged_by == "mean_of_ratios":
+        mean = mean_of(best[slots], whole[slots], exact=True)
+        return mean is not None and mean < (judging.required or 0)
+    if judging.judged_by not in _BY_CLASS:
+        parts = [slots]
+    else:
+        classes = held.classes[slots]
+        parts = [slots[classes == k] for k in np.unique(classes)]
+    reachable = [
+        Part(int(best[part].sum()), 0, int(whole[part].sum()), len(part), int(can[part].sum()), 0)
+        for part in parts
+    ]
+    failing = pair_count(held.pairs[slots[~can[slots]]]) if judging.all_but_pairs else None
+    verdict = maker_verdict(judging, reachable, Means(None, None), Failing(failing, failing))
+    return verdict is Verdict.BREACHED
+
+
+def safe_for(totals: Totals, held: Held, rulebook: Rulebook, already: frozenset[int]) -> int:
     """ns during which no further maker can become unreachable, whatever it does; a lower bound, maybe 0.
 
     A nanosecond costs a maker at most one per slot: lost if it is obliged, gone from the rest of the day if it is not.
     """
     if rulebook.required is None:
         return 2**62
-    if rulebook.judged_by != "ratio_of_sums":
+    if rulebook.judged_by not in ("ratio_of_sums", "days"):
         return 0
     required, safe = fraction(rulebook.required), 2**62
     best = totals.quoted + totals.unknown + totals.remaining
     whole = totals.required + totals.remaining
-    for k, slots in enumerate(makers):
+    for k, slots in enumerate(held.makers):
         if k in already or not len(slots):
             continue
         spare = int(best[slots].sum()) - required * int(whole[slots].sum())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mm_monitor.core.rules.judging import Judging
 from mm_monitor.core.view import ObligationColumns, StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
-from mm_monitor.reports.report import Judging
 from mm_monitor.reports.sums import Key, Row, sum_rows
 
 

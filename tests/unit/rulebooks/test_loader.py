@@ -276,7 +276,9 @@ REFUSED = {
         "2^33), got '33.33333333333%'"
     ),
     ('required = "99.95%"\n', ""): 'presence.required: required with judged_by = "coverage"',
-    ('"coverage"', '"days"'): "presence.judged_by: not implemented yet, got 'days'",
+    ('"coverage"', '"contracts"'): (
+        'presence.contracts_required: required with judged_by = "contracts"'
+    ),
     ('["session"]', '["session", "noon"]'): (
         "presence.windows[1]: \"session\", \"am_pm\" or a duration such as \"1s\", got 'noon'"
     ),
