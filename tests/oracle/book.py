@@ -105,7 +105,8 @@ class Book:
         if row.get("bad"):
             self.bad.add(slot)
             return
-        if record.ts < self.day.until and not self.owes(slot[1]):
+        begun = record.ts >= (self.day.roll if self.day.phases else self.day.start)
+        if record.ts < self.day.until and not self.owes(slot[1], begun):
             self.capture.outside.add(record.line)
         self.bad.discard(slot)
         account = row["account"] if "accounts" in self.rules.raw else ""
@@ -157,8 +158,8 @@ class Book:
         expiry = self.capture.contracts[contract]["expiry"]
         return float((expiry - self.day.date).days) if expiry else math.inf
 
-    def owes(self, contract: str) -> bool:
-        """The contract is in the required set; what a missing spot or delta leaves open, holds."""
+    def owes(self, contract: str, begun: bool = True) -> bool:
+        """The contract is in the required set; what hangs on a missing date, spot or delta holds."""
         want, row = self.rules.raw.get("required_set"), self.capture.contracts[contract]
         if want is None:
             return True
@@ -168,12 +169,15 @@ class Book:
         months = sorted({(d.year, d.month) for d in alive})[: want.get("months", len(alive))]
         tests = [
             row["kind"] in want.get("kinds", [row["kind"]]),
-            "months" not in want or (expiry and (expiry.year, expiry.month) in months),
-            want.get("min_days", -math.inf) <= days <= want.get("max_days", math.inf),
+            "months" not in want or not begun or (expiry and (expiry.year, expiry.month) in months),
+            want.get("min_days", -math.inf) <= days <= want.get("max_days", math.inf)
+            or (expiry and not begun),
             not {*(row.get("flags") or "").split()} & {*want.get("exclude", [])},
         ]
         spot = self.underlying.get(row["class"], {}).get("spot")
-        if spot is not None and strike is not None:
+        if spot is not None and strike is None:
+            tests.append(not want.keys() & {"strikes", "within"})
+        elif spot is not None:
             ladder = sorted({c["strike"] for c in mates if c["expiry"] == expiry and c["strike"]})
             nearest = min(ladder, key=lambda at: (abs(at - spot), at))
             steps = abs(ladder.index(strike) - ladder.index(nearest))
@@ -216,8 +220,9 @@ class Book:
         free = "exclude" in meanings or "deem" in meanings
         if free or (missing and not unknown):
             state = "quoted" if "deem" in meanings and "exclude" not in meanings else "exempt"
-        obliged = spoken and self._is_open("*", *own) and self.owes(slot[1])
-        return Piece(t0, t1, state if obliged else None, fails, valid, self._is_open(*own), stress, free,
+        owes, resumes = self.owes(slot[1]), self._is_open(*own)
+        obliged = owes and spoken and self._is_open("*", *own)
+        return Piece(t0, t1, state if obliged else None, fails, valid, owes and resumes, stress, free,
                      use if valid and not free else 0)  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def _decode(kind: str, raw: dict[str, str], capture: Capture, rules: Rules) -> R
         if raw["theo"].startswith("-"):
             raise ValueError(f"a negative theo: {raw['theo']!r}")
         row["theo"] = round(_decimal(raw["theo"], exact=False)) if raw["theo"] else None
-        row["delta"] = _decimal(raw["delta"]) if raw.get("delta") else None
+        row["delta"] = round(_decimal(raw["delta"], exact=False)) if raw.get("delta") else None
     elif kind == "underlying":
         prices = [raw.get(column) for column in ("price", "bid_price", "ask_price")]
         row["spot"], low, high = (int(_decimal(text)) if text else None for text in prices)

@@ -24,7 +24,7 @@ FEATURES = frozenset({
     "windows", "fills", "shrinks", "accounts", "required_set", "spot",
 })  # fmt: skip
 # What the engine implements; a rulebook with any other is refused.
-LANDED = frozenset({"fills"})
+LANDED = frozenset({"fills", "required_set"})
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
 HEADERS = {
@@ -210,7 +210,7 @@ def _theo(world: World) -> Row:
     odd = f"{rng.random() * 20 * float(world.ticks[contract]):.10f}"
     far = _price(world, contract, rng.randint(0, 30))
     theo = rng.choice(["", "0", "0.123456785", far, odd, *[usual] * 6])
-    delta = rng.choice(["", "0.2", "-0.5", "0.50000001", "0.8", "-0.19999999", "0.6"])
+    delta = rng.choice(["", "0.2", "-0.5", "0.500000005", "0.8", "-0.19999999", "0.6"])
     return [str(world.pick()), contract, theo, delta if world.has("required_set") else ""]
 
 
@@ -391,8 +391,8 @@ def _required_set(world: World) -> list[str]:
         "[required_set]",
         *_some(rng, 0.3, f"kinds = {kinds}"),
         *_some(rng, 0.3, f"months = {rng.randint(1, 2)}"),
-        *_some(rng, 0.3, f"min_days = {rng.choice([0, 1, 5])}"),
-        *_some(rng, 0.3, f"max_days = {rng.choice([0, 1, 5, 30])}"),
+        *_some(rng, 0.3, f"min_days = {rng.choice([0, 0, 1])}"),
+        *_some(rng, 0.3, f"max_days = {rng.choice([1, 5, 30])}"),
         *_some(rng, 0.3, f"exclude = {flags}"),
         *_some(rng, 0.3, f"strikes = {rng.randint(0, 1)}"),
         *_some(rng, 0.3, f'within = "{rng.choice(["10%", "20%", "50%"])}"'),
