@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from .book import Piece
-from .oracle import Judged, Sums, hopeful, judge_days, needed, nine
+from .oracle import Judged, Sums, hopeful, judge_days, needed, nine, sums, verdict
 from .records import Row, Slot
 from .rulebook import Rules, duration, ratio
 
+COUNTS = ("total", "passed", "failed", "open", "empty", "cut")
+STATES = ("quoted", "lapsed", "exempt", "unknown")
 BUCKETS = [n * 10**k for k in range(3, 11) for n in (1, 2, 5)] + [10**11]  # ns
 
 
 def windows(pieces: list[Piece], width: int, rules: Rules) -> Counter[str]:
     """PRES-06: tumbling windows over the slot's own obliged time."""
     out, window, room, run = Counter[str](), Counter[str](), width, 0
+    out.update(dict.fromkeys(COUNTS, 0))
     for piece in (p for p in pieces if p.state):
         left = piece.t1 - piece.t0
         while left:
@@ -29,7 +32,8 @@ def windows(pieces: list[Piece], width: int, rules: Rules) -> Counter[str]:
                 run = {"failed": run + 1, "empty": run}.get(word, 0)
                 out["longest_failed_run"] = max(out["longest_failed_run"], run)
                 window, room = Counter(), width
-    return out + Counter({"cut": int(room < width), "total": int(room < width)})
+    out.update({"cut": int(room < width), "total": int(room < width)})
+    return out
 
 
 def _window(t: Sums, rules: Rules) -> str:
@@ -74,37 +78,58 @@ def judge_details(directory: Path, rulebook: Path) -> Row:
     return details(judge_days(directory, rulebook))
 
 
+def _windows(judged: list[Judged], slots: list[Slot]) -> list[Row]:
+    """The counts of every width, over all dates and these slots."""
+    rules, rows = judged[0].rules, []
+    asked = [w for w in rules.get("presence.windows", default=[]) if w not in ("session", "am_pm")]
+    for width in sorted(map(duration, asked)) if slots else ():
+        each = [windows(j.pieces[slot], width, rules) for j in judged for slot in slots]
+        row: Row = {key: sum(out[key] for out in each) for key in COUNTS}
+        longest = max((out["longest_failed_run"] for out in each), default=0)
+        rows.append(row | {"width_ns": width, "longest_failed_run": longest})
+    return rows
+
+
+def _stretches(judged: list[Judged], slots: list[Slot]) -> list[Row]:
+    """What these slots were obliged in each stretch of continuous trading of the market."""
+    rows: list[Row] = []
+    rules = judged[0].rules
+    for j in judged if slots and "am_pm" in rules.get("presence.windows", default=[]) else ():
+        spoken = [(r.ts, r.row["phase"]) for r in j.capture.records
+                  if r.kind == "phase" and r.row["scope"] == "*"]  # fmt: skip
+        phases = [*dict(j.day.phases or spoken).items(), (j.day.end, "")]
+        since: int | None = None
+        for ts, word in phases:
+            if since is not None and word != "continuous":
+                t: Sums = sum((sums(j.pieces[s], since, ts) for s in slots), Counter())
+                row: Row = {f"{state}_ns": t[state] for state in STATES}
+                row |= {"start": since, "end": ts, "verdict": verdict(t, rules)}
+                rows.append(row | {"presence": nine(t["quoted"], needed(t))})
+            since = None if word != "continuous" else ts if since is None else since
+    return rows
+
+
 def details(judged: list[Judged]) -> Row:
-    """What can be compared with the details report."""
+    """What can be compared with the details report; counts of requests and re-quotes by their word."""
     capture, rules = judged[0].capture, judged[0].rules
-    rows = []
+    rows, makers = [], []
     for slot in capture.slots:
         total: Sums = sum((j.totals[slot] for j in judged), Counter())
-        found = {}
-        widths = [
-            w for w in rules.get("presence.windows", default=[]) if w not in ("session", "am_pm")
-        ]
-        for name in widths:
-            of_days = [windows(j.pieces[slot], duration(name), rules) for j in judged]
-            found[name] = sum(of_days, Counter[str]())
-            found[name]["longest_failed_run"] = max(d["longest_failed_run"] for d in of_days)
-        states = ("quoted", "lapsed", "unknown")
         rows.append({
-            "maker": slot[0], "contract": slot[1], "limit_use": total["use"], "windows": found,
-            "stress": {f"{s}_ns": total[f"stress {s}"] for s in states},
+            "maker": slot[0], "contract": slot[1], "limit_use": total["use"],
+            "windows": _windows(judged, [slot]), "stretches": _stretches(judged, [slot]),
+            "stress": {f"{s}_ns": total[f"stress {s}"] for s in STATES if s != "exempt"},
         })  # fmt: skip
-    makers = []
     for maker in capture.makers:
-        own = [(j, slot) for j in judged for slot in j.capture.slots if slot[0] == maker]
-        total = sum((j.totals[slot] for j, slot in own), Counter())
+        slots = [slot for slot in capture.slots if slot[0] == maker]
+        total = sum((j.totals[slot] for j in judged for slot in slots), Counter())
         extra = rules.get("stress.weight", ratio, "1") - 1
-        top = total["quoted"] + extra * total["stress quoted"]
-        bottom = needed(total) + extra * needed(total, "stress ")
         makers.append({
-            "maker": maker,
+            "maker": maker, "windows": _windows(judged, slots), "stretches": _stretches(judged, slots),
             "stress_presence": nine(total["stress quoted"], needed(total, "stress ")),
-            "weighted_presence": nine(top, bottom),
+            "weighted_presence": nine(total["quoted"] + extra * total["stress quoted"],
+                                      needed(total) + extra * needed(total, "stress ")),
             "rfq": sum((j.asked(j.of(maker)) for j in judged), Counter[str]()),
-            "requote": sum((requotes(j, slot) for j, slot in own), Counter[str]()),
+            "requote": sum((requotes(j, slot) for j in judged for slot in slots), Counter[str]()),
         })  # fmt: skip
     return {"obligations": rows, "makers": makers}

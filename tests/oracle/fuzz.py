@@ -44,7 +44,7 @@ class Tried(NamedTuple):
 def _paths(want: Any, got: Any, path: str = "") -> Iterator[str]:
     """Every place at which `got` differs from what `want` states."""
     if isinstance(want, dict) and isinstance(got, dict):
-        for key in sorted(want.keys() | got.keys() if not path.startswith(":") else want):
+        for key in sorted(want.keys() | got.keys()):
             yield from _paths(want.get(key), got.get(key), f"{path}.{key}")
     elif isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
         for i, (one, other) in enumerate(zip(want, got, strict=True)):
@@ -63,10 +63,13 @@ def difference(capture: Path) -> str:
 
 
 def _compare_details(judged: Any, got: dict[str, Any]) -> Iterator[str]:
+    """Of the details what the engine has, and the oracle too."""
     want = details(judged)
-    for i, (one, other) in enumerate(zip(want["obligations"], got["obligations"], strict=True)):
-        if one["limit_use"] != other["limit_use"]:
-            yield f"details.obligations[{i}].limit_use: {one['limit_use']}, {other['limit_use']}"
+    for section in ("obligations", "makers"):
+        for one, other in zip(want[section], got[section], strict=True):
+            where = f"details.{section}.{one['maker']}.{one.get('contract', '')}"
+            yield from _paths({k: v for k, v in one.items() if k in other},
+                              {k: v for k, v in other.items() if k in one}, where)  # fmt: skip
 
 
 def _outcome(capture: Path) -> str:

@@ -24,7 +24,7 @@ FEATURES = frozenset({
     "windows", "fills", "shrinks", "accounts", "required_set", "spot",
 })  # fmt: skip
 # What the engine implements; a rulebook with any other is refused.
-LANDED = frozenset({"fills", "required_set"})
+LANDED = frozenset({"fills", "required_set", "windows"})
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
 HEADERS = {
@@ -342,6 +342,7 @@ def _presence(world: World) -> list[str]:
         for _ in range(rng.randint(1, 2))
     )
     widths = [f'"{world.duration(3, 40)}"' for _ in range(rng.randint(1, 3))]
+    widths += rng.choice([[], ['"am_pm"'], ['"am_pm"', '"session"']])
     more = {
         "judged_by": [
             *_some(rng, 0.6, f"coverage_all_but_pairs = {rng.randint(0, 2)}"),
