@@ -38,6 +38,7 @@ class Piece(NamedTuple):
     stress: bool
     free: bool  # exempt or deemed
     use: int  # of the limit, in 10^-9
+    unknown: bool  # what the maker quotes
 
 
 class Book:
@@ -210,7 +211,7 @@ class Book:
             "one_side" in meanings, self.capture.contracts[slot[1]]["tick"], self._days(slot[1]),
             max_age is None or t0 < self.stamp.get(slot, 0) + max_age, self._rested(slot, t0),
         )  # fmt: skip
-        unknown = self._is_down(slot) or self.owed[slot] or slot in self.bad
+        unknown = self._is_down(slot) or bool(self.owed[slot]) or slot in self.bad
         if unknown:
             fails, valid = [], None
         missing = (
@@ -223,7 +224,7 @@ class Book:
         owes, resumes = self.owes(slot[1]), self._is_open(*own)
         obliged = owes and spoken and self._is_open("*", *own)
         return Piece(t0, t1, state if obliged else None, fails, valid, owes and resumes, stress, free,
-                     use if valid and not free else 0)  # fmt: skip
+                     use if valid and not free else 0, unknown)  # fmt: skip
 
 
 def _reads_theo(rules: Rules) -> bool:

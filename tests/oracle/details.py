@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from .book import Piece
 from .oracle import Judged, Sums, hopeful, judge_days, needed, nine, sums, verdict
@@ -44,34 +43,35 @@ def _window(t: Sums, rules: Rules) -> str:
     return "failed" if hopeful(t) < rules.required * needed(t) else "open"
 
 
-def requotes(judged: Judged, slot: Slot) -> Counter[str]:
-    """RESP-01: how long from the record that ended validity to the next valid quote, by bucket."""
-    out: Counter[str] = Counter()
+def requotes(judged: Judged, slot: Slot) -> list[int]:
+    """RESP-01: ns from the record that ended validity to the next valid quote, where one did."""
+    waits: list[int] = []
     since, before, sides = None, None, (False, False)
-    at: dict[int, list[Any]] = {}
-    for record in judged.capture.records:
-        at.setdefault(record.ts, []).append(record)
     for piece in judged.pieces[slot]:
-        theo = fill = quoted = gone = False
-        for record in at.get(piece.t0, ()):
+        caused = quoted = False
+        for record in judged.at.get(piece.t0, ()):
             row = record.row
-            theo |= record.kind == "theo" and row["contract"] == slot[1]
-            ours = (row.get("maker"), row.get("contract")) == slot
-            fill |= record.kind == "fill" and ours
-            if record.kind == "quote" and ours and not row.get("bad"):
-                has = (row["bid"] is not None, row["ask"] is not None)
-                quoted, gone = True, any(a and not b for a, b in zip(sides, has, strict=True))
-                sides = has
-        if before and piece.valid is False and (theo or fill or gone):
+            caused |= record.kind == "theo" and row["contract"] == slot[1]
+            if (row.get("maker"), row.get("contract")) == slot:
+                caused |= record.kind == "fill"
+                if record.kind == "quote" and not row.get("bad"):
+                    has = (row["bid"] is not None, row["ask"] is not None)
+                    caused |= any(a and not b for a, b in zip(sides, has, strict=True))
+                    quoted, sides = True, has
+        if piece.state is None or piece.unknown:
+            since = None
+        elif before and piece.valid is False and caused and piece.state == "lapsed":
             since = piece.t0
         elif since is not None and piece.valid:
-            if quoted:
-                waited = piece.t0 - since
-                out[str(next((b for b in BUCKETS if waited <= b), "inf"))] += 1
-                out["sum"] += waited
+            waits += [piece.t0 - since] if quoted else []
             since = None
         before = piece.valid
-    return out
+    return waits
+
+
+def _latency(waits: list[int]) -> Row:
+    bounds = Counter(str(next((b for b in BUCKETS if ns <= b), "inf")) for ns in waits)
+    return {"buckets": dict(bounds), "count": len(waits), "sum_ns": sum(waits)}
 
 
 def judge_details(directory: Path, rulebook: Path) -> Row:
@@ -110,7 +110,7 @@ def _stretches(judged: list[Judged], slots: list[Slot]) -> list[Row]:
 
 
 def details(judged: list[Judged]) -> Row:
-    """What can be compared with the details report; counts of requests and re-quotes by their word."""
+    """What can be compared with the details report."""
     capture, rules = judged[0].capture, judged[0].rules
     rows, makers = [], []
     for slot in capture.slots:
@@ -123,13 +123,14 @@ def details(judged: list[Judged]) -> Row:
     for maker in capture.makers:
         slots = [slot for slot in capture.slots if slot[0] == maker]
         total = sum((j.totals[slot] for j in judged for slot in slots), Counter())
+        asked = sum((j.asked(j.of(maker)) for j in judged), Counter[str]())
         extra = rules.get("stress.weight", ratio, "1") - 1
         makers.append({
             "maker": maker, "windows": _windows(judged, slots), "stretches": _stretches(judged, slots),
             "stress_presence": nine(total["stress quoted"], needed(total, "stress ")),
             "weighted_presence": nine(total["quoted"] + extra * total["stress quoted"],
                                       needed(total) + extra * needed(total, "stress ")),
-            "rfq": sum((j.asked(j.of(maker)) for j in judged), Counter[str]()),
-            "requote": sum((requotes(j, slot) for j in judged for slot in slots), Counter[str]()),
+            "rfq": {k: asked[k] for k in ("asked", "answered", "undecided")},
+            "requote": _latency([ns for j in judged for slot in slots for ns in requotes(j, slot)]),
         })  # fmt: skip
     return {"obligations": rows, "makers": makers}

@@ -41,14 +41,14 @@ class Tried(NamedTuple):
     tape: str = ""
 
 
-def _paths(want: Any, got: Any, path: str = "") -> Iterator[str]:
-    """Every place at which `got` differs from what `want` states."""
+def _paths(want: Any, got: Any, path: str, whole: bool) -> Iterator[str]:
+    """Every place at which they differ; unless `whole`, of the keys that both have."""
     if isinstance(want, dict) and isinstance(got, dict):
-        for key in sorted(want.keys() | got.keys()):
-            yield from _paths(want.get(key), got.get(key), f"{path}.{key}")
+        for key in sorted(want.keys() | got.keys() if whole else want.keys() & got.keys()):
+            yield from _paths(want.get(key), got.get(key), f"{path}.{key}", whole)
     elif isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
         for i, (one, other) in enumerate(zip(want, got, strict=True)):
-            yield from _paths(one, other, f"{path}[{i}]")
+            yield from _paths(one, other, f"{path}[{i}]", whole)
     elif want != got:
         yield f"{path}: oracle {want!r}, engine {got!r}"
 
@@ -58,18 +58,11 @@ def difference(capture: Path) -> str:
     rulebook = capture / "rulebook.toml"
     judged = judge_days(capture, rulebook)
     got = asyncio.run(replay(capture, load(rulebook)))
-    found = [*_paths(report(judged), got.report), *_compare_details(judged, got.details)]
-    return "\n".join(found[:12])
-
-
-def _compare_details(judged: Any, got: dict[str, Any]) -> Iterator[str]:
-    """Of the details what the engine has, and the oracle too."""
-    want = details(judged)
-    for section in ("obligations", "makers"):
-        for one, other in zip(want[section], got[section], strict=True):
-            where = f"details.{section}.{one['maker']}.{one.get('contract', '')}"
-            yield from _paths({k: v for k, v in one.items() if k in other},
-                              {k: v for k, v in other.items() if k in one}, where)  # fmt: skip
+    found = [
+        *_paths(report(judged), got.report, "", True),
+        *_paths(details(judged), got.details, "details", False),
+    ]
+    return "\n".join(found[:5])
 
 
 def _outcome(capture: Path) -> str:
@@ -167,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
             tried = pool.map(attempt, [(seed, features) for seed in seeds], chunksize=10)
             for one in tried:
                 hits.update(one.features)
-                if one.difference:
+                if one.difference and len(state["differing"]) < args.keep:
                     print(f"=== seed {one.seed}\n{one.difference}", flush=True)
                     state["differing"].append([one.seed, one.difference])
             state |= {"next": seeds.stop, "hits": dict(sorted(hits.items()))}

@@ -177,6 +177,9 @@ class Judged:
     breaches: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.at: dict[int, list[Record]] = {}
+        for record in self.capture.records:
+            self.at.setdefault(record.ts, []).append(record)
         self.totals = {s: sums(own, 0, self.day.end) for s, own in self.pieces.items()}
         for slot, own in self.pieces.items():
             self._exceeding("lapse", slot, own, _lapsed, "lapse.longest_permitted")
@@ -287,13 +290,13 @@ class Judged:
             (sums(own, now - duration(span), now) for own in mine.values()), Counter()
         )
         budget: Fraction = ratio(least) * (1 - self.rules.required) * needed(total)
-        return needed(total) > 0 and total["lapsed"] >= budget
+        return total["lapsed"] > 0 and total["lapsed"] >= budget
 
     def asked(self, mine: Pieces) -> Counter[str]:
         """RESP-02: requests and what became of them."""
         out: Counter[str] = Counter()
         for record in self.capture.records if "rfq" in self.rules.raw else ():
-            listed = (record.row.get("makers") or "").split()
+            listed = [name for name in (record.row.get("makers") or "").split("|") if name]
             for slot, own in mine.items() if record.kind == "rfq" else ():
                 if slot[1] == record.row["contract"] and (not listed or slot[0] in listed):
                     at = [p for p in own if p.t0 <= record.ts < p.t1]

@@ -441,7 +441,7 @@ def _underlying(world: World) -> Row:
 
 def _request(world: World) -> Row:
     rng = world.rng
-    makers = rng.choice(["", "", "M0", "M1", "M0 M1", "M9"])
+    makers = rng.choice(["", "", "M0", "M1", "M0|M1", "M9"])
     return [
         str(world.pick()),
         f"R{rng.randrange(10**6)}",
