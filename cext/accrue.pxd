@@ -62,6 +62,8 @@ cdef inline void emit(World* w, const Slot* s, const Con* c, int kind, int64_t n
     e.src = s.src
     e.theo = c.theo
     e.theo_src = c.theo_src
+    e.theo_ts = c.theo_ts
+    e.theo_via = c.theo_via
     e.slot = <int32_t>(s - w.slots)
     e.bid_size = s.bid_size
     e.ask_size = s.ask_size

@@ -217,6 +217,8 @@ cdef inline void set_theo(World* w, Con* c, const Row* r) noexcept nogil:
         return
     c.theo = r.a
     c.theo_src = source(r)
+    c.theo_ts = r.ts
+    c.theo_via = r.a_size
     c.theo_until = never()
     if w.p.theo_age >= 0 and w.p.missing != MISSING_HOLD and r.ts < never() - w.p.theo_age:
         c.theo_until = r.ts + w.p.theo_age

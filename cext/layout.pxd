@@ -47,6 +47,8 @@ cdef packed struct Con:
     int64_t theo
     int64_t theo_until
     int64_t theo_src
+    int64_t theo_ts
+    int64_t theo_via
     int64_t t_last
     int64_t n_at
     int64_t e_val
@@ -93,6 +95,8 @@ cdef packed struct Edge:
     int64_t src
     int64_t theo
     int64_t theo_src
+    int64_t theo_ts
+    int64_t theo_via
     int32_t slot
     int32_t bid_size
     int32_t ask_size

@@ -17,7 +17,7 @@ from mm_monitor.codecs.fields import BAD, NULL
 from mm_monitor.codecs.verdicts import check_adjusted, ticks_of
 from mm_monitor.core.batch import THEO_DELTA, Rows, empty_rows
 from mm_monitor.core.model import MAX_SIZE, Kind
-from mm_monitor.core.reference import Reference
+from mm_monitor.core.reference import Reference, Via
 from mm_monitor.kernels import check_quotes, check_theos
 from mm_monitor.kernels.reference_decode import Code
 
@@ -55,6 +55,7 @@ class TheoColumns:
     contracts: Sequence[str]
     theo: Ints
     delta: Ints | None = None
+    vias: Iterable[Via] | None = None  # source, model version, quality
 
 
 def quote_rows(
@@ -76,6 +77,8 @@ def theo_rows(
     rows = _rows(columns.ts, columns.contracts, places, reference, Kind.THEO)
     rows["maker"] = -1
     rows["a"] = columns.theo
+    if columns.vias is not None:
+        rows["a_size"] = np.fromiter(map(reference.via, columns.vias), np.int32, len(rows))
     bad = check_theos(rows, codes)
     if columns.delta is None:
         return rows, bad

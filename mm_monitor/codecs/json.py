@@ -74,6 +74,9 @@ class JsonTheo(msgspec.Struct, gc=False):
     contract: str
     theo: Raw
     delta: Raw = Raw(b"null")
+    source: str | None = None  # where it came from: source, model version, quality
+    version: str | None = None
+    quality: str | None = None
 
 
 T = TypeVar("T", JsonQuote, JsonTheo)
@@ -150,6 +153,7 @@ class JsonCodec:
             contracts=list(map(attrgetter("contract"), found.items)),
             theo=self._theos.column(found.items, "theo"),
             delta=self._deltas.column(found.items, "delta"),
+            vias=[(t.source or "", t.version or "", t.quality or "") for t in found.items],
         )
         codes = _codes(found)
         rows, bad = theo_rows(columns, _places(found, chunk), reference, codes)
@@ -298,6 +302,9 @@ def _loose_theo(fields: dict[str, Raw]) -> tuple[JsonTheo, int]:
         contract=_text_or_none(fields.get("contract")) or "",
         theo=fields.get("theo", _NO_PRICE),
         delta=fields.get("delta", Raw(b"null")),
+        source=_text_or_none(fields.get("source")),
+        version=_text_or_none(fields.get("version")),
+        quality=_text_or_none(fields.get("quality")),
     )
     return item, Code.UNDECODABLE if _misshapen(JsonTheo, fields) else Code.OK
 

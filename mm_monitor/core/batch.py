@@ -20,7 +20,10 @@ ROW = np.dtype(
         ("offset", "<i8"),
         ("a", "<i8"),  # quote: bid price; theo: theo; control: key
         ("b", "<i8"),  # quote: ask price; theo: delta
-        ("a_size", "<i4"),  # quote: bid size, 0 = no bid
+        (
+            "a_size",
+            "<i4",
+        ),  # quote: bid size, 0 = no bid; theo: where it came from, Reference.theo_vias
         ("b_size", "<i4"),
         ("maker", "<i4"),  # index in Reference, -1 = nobody we know
         ("contract", "<i4"),  # index in Reference

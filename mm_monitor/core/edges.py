@@ -41,6 +41,7 @@ class EdgeReader:
         self.contracts = tuple(reference.contracts)  # as they were when this layout began
         self.makers = tuple(reference.makers)
         self.reliefs, self.sources = reliefs, sources
+        self.vias = reference.theo_vias
 
     def notice(
         self,
@@ -114,10 +115,22 @@ class EdgeReader:
             },
             "theo": None
             if theo is None
-            else {"theo": price_text(theo), "source": self._source(int(edge["theo_src"]))},
+            else {
+                "theo": price_text(theo),
+                "ts_event": int(edge["theo_ts"]),
+                "source": self._source(int(edge["theo_src"])),
+                "via": self._via(int(edge["theo_via"])),
+            },
             "limit": None if limit is None else price_text(limit.numerator // limit.denominator),
             "failed_by": dict(failures(quote, self.rulebook)),
         }
+
+    def _via(self, index: int) -> dict[str, object] | None:
+        """Where a theo came from, as its record says; None where it does not."""
+        if index <= 0 or index >= len(self.vias):
+            return None
+        source, version, quality = self.vias[index]
+        return {"source": source, "version": version, "quality": quality}
 
     def relief(self, relax: int, stress: bool) -> Fraction:
         """By what the spread limit is multiplied: the relax exemption of that number, and stress."""

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 ALL = "*"
+MOST_VIAS = 4096
+Via = tuple[str, str, str]  # source, model version, quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Reference:
     listed: dict[int, int] = field(
         default_factory=dict
     )  # contract -> instant of its listing on the tape
+    theo_vias: list[Via] = field(default_factory=lambda: [("", "", "")])
+    via_index: dict[Via, int] = field(default_factory=lambda: {("", "", ""): 0})
     version: int = 0  # grows with every change, so that caches know
 
     @classmethod
@@ -143,6 +147,16 @@ class Reference:
     def find_maker(self, name: str) -> int:
         """Index of the maker of that name or account, or -1: its quotes have no obligation."""
         return self.maker_index.get(self.accounts.get(name, name), -1)
+
+    def via(self, via: Via) -> int:
+        """Index in `theo_vias` of where a theo came from; 0 for nowhere, and for one too many."""
+        index = self.via_index.get(via)
+        if index is None:
+            if len(self.theo_vias) >= MOST_VIAS:
+                return 0
+            index = self.via_index[via] = len(self.theo_vias)
+            self.theo_vias.append(via)
+        return index
 
     def knows_scope(self, scope: str) -> bool:
         """Does a scope (`*`, class or contract) name anything?"""

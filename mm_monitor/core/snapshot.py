@@ -87,6 +87,7 @@ def _reference_state(reference: Reference) -> dict[str, Any]:
         "accounts": reference.accounts,
         "adjusted": sorted(reference.adjusted.items()),
         "listed": sorted(reference.listed.items()),
+        "theo_vias": reference.theo_vias,
         "version": reference.version,
     }
 
@@ -104,6 +105,8 @@ def _reference(state: Mapping[str, Any]) -> Reference:
     for index, steps in state["adjusted"]:
         reference.adjusted[index] = [(ts, tick) for ts, tick in steps]
     reference.listed.update((index, ts) for index, ts in state["listed"])
+    for source, version, quality in state["theo_vias"]:
+        reference.via((source, version, quality))
     reference.version = state["version"]
     return reference
 

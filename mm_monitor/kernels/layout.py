@@ -44,6 +44,8 @@ CON = np.dtype(
         ("theo", "<i8"),
         ("theo_until", "<i8"),  # instant at which the theo is too old
         ("theo_src", "<i8"),
+        ("theo_ts", "<i8"),  # event time of the theo
+        ("theo_via", "<i8"),  # index of where it came from (Reference.theo_vias), 0 = not said
         ("t_last", "<i8"),  # instant of the clock values below
         ("n_at", "<i8"),  # instant up to which the net clock has run, while it stands
         ("e_val", "<i8"),  # time obliged, exclusions for all included
@@ -67,7 +69,7 @@ CON = np.dtype(
         ("pad2", "<u4"),
     ]
 )
-assert CON.itemsize == 128
+assert CON.itemsize == 144
 
 WIN = np.dtype(
     [
@@ -95,6 +97,8 @@ EDGE = np.dtype(
         ("src", "<i8"),
         ("theo", "<i8"),
         ("theo_src", "<i8"),
+        ("theo_ts", "<i8"),
+        ("theo_via", "<i8"),
         ("slot", "<i4"),
         ("bid_size", "<i4"),
         ("ask_size", "<i4"),
@@ -104,7 +108,7 @@ EDGE = np.dtype(
         ("relax", "u1"),
     ]
 )
-assert EDGE.itemsize == 72
+assert EDGE.itemsize == 88
 
 TERM = np.dtype([("base", "<i8"), ("num", "<i8"), ("den", "<i8"), ("value", "<i8")])
 PARAM = np.dtype(

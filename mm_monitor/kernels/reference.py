@@ -316,6 +316,7 @@ def take_theo(w: World, c: Con, r: Row) -> int:
     c.theo_ok = 0 if gone else 1
     if not gone:
         c.theo, c.theo_src, c.theo_until = r.a, source(r), theo_expiry(w, r.ts)
+        c.theo_ts, c.theo_via = r.ts, r.a_size
         c.due = min(c.due, c.theo_until)
     for i in left:
         rejudge(w, i, c, r.ts)

@@ -75,6 +75,8 @@ class Con:
     theo: int
     theo_until: int
     theo_src: int
+    theo_ts: int
+    theo_via: int
     t_last: int
     n_at: int
     e_val: int
@@ -227,8 +229,8 @@ class World:
         s, a = self.slots[i], self.arrays
         flags = c.theo_ok | (c.stress << 1)
         a.edges[a.edge_count] = (
-            n, s.bid, s.ask, s.quote_ts, s.src, c.theo, c.theo_src, i, s.bid_size, s.ask_size,
-            kind, s.state, flags, s.relax,
+            n, s.bid, s.ask, s.quote_ts, s.src, c.theo, c.theo_src, c.theo_ts, c.theo_via, i,
+            s.bid_size, s.ask_size, kind, s.state, flags, s.relax,
         )  # fmt: skip
         a.edge_count += 1
 

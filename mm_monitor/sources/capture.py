@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ from mm_monitor.core.model import (
     RawRecord,
     ReferenceRecord,
 )
-from mm_monitor.core.reference import ALL, Reference
+from mm_monitor.core.reference import ALL, Reference, Via
 from mm_monitor.core.reference_rows import announce
 from mm_monitor.errors import DecodeError
 from mm_monitor.kernels.reference_decode import Code
@@ -61,6 +62,7 @@ PARTS = {
     "sessions": int(Kind.SESSION),
     "rejects": int(Kind.REJECT),
 }
+VIA_COLUMNS = ("source", "version", "quality")
 _UNREAD = -1
 _RECORDS = {
     "reference": "reference",
@@ -281,6 +283,7 @@ class _Decoder:
             contracts=chunk.names("contract"),
             theo=chunk.prices("theo", self._prices),
             delta=chunk.prices("delta", self._deltas) if chunk.has("delta") else None,
+            vias=_vias(chunk),
         )
         return theo_rows(columns, self._places(chunk), self._reference, codes)
 
@@ -332,6 +335,15 @@ class _Decoder:
 
     def _raw(self, number: int, value: bytes) -> RawRecord:
         return RawRecord(self._file, 0, number, value)
+
+
+def _vias(chunk: TableChunk) -> Iterator[Via] | None:
+    """Where each theo came from; None where the table has none of its columns."""
+    columns = [chunk.names(name) if chunk.has(name) else None for name in VIA_COLUMNS]
+    if not any(columns):
+        return None
+    source, version, quality = (texts or repeat("", len(chunk.numbers)) for texts in columns)
+    return zip(source, version, quality, strict=True)
 
 
 def _lost(chunk: TableChunk) -> int:

@@ -147,7 +147,8 @@ def rows(draw: st.DrawFn, setup: Setup, t: int) -> tuple[int, ...]:
     if draw(st.integers(0, 2)) == 0:
         gone = draw(st.integers(0, 4)) == 0
         theo, flag = (0, THEO_MISSING) if gone else (draw(theos), 0)
-        return (t, number, theo, 0, 0, 0, -1, contract, *where, Kind.THEO, flag, 0)
+        via = draw(st.sampled_from([0, 1, 2**31 - 1]))
+        return (t, number, theo, 0, via, 0, -1, contract, *where, Kind.THEO, flag, 0)
     maker = draw(st.integers(-1, setup.makers))
     if draw(st.integers(0, 9)) == 0:
         return (t, number, 0, 0, 0, 0, maker, contract, *where, Kind.QUOTE, QUOTE_BAD, 0)

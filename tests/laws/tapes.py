@@ -255,7 +255,8 @@ def theos(draw: st.DrawFn, ts: int) -> Tick:
     theo = 0 if gone else draw(st.integers(0, 16))
     delta = draw(st.sampled_from([None, None, 0, 25_000_000, -25_000_000, 50_000_000, 50_000_001]))
     flags = (THEO_MISSING if gone else 0) | (0 if delta is None else THEO_DELTA)
-    return Tick(ts, Kind.THEO, (theo, delta or 0, 0, 0, -1, contract), flags)
+    via = draw(st.integers(0, 2))
+    return Tick(ts, Kind.THEO, (theo, delta or 0, via, 0, -1, contract), flags)
 
 
 @st.composite

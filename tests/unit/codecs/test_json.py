@@ -186,3 +186,15 @@ def test_no_bytes_make_it_raise(values: list[bytes], feed: str) -> None:
     for letter in got.dead:
         assert letter.detail
         assert len(letter.detail) < 400
+
+
+def test_a_theo_may_say_where_it_came_from() -> None:
+    theo = {"ts_event": 5, "contract": "C0", "theo": "0.1"}
+    via = {"source": "fit", "version": "bsm/1", "quality": "inside"}
+    known = reference()
+    got = CODEC.decode(
+        chunk("theo", dumps([theo, theo | via, theo | {"source": 7}, theo | via])), known
+    )
+    assert got.dead == []
+    assert got.rows["a_size"].tolist() == [0, 1, 0, 1]
+    assert known.theo_vias == [("", "", ""), ("fit", "bsm/1", "inside")]
