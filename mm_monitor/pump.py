@@ -79,7 +79,7 @@ class Pump:
         if len(late):
             self.stats.late += len(late)
             for evaluator in self.engine.evaluators:
-                evaluator.mark_late(late)
+                evaluator.mark_late(late, controls)
             self.listener.late(late, controls)
         self.taken()
 

@@ -5,7 +5,7 @@ The engine hands it rows and resolved control records in tape order; nothing els
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,12 +19,13 @@ from mm_monitor.core.book import appointed, build_book
 from mm_monitor.core.breaches import BreachBook
 from mm_monitor.core.conditions import DOWN, Conditions, Effects, Mask
 from mm_monitor.core.edges import EdgeReader, time_to_edge
+from mm_monitor.core.late import concerned
 from mm_monitor.core.model import (
     BreachEvent,
     BreachKind,
+    Control,
     ExemptionRecord,
     FeedRecord,
-    Kind,
     PeriodRecord,
     PhaseRecord,
     StressRecord,
@@ -494,12 +495,9 @@ class Evaluator:
 
     # -- late records -------------------------------------------------------------------------
 
-    def mark_late(self, rows: Rows) -> None:
-        """TAPE-03: the windows of the slots that late rows name are provisional."""
-        quotes = rows[rows["kind"] == Kind.QUOTE]
-        self.provisional.update(
-            zip(quotes["maker"].tolist(), quotes["contract"].tolist(), strict=True)
-        )
+    def mark_late(self, rows: Rows, controls: Sequence[Control] = ()) -> None:
+        """TAPE-03: the windows of the slots that late records concern are provisional."""
+        self.provisional |= concerned(self, rows, controls)
 
     def drain(self) -> list[BreachEvent]:
         """Breach transitions since the last call."""

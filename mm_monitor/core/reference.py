@@ -135,6 +135,13 @@ class Reference:
         if appointment not in self.appointments:
             self.appointments.append(appointment)
 
+    def is_appointed(self, maker: str, klass: str, rulebook: str = "") -> bool:
+        """Is there an appointment of `maker` to exactly `klass` (under `rulebook`, if it is given)?"""
+        return any(
+            (a.maker, a.klass) == (maker, klass) and (not rulebook or a.rulebook == rulebook)
+            for a in self.appointments
+        )
+
     def dismiss(self, maker: str, klass: str, rulebook: str = "") -> None:
         """End the appointments of `maker` to `klass` (under `rulebook`, if it is given)."""
         self.version += 1

@@ -52,7 +52,10 @@ def apply_reference(reference: Reference, record: ReferenceRecord) -> None:
         reference.appoint(appointment_of(record.row))
     elif record.table == "makers" and record.action == "remove":
         row = record.row
-        reference.dismiss(_text(row, "maker"), _text(row, "class"), row.get("rulebook") or "")
+        named = _text(row, "maker"), _text(row, "class"), row.get("rulebook") or ""
+        if not reference.is_appointed(*named):
+            raise BadRow(f"maker and class: an appointment, got {named[0]!r} and {named[1]!r}")
+        reference.dismiss(*named)
     else:
         raise BadRow(
             f"table and action: contracts or makers, add or remove, got {record.table!r} {record.action!r}"

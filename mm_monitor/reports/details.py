@@ -11,7 +11,7 @@ from typing import TypeVar
 from mm_monitor.core.rules.judging import Judging
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
-from mm_monitor.reports.sections import lapses, limit_use, makers, signals, windows
+from mm_monitor.reports.sections import lapses, limit_use, makers, signals, stress, windows
 from mm_monitor.reports.sections.period import Period
 from mm_monitor.reports.sums import Key
 
@@ -24,8 +24,14 @@ OBLIGATIONS: tuple[Section[Key], ...] = (
     lapses.section,
     limit_use.section,
     windows.obligations,
+    stress.obligations,
 )
-MAKERS: tuple[Section[str], ...] = (makers.section, windows.makers, signals.section)
+MAKERS: tuple[Section[str], ...] = (
+    makers.section,
+    windows.makers,
+    stress.makers,
+    signals.section,
+)
 CONTRACTS: tuple[Section[str], ...] = ()
 
 

@@ -170,6 +170,14 @@ def _further(rulebook: Rulebook) -> Iterator[str]:
         yield f"a lapse of more than {show_duration(rulebook.longest_permitted)} is a breach"
     if rulebook.stress_relief is not None:
         yield f"inside stress the limit is {_times(rulebook.stress_relief)}"
+    if rulebook.stress_weight is not None:
+        yield f"time inside stress weighs {show_multiple(rulebook.stress_weight)} (PRES-09)"
+    if rulebook.stress_required is not None:
+        share = show_percent(rulebook.stress_required)
+        yield f"inside stress >= {share} of required time, over all contracts (PRES-09)"
+    if rulebook.longest_hole is not None:
+        hole = show_duration(rulebook.longest_hole)
+        yield f"a contract without any valid maker for more than {hole} is a breach (PRES-08)"
 
 
 def _exemptions(rulebook: Rulebook) -> Iterator[str]:

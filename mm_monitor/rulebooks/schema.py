@@ -245,8 +245,8 @@ LAPSE = {
 }
 STRESS = {
     "relief": Key(unit(multiple, positive=True)),
-    "weight": Key(unit(multiple), implemented=False),
-    "required": Key(unit(percent), implemented=False),
+    "weight": Key(unit(multiple)),
+    "required": Key(unit(percent)),
     **ABOUT,
 }
 MARKET_HOLE = {
@@ -286,7 +286,7 @@ RULEBOOK = {
     "month": _holding(MONTH, implemented=False),
     "lapse": _holding(LAPSE),
     "stress": _holding(STRESS),
-    "market_hole": _holding(MARKET_HOLE, implemented=False),
+    "market_hole": _holding(MARKET_HOLE),
     "rfq": Key(table_of(RFQ, means.rfq), keys=RFQ, implemented=False),
     "signals": Key(table_of(SIGNALS, means.signals), keys=SIGNALS, implemented=False),
     "exemptions": Key(

@@ -57,8 +57,26 @@ KINDS: Mapping[str, AlertKind] = MappingProxyType(
             "The spread has been beyond its limit for longer than the grace that the rulebook "
             "gives.",
         ),
+        BreachKind.STRESS_PRESENCE.value: AlertKind(
+            "MMStressPresenceBreached",
+            "critical",
+            "{maker} did not keep the presence required in an extreme market",
+            "The period is over and the presence inside stress is below its own requirement.",
+        ),
+        BreachKind.MARKET_HOLE.value: AlertKind(
+            "MMMarketHole",
+            "warning",
+            "No maker has a valid quote on {contract} for longer than permitted",
+            "The market hole is longer than the longest one that the rulebook permits.",
+        ),
     }
 )
+
+
+AT_THE_END = (
+    BreachKind.PRESENCE,
+    BreachKind.STRESS_PRESENCE,
+)  # of the period: they have no duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +201,7 @@ class AlertBook:
 
 def _as_told(breach: Breach) -> Breach:
     """A failed presence is a fact of the trading date, without duration: its alert stands while the date does."""
-    return replace(breach, end=None) if breach.kind == BreachKind.PRESENCE else breach
+    return replace(breach, end=None) if breach.kind in AT_THE_END else breach
 
 
 def _key(breach: Breach) -> Key:

@@ -64,7 +64,7 @@ def cloud_event(event: BreachEvent, service_id: str) -> bytes:
         "id": event_id(event),
         "source": f"/mm-monitor/{service_id}",
         "type": TYPE_PREFIX + event.action,
-        "subject": f"{breach.maker}/{breach.contract}" if breach.contract else breach.maker,
+        "subject": "/".join(name for name in (breach.maker, breach.contract) if name),
         "time": rfc3339(event_time(event)),
         "datacontenttype": "application/json",
         "dataschema": SCHEMA,

@@ -120,7 +120,7 @@ class KafkaSink:
     async def _send(self, producer: AIOKafkaProducer, event: BreachEvent) -> asyncio.Future[Any]:
         confirmed: asyncio.Future[Any] = await producer.send(
             self._config.topic,
-            key=event.breach.maker.encode(),
+            key=(event.breach.maker or event.breach.contract).encode(),
             value=cloud_event(event, self._service_id),
             headers=[("content-type", CONTENT_TYPE)],
         )

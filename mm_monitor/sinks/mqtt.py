@@ -227,7 +227,7 @@ class MqttSink:
     def _event_topic(self, event: BreachEvent) -> str:
         breach = event.breach
         place = f"{self._config.topic_prefix}/{_level(breach.rulebook)}/events"
-        return f"{place}/{_level(breach.kind)}/{_level(breach.maker)}"
+        return f"{place}/{_level(breach.kind)}/{_level(breach.maker or breach.contract)}"
 
 
 def release(client: aiomqtt.Client) -> None:

@@ -217,10 +217,11 @@ def _breach_samples(view: StatusView, only_open: bool) -> Iterator[tuple[str, Nu
         for breach in view.breaches
         if breach.end is None or not only_open
     )
-    for row in view.maker_rows:
-        for kind in BreachKind:
-            labels = pairs((*metrics.MAKER, "kind"), (view.rulebook_id, row.maker, kind.value))
-            yield labels, counts[row.maker, kind.value]
+    subjects = [(row.maker, kind) for row in view.maker_rows for kind in BreachKind]
+    subjects = [pair for pair in subjects if pair[1] != BreachKind.MARKET_HOLE]
+    for maker, kind in [*subjects, ("", BreachKind.MARKET_HOLE)]:  # a hole is no maker's own
+        labels = pairs((*metrics.MAKER, "kind"), (view.rulebook_id, maker, kind.value))
+        yield labels, counts[maker, kind.value]
 
 
 def _reason_samples(view: StatusView) -> Iterator[tuple[str, Number]]:

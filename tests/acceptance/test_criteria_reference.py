@@ -156,6 +156,19 @@ def test_an_appointment_obliges_from_its_own_instant_until_it_ends(tmp_path: Pat
     assert report.records == {"applied": 2 + 1, "no_obligation": 1}
 
 
+@pytest.mark.parametrize("row", [("nobody", "K0"), ("M0", "K0"), ("M1", "K1"), ("M1", "K9")])
+def test_a_dismissal_from_no_appointment_is_a_dead_letter(
+    tmp_path: Path, row: tuple[str, str]
+) -> None:
+    report = judge(
+        tmp_path, makers=["M0,*", "M1,K0"], quotes=[quote(1000)],
+        reference=[appointment(1500, *row, "remove")],
+    )  # fmt: skip
+    assert report.records == {"applied": 1 + 2, "dead_letter": 1}  # two phases too
+    assert report.times() == Times(quoted=1000)
+
+
+@pytest.mark.criterion("OBL-01")
 def test_a_quote_of_a_dismissed_maker_is_counted_and_ignored(tmp_path: Path) -> None:
     report = judge(
         tmp_path,

@@ -11,7 +11,17 @@ import pytest
 
 from mm_monitor.core.batch import Batch, Decoded, empty_rows
 from mm_monitor.core.engine import Engine
-from mm_monitor.core.model import Kind, PhaseRecord, State
+from mm_monitor.core.model import (
+    Control,
+    ExemptionRecord,
+    FeedRecord,
+    Kind,
+    PhaseRecord,
+    RawRecord,
+    ReferenceRecord,
+    State,
+    StressRecord,
+)
 from mm_monitor.core.snapshot import restore, snapshot
 from mm_monitor.sources.merge import BEFORE_ALL, Merge
 from mm_monitor.sources.protocol import Delivery
@@ -136,6 +146,51 @@ def test_what_a_late_record_names_becomes_provisional(tmp_path: Path) -> None:
     rows["kind"], rows["contract"] = Kind.QUOTE, 1
     d.engine.evaluators[0].mark_late(rows)
     assert d.view(1500).obligations.provisional.tolist() == [False, True]
+
+
+RAW = RawRecord("control", 0, 0, b"")
+
+
+@pytest.mark.criterion("TAPE-03")
+@pytest.mark.parametrize(
+    ("record", "marked"),
+    [
+        (PhaseRecord(1200, "K0", "halt", RAW), ["M0 C0", "M1 C0"]),
+        (PhaseRecord(1200, "*", "halt", RAW, "another"), []),
+        (ExemptionRecord(1200, "*", "M1", "technical", "start", RAW), ["M1 C0", "M1 C1"]),
+        (ExemptionRecord(1200, "*", "M1", "of another rulebook", "start", RAW), []),
+        (FeedRecord(1200, "C1", "*", "down", RAW), ["M0 C1", "M1 C1"]),
+        (FeedRecord(1200, "*", "nobody", "down", RAW), []),
+        (StressRecord(1200, "C0", "start", RAW), ["M0 C0", "M1 C0"]),
+        (ReferenceRecord(1200, "contracts", "remove", {"contract": "C1"}, RAW), ["M0 C1", "M1 C1"]),
+        (ReferenceRecord(1200, "makers", "remove", {"maker": "M0", "class": "K1"}, RAW), ["M0 C1"]),
+    ],
+)
+def test_so_does_what_a_late_control_record_would_have_touched(
+    tmp_path: Path, record: Control, marked: list[str]
+) -> None:
+    contracts = ["C0,K0,0.0001", "C1,K1,0.0001"]
+    rules = '[exemptions]\ntechnical = "exclude"\n'
+    d = desk(tmp_path, rules, contracts=contracts, makers=["M0,*", "M1,*"], quotes=[quote(1000)])
+    d.play(1500)
+    d.engine.evaluators[0].mark_late(empty_rows(0), [record])
+    view, o = d.view(1500), d.view(1500).obligations
+    names = [
+        f"{view.makers[m]} {view.contracts[c]}"
+        for m, c in zip(o.maker[o.provisional], o.contract[o.provisional], strict=True)
+    ]
+    assert names == marked
+
+
+@pytest.mark.criterion("TAPE-03")
+def test_a_late_theo_marks_all_makers_of_its_contract(tmp_path: Path) -> None:
+    contracts = ["C0,K0,0.0001", "C1,K0,0.0001"]
+    d = desk(tmp_path, contracts=contracts, makers=["M0,*", "M1,*"], quotes=[quote(1000)])
+    d.play(1500)
+    rows = empty_rows(1)
+    rows["kind"], rows["contract"], rows["maker"] = Kind.THEO, 1, -1
+    d.engine.evaluators[0].mark_late(rows)
+    assert d.view(1500).obligations.provisional.tolist() == [False, True, False, True]
 
 
 @pytest.mark.criterion("TAPE-04")

@@ -29,11 +29,14 @@ class Judging:
     contracts_required: int = 0
     products_required: int = 0
     pairs: Mapping[str, Pair] = field(default_factory=dict)  # of contracts, by name
+    stress_required: Fraction | None = None
+    stress_weight: Fraction = Fraction(1)
 
     @classmethod
     def of(cls, rulebook: Rulebook, contracts: Iterable[Contract] = ()) -> Judging:
         """Those of a rulebook; sums by name also want the contracts."""
         pairs = {contract.name: pair_of(contract) for contract in contracts}
+        weight = _fraction(rulebook.stress_weight)
         return cls(
             required=_fraction(rulebook.required),
             coverage_required=_fraction(rulebook.coverage_required) or Fraction(1),
@@ -42,6 +45,8 @@ class Judging:
             contracts_required=rulebook.contracts_required or 0,
             products_required=rulebook.products_required or 0,
             pairs={name: pair for name, pair in pairs.items() if pair is not None},
+            stress_required=_fraction(rulebook.stress_required),
+            stress_weight=Fraction(1) if weight is None else weight,
         )
 
 

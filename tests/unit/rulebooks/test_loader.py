@@ -283,7 +283,6 @@ REFUSED = {
         "presence.windows[1]: \"session\", \"am_pm\" or a duration such as \"1s\", got 'noon'"
     ),
     ('relief = "2"', 'relief = "0"'): "stress.relief: more than zero, got '0'",
-    ('relief = "2"', 'weight = "2"'): "stress.weight: not implemented yet, got '2'",
     ('halt = "exclude"', 'halt = "ignore"'): (
         'exemptions.halt: "exclude", "deem", "one_side" or { relax = "2" }, got \'ignore\''
     ),

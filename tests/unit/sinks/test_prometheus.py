@@ -95,8 +95,15 @@ def test_breaches_are_counted_by_kind_and_every_kind_is_there_at_zero() -> None:
     assert got["mm_monitor_breaches_total", ("lapse", "M0", "szse-2025")] == 2
     assert got["mm_monitor_open_breaches", ("lapse", "M0", "szse-2025")] == 1
     for maker in ("M0", "M1"):
-        for kind in BreachKind:
+        for kind in set(BreachKind) - {BreachKind.MARKET_HOLE}:
             assert ("mm_monitor_breaches_total", (kind.value, maker, "szse-2025")) in got
+    assert got["mm_monitor_breaches_total", ("market_hole", "", "szse-2025")] == 0
+
+
+def test_a_market_hole_is_no_makers_own() -> None:
+    hole = breach("", "C0", kind=BreachKind.MARKET_HOLE)
+    got = samples(sink_of(view(SLOTS, [hole])).render())
+    assert got["mm_monitor_open_breaches", ("market_hole", "", "szse-2025")] == 1
 
 
 def test_series_per_contract_are_opt_in() -> None:
