@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -102,6 +102,7 @@ async def replay(
         no_obligation=engine.records.no_obligation,
     )
     judging = Judging.of(rulebook, reference.contracts)
+    judging = replace(judging, required_time=judging.required_time * len(days))
     return Replayed(
         report=build_report(days, judging, period, counts),
         details=build_details(days, judging, period, watched),

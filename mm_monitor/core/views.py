@@ -129,7 +129,7 @@ class ViewBuilder:
             "exempt": totals.exempt,
             "unknown": totals.unknown,
             "remaining": totals.remaining,
-            "slack": slot_slack(totals, self.rulebook.required),
+            "slack": slot_slack(totals, self.rulebook.required, self.rulebook.required_time),
             "lapses": lapses,
             "longest_lapse": slots["longest"],
             "current_lapse": current,

@@ -64,16 +64,17 @@ def to_bytes(report: Mapping[str, object]) -> bytes:
     return (json.dumps(report, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def row_verdict(row: Row, required: Fraction | None) -> Verdict:
+def row_verdict(row: Row, judging: Judging) -> Verdict:
     """PRES-03 of one obligation's sums."""
-    if not row.required or required is None:
+    if not row.required or judging.required is None:
         return Verdict.NOT_ASSESSED
-    return judge_count(row.quoted, row.quoted + row.unknown, required * row.required)
+    wanted = judging.required * row.required + judging.required_time
+    return judge_count(row.quoted, row.quoted + row.unknown, wanted)
 
 
 def _obligation(key: tuple[str, str], row: Row, judging: Judging) -> dict[str, object]:
     reasons = row.by_reason.tolist() if row.by_reason is not None else [0] * len(REASONS)
-    slack = row.quoted - (judging.required or 0) * row.required
+    slack = row.quoted - (judging.required or 0) * row.required - judging.required_time
     return {
         "maker": key[0],
         "contract": key[1],
@@ -84,7 +85,7 @@ def _obligation(key: tuple[str, str], row: Row, judging: Judging) -> dict[str, o
         "unknown_ns": row.unknown,
         "lapsed_by_reason_ns": dict(zip(REASONS, reasons, strict=True)),
         "presence": ratio_text(Fraction(row.quoted, row.required) if row.required else None),
-        "verdict": row_verdict(row, judging.required).value,
+        "verdict": row_verdict(row, judging).value,
         "slack_ns": slack.numerator // slack.denominator if judging.required is not None else None,
         "lapses": row.lapses,
         "longest_lapse_ns": row.longest,
@@ -104,7 +105,7 @@ def maker_row(maker: str, rows: Sequence[Row], judging: Judging) -> dict[str, ob
     """Sums, ratios and verdict of a maker, or of a maker in one class, over those obligations."""
     quoted, whole = sum(r.quoted for r in rows), sum(r.required for r in rows)
     assessed = [r for r in rows if r.required]
-    verdicts = [row_verdict(r, judging.required) for r in assessed]
+    verdicts = [row_verdict(r, judging) for r in assessed]
     passed = verdicts.count(Verdict.COMPLIANT)
     coverage = (
         Fraction(passed, len(assessed)) if assessed and judging.required is not None else None

@@ -130,6 +130,7 @@ def _rulebook(
         theo_max_age=theo.get("max_age"),
         when_missing=theo.get("when_missing", "unknown"),
         required=presence.get("required"),
+        required_time=presence.get("required_time", 0),
         judged_by=presence.get("judged_by", "ratio_of_sums"),
         coverage_required=presence.get("coverage_required"),
         longest_permitted=table["lapse"].get("longest_permitted"),

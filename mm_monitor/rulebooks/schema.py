@@ -215,6 +215,7 @@ BURN = {
 }
 PRESENCE = {
     "required": Key(unit(percent)),
+    "required_time": Key(unit(duration, positive=True), default=0),
     "judged_by": Key(
         choice("ratio_of_sums", "coverage", "mean_of_ratios", "contracts", "products", "days"),
         default="ratio_of_sums",

@@ -193,6 +193,11 @@ def burn(values: dict[str, Any], place: Place) -> Burn:
 def presence(values: dict[str, Any], place: Place) -> dict[str, Any]:
     """What judges needs its numbers: to count contracts that pass, each must have something to pass."""
     by = values["judged_by"]
+    if values["required_time"]:
+        if by not in ("coverage", "contracts"):
+            place.key("required_time").wrong('only with judged_by = "coverage" or "contracts"')
+            raise Recorded
+        values["required"] = values["required"] or Ratio(0, 1)
     for name in _NEEDS.get(by, ()):
         if values[name] is None:
             place.key(name).wrong(f'required with judged_by = "{by}"')

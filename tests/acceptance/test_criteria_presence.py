@@ -299,3 +299,29 @@ def test_choice_an_exempt_maker_fills_the_hole_by_its_quote_and_not_by_its_exemp
     )  # fmt: skip
     assert report.times().exempt == 900
     assert report.hole() == 600
+
+
+@pytest.mark.criterion("PRES-03")
+@pytest.mark.parametrize(("wanted", "verdict"), [("600ns", "compliant"), ("601ns", "breached")])
+def test_a_time_may_be_required_instead_of_a_share(
+    tmp_path: Path, wanted: str, verdict: str
+) -> None:
+    """Quoted from 1000 to 1600: 600 ns."""
+    presence = f'required_time = "{wanted}"\njudged_by = "coverage"'
+    report = judge(tmp_path, presence=presence, quotes=[quote(1000), gone(1600)])
+    assert report.row()["verdict"] == verdict
+    assert report.row()["slack_ns"] == 600 - int(wanted[:3])
+    assert report.maker()["verdict"] == verdict
+
+
+@pytest.mark.criterion("PRES-03")
+def test_a_time_that_hangs_on_what_is_unknown_is_undecided(tmp_path: Path) -> None:
+    """300 ns quoted, 400 unknown: 600 may have been."""
+    presence = 'required_time = "600ns"\njudged_by = "coverage"'
+    report = judge(
+        tmp_path, presence=presence, quotes=[quote(1000), gone(1300)],
+        feed=["1600,*,*,down"],
+    )  # fmt: skip
+    assert report.times() == (300, 300, 0, 400)
+    assert report.row()["verdict"] == "indeterminate"
+    assert report.maker()["verdict"] == "indeterminate"

@@ -23,6 +23,7 @@ class Judging:
     """The numbers of a rulebook by which a maker is judged."""
 
     required: Fraction | None
+    required_time: int = 0  # ns of each contract on each trading date, beside `required`
     coverage_required: Fraction = Fraction(1)
     judged_by: str = "ratio_of_sums"
     all_but_pairs: int = 0
@@ -39,6 +40,7 @@ class Judging:
         weight = _fraction(rulebook.stress_weight)
         return cls(
             required=_fraction(rulebook.required),
+            required_time=rulebook.required_time,
             coverage_required=_fraction(rulebook.coverage_required) or Fraction(1),
             judged_by=rulebook.judged_by,
             all_but_pairs=rulebook.coverage_all_but_pairs,

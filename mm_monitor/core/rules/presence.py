@@ -31,13 +31,13 @@ def meets(have: Ints, whole: Ints, ratio: Ratio) -> NDArray[np.bool_]:
     return out.astype(np.bool_)
 
 
-def slot_standing(totals: Totals, required: Ratio | None) -> NDArray[np.uint8]:
-    """PRES-03 by slot: ENOUGH, SHORT, OPEN (hangs on unknown time) or NONE (not assessed)."""
+def slot_standing(totals: Totals, required: Ratio | None, least: int = 0) -> NDArray[np.uint8]:
+    """PRES-03 by slot: ENOUGH, SHORT, OPEN (hangs on unknown time) or NONE (not assessed); `least` ns in any case."""
     whole = totals.required
     if required is None:
         return np.full(len(whole), NONE, dtype=np.uint8)
-    enough = meets(totals.quoted, whole, required)
-    possible = meets(totals.quoted + totals.unknown, whole, required)
+    enough = meets(totals.quoted - least, whole, required)
+    possible = meets(totals.quoted + totals.unknown - least, whole, required)
     standing = np.where(enough, ENOUGH, np.where(possible, OPEN, SHORT)).astype(np.uint8)
     standing[whole == 0] = NONE
     return standing
@@ -46,11 +46,11 @@ def slot_standing(totals: Totals, required: Ratio | None) -> NDArray[np.uint8]:
 VERDICTS = (Verdict.COMPLIANT, Verdict.BREACHED, Verdict.INDETERMINATE, Verdict.NOT_ASSESSED)
 
 
-def slot_slack(totals: Totals, required: Ratio | None) -> Ints:
-    """PRES-04 by slot, rounded down: quoted + R - r * (T + R). Zeros without a requirement."""
+def slot_slack(totals: Totals, required: Ratio | None, least: int = 0) -> Ints:
+    """PRES-04 by slot, rounded down: quoted + R - r * (T + R) - least. Zeros without a requirement."""
     out = np.zeros(len(totals.quoted), dtype=np.int64)
     if required is not None:
-        have = np.ascontiguousarray(totals.quoted + totals.remaining)
+        have = np.ascontiguousarray(totals.quoted + totals.remaining - least)
         whole = np.ascontiguousarray(totals.required + totals.remaining)
         kernels.slacks(have, whole, required.num, required.den, out)
     return out
@@ -151,7 +151,7 @@ class Sums:
         cls, groups: Groups, totals: Totals, rulebook: Rulebook, *, exact: bool, pairs: Ints
     ) -> Sums:
         """Sums over the slots of each group; `pairs` has the number of each slot's call/put pair, -1 = none."""
-        standing = slot_standing(totals, rulebook.required)
+        standing = slot_standing(totals, rulebook.required, rulebook.required_time)
 
         def total(column: NDArray[Any]) -> list[int]:
             return list(groups.sums(column).tolist())
@@ -222,7 +222,7 @@ def presence_rows(
                 Means(sums.mean[k], sums.could_mean[k]),
                 sums.failing[k],
             ),
-            rulebook.required,
+            rulebook,
             not klass and maker in unreachable,
         )
         for k, (maker, klass) in enumerate(names)
@@ -237,20 +237,20 @@ def _part(row: PresenceRow) -> Part:
 
 
 def _row(
-    name: tuple[str, str], k: int, slots: int, sums: Sums, verdict: Verdict, required: Ratio | None,
+    name: tuple[str, str], k: int, slots: int, sums: Sums, verdict: Verdict, rulebook: Rulebook,
     unreachable: bool,
 ) -> PresenceRow:  # fmt: skip
     quoted, unknown, remaining = sums.quoted[k], sums.unknown[k], sums.remaining[k]
     whole, contracts = quoted + sums.lapsed[k] + unknown, sums.contracts[k]
     presence = Fraction(quoted, whole) if whole else None
-    judged = contracts > 0 and required is not None
+    judged = contracts > 0 and rulebook.required is not None
     coverage = Fraction(sums.passed[k], contracts) if judged else None
     return PresenceRow(
         maker=name[0], klass=name[1], obligations=slots, quoted=quoted, lapsed=sums.lapsed[k],
         exempt=sums.exempt[k], unknown=unknown, required_time=whole, remaining=remaining,
         presence=presence, mean_of_ratios=sums.mean[k], contracts_required=contracts,
         contracts_passed=sums.passed[k], contracts_open=sums.hanging[k], coverage=coverage,
-        verdict=verdict, slack=slack(quoted, whole, remaining, required),
+        verdict=verdict, slack=slack(quoted - slots * rulebook.required_time, whole, remaining, rulebook.required),
         lapsed_slots=sums.lapsed_slots[k], unknown_slots=sums.unknown_slots[k],
         dominant_reason=sums.reason[k], unreachable=unreachable,
     )  # fmt: skip

@@ -39,7 +39,7 @@ def unreachable(totals: Totals, held: Held, rulebook: Rulebook) -> frozenset[int
         return frozenset()
     best = totals.quoted + totals.unknown + totals.remaining
     whole = totals.required + totals.remaining
-    can = meets(best, whole, rulebook.required)
+    can = meets(best - rulebook.required_time, whole, rulebook.required)
     judging = Judging.of(rulebook)
     return frozenset(
         k
