@@ -119,13 +119,13 @@ class EdgeReader:
                 "theo": price_text(theo),
                 "ts_event": int(edge["theo_ts"]),
                 "source": self._source(int(edge["theo_src"])),
-                "via": self._via(int(edge["theo_via"])),
+                "via": self.via(int(edge["theo_via"])),
             },
             "limit": None if limit is None else price_text(limit.numerator // limit.denominator),
             "failed_by": dict(failures(quote, self.rulebook)),
         }
 
-    def _via(self, index: int) -> dict[str, object] | None:
+    def via(self, index: int) -> dict[str, object] | None:
         """Where a theo came from, as its record says; None where it does not."""
         if index <= 0 or index >= len(self.vias):
             return None

@@ -59,6 +59,7 @@ class Moment:
     theo_source: int
     limit: int | None  # 10^-8, rounded down
     advice: tuple[str, ...]
+    theo_via: dict[str, object] | None = None  # where the theo came from, as its record says
 
     def same(self, other: Moment) -> bool:
         """Is it one interval with `other`? A theo that only moves the limit does not end one."""
@@ -208,6 +209,7 @@ class _Reader:
         return Moment(
             t, state, reason, failed, quote, int(row["quote_ts"]), int(row["src"]), int(con["theo_src"]), units,
             tuple(would_be_valid(quote, rulebook, [name for name, _ in failed], reason)),
+            evaluator.edges.via(int(con["theo_via"])),
         )  # fmt: skip
 
     def _standing(self, row: np.void, con: np.void) -> Standing:

@@ -67,6 +67,7 @@ def _interval(line: Timeline, start: int, end: int, moment: Moment) -> dict[str,
         "quote": _quote(line, moment),
         "theo": None if moment.quote is None or moment.quote.theo is None else {
             "theo": price_text(moment.quote.theo), "source": _source(line, moment.theo_source),
+            "via": moment.theo_via,
         },
         "limit": None if moment.limit is None else price_text(moment.limit),
         "would_be_valid": list(moment.advice),
@@ -112,6 +113,8 @@ def _standing(line: Timeline, moment: Moment) -> str:
         return "no quote yet"
     sides = f"{quote['bid_price'] or '-'} x {quote['bid_size']} | {quote['ask_price'] or '-'} x {quote['ask_size']}"
     theo = "none" if moment.quote.theo is None else price_text(moment.quote.theo)
+    if moment.quote.theo is not None and moment.theo_via is not None:
+        theo += f" ({', '.join(str(word) for word in moment.theo_via.values() if word)})"
     limit = "-" if moment.limit is None else price_text(moment.limit)
     place = quote["source"]
     where = f"{place['file']}:{place['line']}" if place else "-"

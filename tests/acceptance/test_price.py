@@ -181,3 +181,52 @@ def test_theos_that_are_there_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "day" / "theo.csv").unlink()
     assert run("price", tmp_path / "day", *HOW).returncode == 0
     assert (tmp_path / "day" / "theo.csv").is_file()
+
+
+def test_a_listing_on_the_tape_is_priced_from_its_instant_and_a_removed_contract_no_more(
+    tmp_path: Path,
+) -> None:
+    day = tmp_path / "day"
+    shutil.copytree(DAY, day)
+    (day / "reference.csv").write_text(
+        "ts_event,action,table,contract,class,tick,kind,strike,expiry\n"
+        f"{T + 45 * S // 10},add,contracts,C3200,K0,0.0001,call,3.2,2025-08-27\n"
+        f"{T + 85 * S // 10},remove,contracts,C3000,,,,,\n"
+    )
+    rows = priced(tmp_path / "out", capture=day)
+    outside = ("fit", "bsm/1", "outside")
+    assert of(rows, "C3200") == [(50, *outside), (60, "", "", ""), (90, *outside)]
+    assert of(rows, "C3000")[-1] == (60, "", "", "")
+    (day / "reference.csv").write_text(
+        f"ts_event,action,contract,class,tick,kind,strike\n{T},add,C4,K0,1,call,3\n"
+    )
+    done = run("price", day, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "reference.csv:2: column expiry" in done.stderr
+
+
+def test_parquet_gives_the_same_theos(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    day = tmp_path / "day"
+    shutil.copytree(DAY, day)
+    for name, number, scale in (("underlying", "price", 10**8), ("vol", "vol", 1)):
+        with (day / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        columns: dict[str, Any] = {key: [row[key] or None for row in rows] for key in rows[0]}
+        columns["ts_event"] = [int(text) for text in columns["ts_event"]]
+        values = [None if text is None else float(text) * scale for text in columns[number]]
+        columns[number] = [v if v is None or scale == 1 else round(v) for v in values]
+        parquet.write_table(pyarrow.table(columns), day / f"{name}.parquet")
+        (day / f"{name}.csv").unlink()
+    assert priced(tmp_path / "out", capture=day) == priced(tmp_path / "csv")
+
+
+def test_explain_says_where_a_theo_came_from(tmp_path: Path) -> None:
+    priced(tmp_path / "out")
+    words = ("explain", tmp_path / "out", "M0", "C3000", "--rulebook", "szse-2025")
+    done = run(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    vias = [i["theo"]["via"] for i in json.loads(done.stdout)["intervals"] if i["theo"]]
+    assert {"source": "fit", "version": "bsm/1", "quality": "inside"} in vias
+    assert "(fit, bsm/1, inside)" in run(*words).stdout
