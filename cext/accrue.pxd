@@ -1,4 +1,4 @@
-# Integration of a slot's state over its contract's net obligation clock, and what falls due by time alone.
+# Integration of a slot's state over its contract's net obligation clock, and its judgement.
 #
 # The clock of a contract is piecewise linear: a pause stops it for all its slots at once (OBL-04). A state that
 # lasted zero clock time leaves no trace. Plain twin: mm_monitor/kernels/reference.py.
@@ -10,6 +10,7 @@ from judge cimport Judged, common_use, is_plain, judge, limit_use, theo_needed, 
 
 cdef struct World:
     Slot* slots
+    Rest* rests         # NULL without a max age and a min rest
     int64_t* wide       # obliged ns that a quote has stood wide, per slot; NULL without a grace
     Win* win            # per slot and width; NULL without windows
     const int64_t* widths
@@ -18,7 +19,9 @@ cdef struct World:
     Con* cons
     const Param* p
     const Term* terms   # p.terms for each relief: index relax * 2 + stress
+    const Cell* cells   # of the tables
     Edge* edges
+    int64_t rejudged    # standing quotes that were judged again: by a theo, or by time alone
     int64_t edge_count
     int64_t edge_room
     int64_t edge_stop   # with more edges than this, one more step might not find room
@@ -43,6 +46,9 @@ cdef inline Slot* slot_at(World* w, int64_t i) noexcept nogil:
         return w.slots
     return w.slots + i
 
+cdef inline Rest* rest_of(World* w, const Slot* s) noexcept nogil:
+    return w.rests + (s - w.slots)
+
 cdef inline const Term* terms_of(const World* w, const Slot* s, const Con* c) noexcept nogil:
     return w.terms + (<int64_t>s.relax * 2 + c.stress) * w.p.terms
 
@@ -64,12 +70,13 @@ cdef inline void emit(World* w, const Slot* s, const Con* c, int kind, int64_t n
     e.theo_src = c.theo_src
     e.theo_ts = c.theo_ts
     e.theo_via = c.theo_via
+    e.under = c.under
     e.slot = <int32_t>(s - w.slots)
     e.bid_size = s.bid_size
     e.ask_size = s.ask_size
     e.kind = kind
     e.state = s.state
-    e.flags = c.theo_ok | (c.stress << 1)
+    e.flags = c.theo_ok | c.stress << 1 | (4 if s.ex & STALE else 0) | (8 if s.ex & FRESH else 0)
     e.relax = s.relax
 
 cdef inline void end_lapse(World* w, Slot* s, const Con* c) noexcept nogil:
@@ -83,7 +90,10 @@ cdef inline void add_lapse(World* w, Slot* s, const Con* c, int64_t d) noexcept 
     if before == 0:
         s.lapses += 1
     s.current = before + d
-    s.lapsed[s.state - LAPSED] += d
+    if s.state < LAPSED + 8:
+        s.lapsed[s.state - LAPSED] += d
+    elif w.rests != NULL:
+        rest_of(w, s).flicker += d
     if s.current > s.longest:
         s.longest = s.current
     if w.p.longest >= 0 and before <= w.p.longest < s.current:
@@ -211,7 +221,7 @@ cdef inline uint8_t cover(World* w, Slot* s, Con* c, int64_t t, bint valid) noex
 
 cdef inline void rejudge_fully(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
     cdef const Term* terms = terms_of(w, s, c)
-    cdef Judged j = judge(s, c, w.p, terms)
+    cdef Judged j = judge(s, c, w.p, terms, w.cells)
     cdef uint8_t state, maybe
     if j.mask:
         state = LAPSED + MM_CTZ(j.mask)
@@ -224,7 +234,7 @@ cdef inline void rejudge_fully(World* w, Slot* s, Con* c, int64_t t) noexcept no
     s.theo_lo = j.lo
     s.theo_hi = j.hi
     s.state = overrule(w, s, c, state)
-    s.rate = limit_use(s, c, w.p, terms) if s.state == VALID else 0
+    s.rate = limit_use(s, c, w.p, terms, w.cells) if s.state == VALID else 0
 
 cdef inline bint is_usual(const World* w, const Slot* s, const Con* c) noexcept nogil:
     # nothing but the spread decides, on a theo that is known
@@ -253,51 +263,3 @@ cdef inline void rejudge(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
         rejudge_usual(w, s, c, terms_of(w, s, c), t)
     else:
         rejudge_fully(w, s, c, t)
-
-cdef inline int64_t quote_expiry(const World* w, const Slot* s) noexcept nogil:
-    if w.p.max_age < 0 or s.ex & STALE or not (s.bid_size or s.ask_size):
-        return never()
-    if s.quote_ts > never() - w.p.max_age:
-        return never()
-    return s.quote_ts + w.p.max_age
-
-cdef inline int64_t next_due(World* w, const Con* c) noexcept nogil:
-    cdef int64_t first = c.theo_until if c.theo_ok else never()
-    cdef int64_t at
-    cdef int32_t k
-    if w.p.max_age >= 0:
-        for k in range(c.slots):
-            at = quote_expiry(w, slot_at(w, c.slot0 + k))
-            if at < first:
-                first = at
-    return first
-
-cdef inline void fall_due(World* w, Con* c, int64_t t) noexcept nogil:
-    # everything that expires on this contract up to and including t, at its own instant
-    cdef int64_t e
-    cdef int32_t k
-    cdef Slot* s
-    cdef bint theo_gone
-    while c.due <= t:
-        e = next_due(w, c)
-        c.due = e
-        if e > t or e == never():
-            return
-        theo_gone = c.theo_ok and c.theo_until <= e
-        for k in range(c.slots):
-            s = slot_at(w, c.slot0 + k)
-            if theo_gone or quote_expiry(w, s) <= e:
-                accrue(w, s, c, e)
-        if theo_gone:
-            c.theo_ok = 0
-        for k in range(c.slots):
-            s = slot_at(w, c.slot0 + k)
-            if quote_expiry(w, s) <= e:
-                s.ex |= STALE
-                rejudge(w, s, c, e)
-            elif theo_gone:
-                rejudge(w, s, c, e)
-
-cdef inline void expect(Con* c, int64_t at) noexcept nogil:
-    if at < c.due:
-        c.due = at

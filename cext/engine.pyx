@@ -9,15 +9,16 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 from layout cimport *
 from judge cimport all_common, common_use, floor_div, is_plain, limit_use, reads_width
-from accrue cimport *
+from rests cimport *
+from checks cimport *
 
 
 cdef class Arrays:
     """The arrays of one evaluator, checked once per call of `bind`.
 
-    slots (n,) SLOT, wide (n,) int64 or empty, win (n * widths,) WIN, widths int64, apart (n,) APART or empty, slot_con
-    (n,) int32, cons (m,) CON, rank (classes * makers,) int32, param (1,) PARAM, terms (reliefs * 2 * terms,) TERM,
-    edges (k,) EDGE.
+    slots (n,) SLOT, wide (n,) int64 or empty, win (n * widths,) WIN, widths int64, apart (n,) APART or empty,
+    rests (n,) REST or empty, slot_con (n,) int32, cons (m,) CON, rank (classes * makers,) int32, param (1,) PARAM,
+    terms (reliefs * 2 * terms,) TERM, cells (l,) CELL, edges (k,) EDGE.
     """
 
     cdef World w
@@ -29,24 +30,30 @@ cdef class Arrays:
     cdef const int32_t* slot_con
 
     def __init__(self, Slot[::1] slots, int64_t[::1] wide, Win[::1] win, const int64_t[::1] widths, Apart[::1] apart,
-                 const int32_t[::1] slot_con, Con[::1] cons, const int32_t[::1] rank, const Param[::1] param, const Term[::1] terms, Edge[::1] edges,
+                 Rest[::1] rests, const int32_t[::1] slot_con, Con[::1] cons, const int32_t[::1] rank,
+                 const Param[::1] param, const Term[::1] terms, const Cell[::1] cells, Edge[::1] edges,
                  int64_t reliefs):
-        check_lengths(slots, wide, slot_con, rank, param, terms, reliefs)
+        check_lengths(slots, wide, rests, slot_con, rank, param, terms, reliefs)
         check_beside(slots.shape[0], win, widths, apart, &param[0])
-        self.most_slots = check_contracts(cons, rank, param[0].makers, slots.shape[0])
+        self.most_slots = check_contracts(cons, rank, param[0], slots.shape[0])
         check_slots(slots, slot_con, cons.shape[0], reliefs)
+        check_rests(rests, slots.shape[0])
+        check_tables(terms, cells, param[0].buckets)
         if edges.shape[0] < self.most_slots * EDGES_PER_SLOT * 2:
             raise ValueError(f"edges: at least {self.most_slots * EDGES_PER_SLOT * 2}, got {edges.shape[0]}")
-        self.keep = (slots, wide, win, widths, apart, slot_con, cons, rank, param, terms, edges)
+        self.keep = (slots, wide, win, widths, apart, rests, slot_con, cons, rank, param, terms, cells, edges)
         self.w.slots = &slots[0] if slots.shape[0] else NULL
         self.w.wide = &wide[0] if param[0].grace >= 0 and wide.shape[0] else NULL
         self.w.win = &win[0] if win.shape[0] else NULL
         self.w.widths = &widths[0] if widths.shape[0] else NULL
         self.w.apart = &apart[0] if param[0].apart and apart.shape[0] else NULL
         self.w.beside = self.w.wide != NULL or self.w.win != NULL or self.w.apart != NULL
+        self.w.rests = &rests[0] if rests.shape[0] else NULL
         self.w.cons = &cons[0] if cons.shape[0] else NULL
         self.w.p = &param[0]
         self.w.terms = &terms[0] if terms.shape[0] else NULL
+        self.w.cells = &cells[0] if cells.shape[0] else NULL
+        self.w.rejudged = 0
         self.w.edges = &edges[0]
         self.w.edge_count = 0
         self.w.edge_room = edges.shape[0]
@@ -74,70 +81,6 @@ cdef class Arrays:
             self.w.overrun = False
             raise IndexError("kernel index out of range")
         return 0
-
-
-cdef int check_lengths(Slot[::1] slots, int64_t[::1] wide, const int32_t[::1] slot_con, const int32_t[::1] rank,
-                       const Param[::1] param, const Term[::1] terms, int64_t reliefs) except -1:
-    if reliefs < 1 or param.shape[0] != 1:
-        raise ValueError(f"param: 1 row and at least 1 relief, got {param.shape[0]}, {reliefs}")
-    if param[0].terms < 0 or terms.shape[0] != reliefs * 2 * param[0].terms:
-        raise ValueError(f"terms: {reliefs} reliefs x 2 x {param[0].terms}, got {terms.shape[0]}")
-    if not 0 <= param[0].makers <= rank.shape[0]:
-        raise ValueError(f"rank: at least {param[0].makers} elements, got {rank.shape[0]}")
-    if slot_con.shape[0] != slots.shape[0]:
-        raise ValueError(f"slot_con: {slots.shape[0]} elements, got {slot_con.shape[0]}")
-    if param[0].grace >= 0 and wide.shape[0] != slots.shape[0]:
-        raise ValueError(f"wide: {slots.shape[0]} elements, got {wide.shape[0]}")
-    return 0
-
-
-cdef int check_beside(int64_t slots, Win[::1] win, const int64_t[::1] widths, Apart[::1] apart,
-                      const Param* p) except -1:
-    cdef int64_t k
-    for k in range(widths.shape[0]):
-        if widths[k] < 1:
-            raise ValueError(f"widths: of at least 1 ns, got {widths[k]}")
-    if widths.shape[0] != p.widths:
-        raise ValueError(f"widths: {p.widths}, got {widths.shape[0]}")
-    if win.shape[0] != slots * p.widths:
-        raise ValueError(f"win: {slots} x {p.widths} rows, got {win.shape[0]}")
-    if p.apart and apart.shape[0] != slots:
-        raise ValueError(f"apart: {slots} rows, got {apart.shape[0]}")
-    return 0
-
-
-cdef int64_t check_contracts(Con[::1] cons, const int32_t[::1] rank, int64_t makers, int64_t slots) except -1:
-    # returns the most slots that one contract has, at least 1
-    cdef int64_t i, k, total = 0, most = 1
-    for i in range(cons.shape[0]):
-        if cons[i].slots < 0 or cons[i].slot0 != total:
-            raise ValueError(f"contract {i}: slots must follow each other, slot0 {cons[i].slot0}")
-        total += cons[i].slots
-        most = max(most, cons[i].slots)
-        if cons[i].cls < 0 or (cons[i].cls + 1) * makers > rank.shape[0]:
-            raise ValueError(f"contract {i}: class {cons[i].cls} is outside the rank table")
-        if cons[i].theo_ok > 1 or cons[i].e_run > 1 or cons[i].n_run > 1 or cons[i].stress > 1:
-            raise ValueError(f"contract {i}: theo_ok, e_run, n_run and stress are 0 or 1")
-        if not 0 <= cons[i].held <= cons[i].slots or (cons[i].hole_now and not cons[i].slots):
-            raise ValueError(f"contract {i}: {cons[i].held} held of {cons[i].slots} slots, hole {cons[i].hole_now}")
-        for k in range(cons[i].cls * makers, (cons[i].cls + 1) * makers):
-            if rank[k] >= cons[i].slots:
-                raise ValueError(f"contract {i}: rank {rank[k]} of {cons[i].slots} slots")
-    if total != slots:
-        raise ValueError(f"slots: contracts hold {total}, got {slots}")
-    return most
-
-
-cdef int check_slots(Slot[::1] slots, const int32_t[::1] slot_con, int64_t cons, int64_t reliefs) except -1:
-    cdef int64_t i
-    for i in range(slots.shape[0]):
-        if slots[i].relax >= reliefs:
-            raise ValueError(f"slot {i}: relief {slots[i].relax} of {reliefs}")
-        if slots[i].state > NONE or LAPSED + 8 <= slots[i].state < DEEMED:
-            raise ValueError(f"slot {i}: state {slots[i].state}")
-        if not 0 <= slot_con[i] < cons:
-            raise ValueError(f"slot {i}: contract {slot_con[i]} of {cons}")
-    return 0
 
 
 cdef inline bint full(const World* w) noexcept nogil:
@@ -178,6 +121,8 @@ cdef inline int64_t fetch(Arrays a, const Row* r) noexcept nogil:
             at = <char*>(a.w.win + slot * a.w.p.widths)
             MM_PREFETCH(at)
             MM_PREFETCH(at + 64)
+        if a.w.rests != NULL:
+            MM_PREFETCH(<char*>(a.w.rests + slot))
     return slot
 
 
@@ -194,8 +139,10 @@ cdef inline bint as_before(const World* w, const Slot* s, const Row* r) noexcept
 cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept nogil:
     cdef bint again = as_before(w, s, r)
     accrue(w, s, c, r.ts)
+    remember(w, s, r.ts)
     if r.flags & ROW_QUOTE_BAD:
         s.unk |= BAD
+        rest_anew(w, s, c, r.ts, r.flags, False)
     else:
         s.bid = r.a
         s.ask = r.b
@@ -205,8 +152,8 @@ cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept no
         s.src = source(r)
         s.ex &= ~STALE
         s.unk = s.unk & (DOWN | WAIT) if s.unk & DOWN else 0  # a quote while down is no snapshot
-        if w.p.max_age >= 0 and (r.a_size or r.b_size) and r.ts < never() - w.p.max_age:
-            expect(c, r.ts + w.p.max_age)
+        age_anew(w, s, c)
+        rest_anew(w, s, c, r.ts, r.flags, True)
     if not again:
         rejudge(w, s, c, r.ts)
 
@@ -240,32 +187,31 @@ cdef inline void stay_valid(World* w, Slot* s, const Con* was, const Con* c, int
     if w.common and is_plain(s):
         s.rate = common_use(s.ask - s.bid, c, terms_of(w, s, c))
     else:
-        s.rate = limit_use(s, c, w.p, terms_of(w, s, c))
+        s.rate = limit_use(s, c, w.p, terms_of(w, s, c), w.cells)
 
 
-cdef inline int64_t take_theo(World* w, Con* c, const Row* r) noexcept nogil:
-    # VAL-11: only slots whose interval the theo leaves are judged again; returns how many
+cdef inline void take_theo(World* w, Con* c, const Row* r) noexcept nogil:
+    # VAL-11: only slots whose interval the theo leaves are judged again
     cdef bint gone = r.flags & ROW_THEO_MISSING
     cdef bint afresh = gone or not c.theo_ok
     cdef bint moved = r.a != c.theo
     cdef Con was = c[0]  # totals run up to here under the theo that was
-    cdef int64_t theo = r.a, judged = 0, n = net_clock(c, r.ts)
+    cdef int64_t theo = r.a, n = net_clock(c, r.ts)
     cdef int32_t k
     cdef Slot* s
     if gone and (not c.theo_ok or w.p.missing == MISSING_HOLD):
-        return 0
+        return
     set_theo(w, c, r)
     for k in range(c.slots):
         s = slot_at(w, c.slot0 + k)
         if afresh or theo < s.theo_lo or theo > s.theo_hi:
             accrue_to(w, s, &was, r.ts, n)
             rejudge(w, s, c, r.ts)
-            judged += 1
+            w.rejudged += 1
         elif s.rate and moved:
             stay_valid(w, s, &was, c, r.ts, n)
         elif may_break(w, s):
             accrue_to(w, s, &was, r.ts, n)
-    return judged
 
 
 cdef inline bint take_row(Arrays a, const Row* r, int64_t slot, int64_t* counts) noexcept nogil:
@@ -278,7 +224,7 @@ cdef inline bint take_row(Arrays a, const Row* r, int64_t slot, int64_t* counts)
         fall_due(&a.w, c, r.ts)
     if r.kind == K_THEO:
         counts[1] += 1
-        counts[4] += take_theo(&a.w, c, r)
+        take_theo(&a.w, c, r)
         return True
     if slot != NOBODY:
         take_quote(&a.w, slot_at(&a.w, slot), c, r)
@@ -293,7 +239,8 @@ def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts
     """Apply quote and theo rows from `start`, in order; returns the index of the first row not applied.
 
     It stops at a row of another kind, and before the edge buffer could overflow. `counts` (5,) int64 grows by quotes,
-    theos, no_obligation, bad_quotes, rejudged. ValueError for a contract outside the arrays.
+    theos, no_obligation, bad_quotes, rejudged (standing quotes, by a theo or by what fell due).
+    ValueError for a contract outside the arrays.
     """
     cdef int64_t i = start, n = rows.shape[0], ahead = start
     cdef int64_t[AHEAD] slots  # of rows i to ahead - 1, as a ring
@@ -302,6 +249,7 @@ def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts
         raise ValueError(f"counts: 5 elements, got {counts.shape[0]}")
     check_start(start, n)
     grown[:] = [0, 0, 0, 0, 0]
+    a.w.rejudged = 0
     with nogil:
         while ahead < n and ahead < start + AHEAD:
             slots[ahead & (AHEAD - 1)] = fetch(a, &rows[ahead])
@@ -311,6 +259,7 @@ def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts
                 slots[ahead & (AHEAD - 1)] = fetch(a, &rows[ahead])
                 ahead += 1
             i += 1
+    grown[4] = a.w.rejudged
     for k in range(5):
         counts[k] += grown[k]
     a.finish()
@@ -369,6 +318,53 @@ def set_stress(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, con
     return i
 
 
+def set_underlying(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const int64_t[::1] spread):
+    """The underlying of contracts `which` has another spread from `t` on, LONG_AGO = missing; re-judges their slots.
+
+    Returns the position reached.
+    """
+    cdef int64_t i = start, n = which.shape[0]
+    cdef int32_t k
+    cdef Con* c
+    if spread.shape[0] != n:
+        raise ValueError(f"spread: {n} elements, got {spread.shape[0]}")
+    check_indices(which, a.con_count, "contract")
+    check_start(start, n)
+    with nogil:
+        while i < n and not full(&a.w):
+            c = a.w.cons + which[i]
+            fall_due(&a.w, c, t)
+            for k in range(c.slots):
+                accrue(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+            c.under = spread[i]
+            for k in range(c.slots):
+                rejudge(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+            i += 1
+    a.finish()
+    return i
+
+
+def end_rests(Arrays a, int64_t start, int64_t t):
+    """A period has ended at `t`: rests that are reached only after it count as reached from here on (VAL-09).
+
+    From contract `start` on; returns the contract reached.
+    """
+    cdef int64_t i = start
+    cdef int32_t k
+    cdef Con* c
+    check_start(start, a.con_count)
+    with nogil:
+        while i < a.con_count and not full(&a.w):
+            c = a.w.cons + i
+            fall_due(&a.w, c, t)
+            for k in range(c.slots if a.w.rests != NULL else 0):
+                if a.w.rests[c.slot0 + k].fresh == LATE:
+                    clear_fresh(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+            i += 1
+    a.finish()
+    return i
+
+
 def restate(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const uint8_t[::1] unk,
             const uint8_t[::1] ex, const uint8_t[::1] relax, const uint8_t[::1] absent, int64_t reliefs):
     """Give slots `which` new conditions at `t`: feed bits, exemption bits, relief; withdraw the quote where `absent`.
@@ -395,11 +391,14 @@ def restate(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const 
             fall_due(&a.w, c, t)
             accrue(&a.w, s, c, t)
             s.unk = unk[i]
-            s.ex = (s.ex & (STALE | MAYBE | WIDE)) | ex[i]
+            s.ex = (s.ex & (STALE | MAYBE | WIDE | FRESH)) | ex[i]
             s.relax = relax[i]
             if absent[i]:
+                remember(&a.w, s, t)
                 s.bid_size = 0
                 s.ask_size = 0
+                age_anew(&a.w, s, c)
+                rest_anew(&a.w, s, c, t, 0, True)
             rejudge(&a.w, s, c, t)
             i += 1
     a.finish()
@@ -479,6 +478,8 @@ def as_structs(bytes data):
     cdef Slot slot
     cdef Con con
     cdef Edge edge
+    cdef Rest rest
+    cdef Cell cell
     cdef Term term
     cdef Param param
     cdef Row row
@@ -490,12 +491,15 @@ def as_structs(bytes data):
     memcpy(&slot, start, sizeof(Slot))
     memcpy(&con, start, sizeof(Con))
     memcpy(&edge, start, sizeof(Edge))
+    memcpy(&rest, start, sizeof(Rest))
+    memcpy(&cell, start, sizeof(Cell))
     memcpy(&term, start, sizeof(Term))
     memcpy(&param, start, sizeof(Param))
     memcpy(&row, start, sizeof(Row))
     memcpy(&win, start, sizeof(Win))
     memcpy(&apart, start, sizeof(Apart))
     return {
+        "rest": (sizeof(Rest), rest), "cell": (sizeof(Cell), cell),
         "slot": (sizeof(Slot), slot), "con": (sizeof(Con), con), "edge": (sizeof(Edge), edge),
         "term": (sizeof(Term), term), "param": (sizeof(Param), param), "row": (sizeof(Row), row),
         "win": (sizeof(Win), win), "apart": (sizeof(Apart), apart),

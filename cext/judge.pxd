@@ -1,4 +1,4 @@
-# The validity tests VAL-01 to VAL-08 of one standing quote, in exact integers.
+# The validity tests VAL-01 to VAL-09 of one standing quote, in exact integers.
 #
 # `judge` is a pure function of quote, theo and rulebook. It also gives the interval of theo in which its whole mask
 # stands (VAL-11). Plain twin: mm_monitor/kernels/reference.py, which is the specification.
@@ -53,7 +53,35 @@ cdef inline Exact base_of(const Term* term, Exact spread, const Slot* s, const C
         return s.ask
     if term.base == T_MID:
         return <Exact>s.bid + <Exact>s.ask
+    if term.base == T_UNDERLYING:
+        return c.under
     return term.value
+
+cdef inline const Cell* cell_of(const Term* table, const Con* c, int64_t price, const Cell* cells) noexcept nogil:
+    # the band of a table in which the price is; the last one is open
+    cdef const Cell* cell = cells + table.value + c.bucket * table.num
+    while price >= cell.until and cell.until != never():
+        cell += 1
+    return cell
+
+cdef inline Term term_now(const Term* term, const Slot* s, const Con* c, const Cell* cells) noexcept nogil:
+    # a term, or for a table what holds of it now
+    cdef Term now = term[0]
+    cdef const Cell* cell
+    if term.base == T_TABLE_BID or term.base == T_TABLE_THEO:
+        cell = cell_of(term, c, s.bid if term.base == T_TABLE_BID else c.theo, cells)
+        now.base = cell.base
+        now.num = cell.num
+        now.den = cell.den
+        now.value = cell.value
+    return now
+
+cdef inline bint reads_theo(const Term* term) noexcept nogil:
+    return term.base == T_THEO or term.base == T_TABLE_THEO
+
+cdef inline bint is_missing(const Term* term, const Con* c) noexcept nogil:
+    # the term needs what is not known now
+    return not c.theo_ok if reads_theo(term) else term.base == T_UNDERLYING and c.under == long_ago()
 
 cdef inline void at_least(Judged* j, int64_t bound, bint now) noexcept nogil:
     # a test that passes exactly while theo >= bound
@@ -93,9 +121,9 @@ cdef inline bint reads_width(const Param* p, const Term* terms) noexcept nogil:
     # of a quote's prices the tests read only how far they are apart
     cdef int64_t k
     for k in range(p.terms):
-        if terms[k].base == T_BID or terms[k].base == T_ASK or terms[k].base == T_MID:
+        if terms[k].base == T_BID or terms[k].base == T_ASK or terms[k].base == T_MID or terms[k].base == T_TABLE_BID:
             return False
-    return p.band_abs < 0 and p.band_num < 0
+    return p.band_abs < 0 and p.band_num < 0 and p.min_rest < 0
 
 cdef inline void judge_theo(Judged* j, const Con* c, int64_t bound) noexcept nogil:
     # the spread passes exactly while theo >= bound
@@ -115,28 +143,72 @@ cdef inline void judge_common(Judged* j, int64_t spread, const Con* c, const Ter
     if not within_ticks(spread, c, terms):
         judge_theo(j, c, theo_needed(spread, &terms[0]))
 
-cdef inline void judge_spread(Judged* j, Exact spread, const Slot* s, const Con* c, const Param* p,
-                              const Term* terms) noexcept nogil:
-    # VAL-06, VAL-10, VAL-12: max passes if any term does, min if all do; a term on a missing theo is open
+cdef inline bint in_band(Judged* j, Exact spread, const Term* table, const Con* c, const Cell* cells) noexcept nogil:
+    # is the spread within the table's limit at this theo? The answer is of this band of theo
+    cdef const Cell* cell = cell_of(table, c, c.theo, cells)
+    cdef Term now
+    cdef int64_t need
+    if cell > cells + table.value + c.bucket * table.num:
+        at_least(j, (cell - 1).until, True)
+    if cell.until != never():
+        at_most(j, cell.until - 1, True)
+    if cell.base != T_THEO:
+        return <i128>spread * <i128>cell.den <= <i128>cell.num * <i128>cell.value
+    now.num = cell.num
+    now.den = cell.den
+    need = theo_needed(spread, &now)
+    at_least(j, need, c.theo >= need)
+    return c.theo >= need
+
+cdef inline bint by_theo(Judged* j, Exact spread, const Con* c, const Param* p, const Term* terms, const Cell* cells,
+                         bint decisive) noexcept nogil:
+    # does the spread pass as far as the terms on theo say? As soon as one decides, only that one bounds the interval
     cdef int64_t k, need, bound = 0
-    cdef bint known_pass = False, known_fail = False, theo_terms = False
+    cdef bint shares = False
     for k in range(p.terms):
         if terms[k].base == T_THEO:
             need = theo_needed(spread, &terms[k])
-            if theo_terms and (need <= bound if p.combine_min else need >= bound):
+            if shares and (need >= bound if decisive else need <= bound):
                 need = bound
             bound = need
-            theo_terms = True
-        elif <i128>spread * <i128>terms[k].den <= <i128>terms[k].num * <i128>base_of(&terms[k], spread, s, c):
-            known_pass = True
+            shares = True
+    if shares:
+        at_least(j, bound, c.theo >= bound)
+        if (c.theo >= bound) == decisive:
+            return decisive
+    for k in range(p.terms):
+        if terms[k].base == T_TABLE_THEO and in_band(j, spread, &terms[k], c, cells) == decisive:
+            return decisive
+    return not decisive
+
+cdef inline void judge_spread(Judged* j, Exact spread, const Slot* s, const Con* c, const Param* p,
+                              const Term* terms, const Cell* cells) noexcept nogil:
+    # VAL-06, VAL-10, VAL-12: max passes if any term does, min if all do; a term on what is missing is open
+    cdef int64_t k
+    cdef bint decisive = not p.combine_min  # one term within the largest, or one beyond the least, decides
+    cdef bint within, gone = False, more = False
+    cdef Term term
+    for k in range(p.terms):
+        if is_missing(&terms[k], c):
+            gone = True
+        elif not reads_theo(&terms[k]):
+            term = term_now(&terms[k], s, c, cells)
+            within = <i128>spread * <i128>term.den <= <i128>term.num * <i128>base_of(&term, spread, s, c)
+            if within == decisive:
+                if not decisive:
+                    j.mask |= B_SPREAD
+                return
         else:
-            known_fail = True
-    if known_fail if p.combine_min else known_fail and not known_pass and not theo_terms:
+            more = True
+    if p.terms == 0 or (spread <= 0 and (gone or more)):
+        return
+    if more and by_theo(j, spread, c, p, terms, cells, decisive) == decisive:
+        if not decisive:
+            j.mask |= B_SPREAD
+    elif gone:
+        j.hang = True
+    elif decisive:
         j.mask |= B_SPREAD
-        return
-    if not theo_terms or spread <= 0 or (known_pass and not p.combine_min):
-        return
-    judge_theo(j, c, bound)
 
 cdef inline uint64_t use_of(uint64_t spread, uint64_t den, Exact base, uint64_t num) noexcept nogil:
     # floor(1e9 * spread * den / (base * num)); base, num > 0. In 64 bits where they hold it
@@ -148,19 +220,21 @@ cdef inline uint64_t use_of(uint64_t spread, uint64_t den, Exact base, uint64_t 
     return <uint64_t>clamp(<i128>(<u128>spread * <u128>den * 1000000000 // (<u128>base * <u128>num)))
 
 cdef inline uint32_t least_use(Exact spread, const Slot* s, const Con* c, const Param* p,
-                               const Term* terms) noexcept nogil:
+                               const Term* terms, const Cell* cells) noexcept nogil:
     # floor is monotone, so the largest limit gives the least quotient
     cdef Exact base
+    cdef Term term
     cdef uint64_t q, best = 0
     cdef bint found = False
     cdef int64_t k
     for k in range(p.terms):
-        if terms[k].base == T_THEO and not c.theo_ok:
+        if is_missing(&terms[k], c):
             continue
-        base = base_of(&terms[k], spread, s, c)
-        if base <= 0 or terms[k].num <= 0:
+        term = term_now(&terms[k], s, c, cells)
+        base = base_of(&term, spread, s, c)
+        if base <= 0 or term.num <= 0:
             continue
-        q = use_of(<uint64_t>spread, <uint64_t>terms[k].den, base, <uint64_t>terms[k].num)
+        q = use_of(<uint64_t>spread, <uint64_t>term.den, base, <uint64_t>term.num)
         if not found or (q > best if p.combine_min else q < best):
             best = q
         found = True
@@ -180,15 +254,16 @@ cdef inline uint32_t common_use(int64_t spread, const Con* c, const Term* terms)
         best = q if q < best else best
     return <uint32_t>(best if best < UINT32_MAX else UINT32_MAX)
 
-cdef inline uint32_t limit_use(const Slot* s, const Con* c, const Param* p, const Term* terms) noexcept nogil:
+cdef inline uint32_t limit_use(const Slot* s, const Con* c, const Param* p, const Term* terms,
+                               const Cell* cells) noexcept nogil:
     # PRES-08, of a valid quote
     if s.bid_size == 0 or s.ask_size == 0:
         return 0
     if not is_plain(s):
-        return least_use(<i128>s.ask - <i128>s.bid, s, c, p, terms)
+        return least_use(<i128>s.ask - <i128>s.bid, s, c, p, terms, cells)
     if is_common(p, terms):
         return common_use(s.ask - s.bid, c, terms)
-    return least_use(s.ask - s.bid, s, c, p, terms)
+    return least_use(s.ask - s.bid, s, c, p, terms, cells)
 
 cdef inline void judge_sizes(Judged* j, const Slot* s, const Param* p) noexcept nogil:
     # VAL-04, VAL-05
@@ -249,7 +324,8 @@ cdef inline void judge_one_side(Judged* j, const Slot* s, const Con* c, const Pa
         if c.theo >= p.zero_bid:
             j.mask |= B_ONE_SIDED
 
-cdef inline Judged judge(const Slot* s, const Con* c, const Param* p, const Term* terms) noexcept nogil:
+cdef inline Judged judge(const Slot* s, const Con* c, const Param* p, const Term* terms,
+                         const Cell* cells) noexcept nogil:
     cdef Judged j
     j.mask = 0
     j.hang = False
@@ -265,14 +341,16 @@ cdef inline Judged judge(const Slot* s, const Con* c, const Param* p, const Term
     judge_sizes(&j, s, p)
     if s.bid_size and s.ask_size:
         if not is_plain(s):
-            judge_spread(&j, <i128>s.ask - <i128>s.bid, s, c, p, terms)
+            judge_spread(&j, <i128>s.ask - <i128>s.bid, s, c, p, terms, cells)
         elif is_common(p, terms):
             judge_common(&j, s.ask - s.bid, c, terms)
         else:
-            judge_spread(&j, s.ask - s.bid, s, c, p, terms)
+            judge_spread(&j, s.ask - s.bid, s, c, p, terms, cells)
     judge_band(&j, s, c, p)
     if s.ex & STALE:
         j.mask |= B_STALE
+    if s.ex & FRESH:
+        j.mask |= B_FLICKER
     if not c.theo_ok:  # whatever it is now, a theo that appears is looked at afresh
         j.lo = 1
         j.hi = 0

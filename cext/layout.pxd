@@ -42,6 +42,18 @@ cdef packed struct Slot:
     int64_t unknown
     int64_t exempt
 
+cdef packed struct Rest:
+    int64_t rest_ts
+    int64_t was_at
+    int64_t was_bid
+    int64_t was_ask
+    int64_t was_rest
+    int32_t was_fresh
+    int32_t fresh
+    int32_t[2] prev
+    int32_t[2] next
+    int64_t flicker
+
 cdef packed struct Con:
     int64_t tick
     int64_t theo
@@ -57,18 +69,21 @@ cdef packed struct Con:
     int64_t hole
     int64_t hole_e
     int64_t hole_now
+    int64_t under
     int32_t slot0
     int32_t slots
     int32_t cover
     int32_t cls
     int32_t held
+    int32_t[2] head
+    int32_t[2] tail
     uint8_t theo_ok
     uint8_t e_run
     uint8_t n_run
     uint8_t stress
     uint8_t live
     uint8_t outside
-    uint16_t pad1
+    uint16_t bucket
     uint32_t pad2
 
 cdef packed struct Win:
@@ -97,6 +112,7 @@ cdef packed struct Edge:
     int64_t theo_src
     int64_t theo_ts
     int64_t theo_via
+    int64_t under
     int32_t slot
     int32_t bid_size
     int32_t ask_size
@@ -106,6 +122,13 @@ cdef packed struct Edge:
     uint8_t relax
 
 cdef packed struct Term:
+    int64_t base
+    int64_t num
+    int64_t den
+    int64_t value
+
+cdef packed struct Cell:
+    int64_t until
     int64_t base
     int64_t num
     int64_t den
@@ -134,6 +157,9 @@ cdef packed struct Param:
     int64_t req_num
     int64_t req_den
     int64_t apart
+    int64_t min_rest
+    int64_t rests
+    int64_t buckets
 
 cdef packed struct Row:
     int64_t ts
@@ -170,6 +196,18 @@ cdef enum:
     STALE = 8
     MAYBE = 16
     WIDE = 32
+    FRESH = 64
+
+cdef enum:
+    RESTED = 0
+    RESTING = 1
+    LATE = 2
+
+cdef enum:
+    AGE = 0
+    RESTS = 1
+    END = -1
+    OUT = -2
 
 cdef enum:
     B_ABSENT = 1
@@ -180,6 +218,7 @@ cdef enum:
     B_SPREAD = 32
     B_OFF_THEO = 64
     B_STALE = 128
+    B_FLICKER = 256
 
 cdef enum:
     LAPSE_OPEN = 0
@@ -188,6 +227,8 @@ cdef enum:
     SPREAD_CLOSE = 3
     HOLE_OPEN = 8
     HOLE_CLOSE = 9
+    REST_ENDS = 4
+    REST_STANDS = 5
 
 cdef enum:
     T_THEO = 0
@@ -196,6 +237,9 @@ cdef enum:
     T_MID = 3
     T_TICKS = 4
     T_ABSOLUTE = 5
+    T_UNDERLYING = 6
+    T_TABLE_BID = 7
+    T_TABLE_THEO = 8
 
 cdef enum:
     MISSING_UNKNOWN = 0
@@ -204,12 +248,19 @@ cdef enum:
     MISSING_HOLD = 3
 
 cdef enum:
+    RESTS_THEN = 0
+    RESTS_FLAGGED = 1
+    RESTS_SCOUT = 2
+
+cdef enum:
     K_THEO = 8
     K_QUOTE = 9
 
 cdef enum:
     ROW_QUOTE_BAD = 1
     ROW_THEO_MISSING = 2
+    ROW_RESTLESS = 8
+    ROW_LATE = 16
 
 cdef enum:
     EDGES_PER_SLOT = 16

@@ -26,13 +26,15 @@ BESIDE = (
     "wide",
     "win",
     "apart",
+    "rests",
 )  # arrays of Accruals that have a row for each slot, or no row at all
 
 
 class Accruals:
     """Slots (n,) SLOT, contracts (m,) CON, and beside the slots what only some rulebooks ask for.
 
-    `wide` (n,) int64 with a grace, `win` (n, k) WIN with k window widths, `apart` (n,) APART with rules for stress.
+    `wide` (n,) int64 with a grace, `win` (n, k) WIN with k window widths, `apart` (n,) APART with rules for stress,
+    `rests` (n,) REST with a max age or a min rest.
     """
 
     def __init__(self, book: Book, params: Params) -> None:
@@ -42,6 +44,8 @@ class Accruals:
         self.wide = np.zeros(n if params.param["grace"][0] >= 0 else 0, dtype=np.int64)
         self.win = np.zeros((n if len(params.widths) else 0, len(params.widths)), dtype=layout.WIN)
         self.apart = np.zeros(n if params.param["apart"][0] else 0, dtype=layout.APART)
+        timed = max(params.param["max_age"][0], params.param["min_rest"][0]) >= 0
+        self.rests = np.zeros(n if timed else 0, dtype=layout.REST)
         self.cons = np.zeros(m, dtype=layout.CON)
         self.histories: list[ClockHistory] = [[] for _ in range(m)]
         self._reset_rows()
@@ -54,6 +58,11 @@ class Accruals:
         self.slots["last_valid"] = -1
         self.slots["state"] = layout.LAPSED
         self.slots["theo_lo"], self.slots["theo_hi"] = 1, 0
+        self.rests["rest_ts"] = self.rests["was_rest"] = layout.NEVER
+        self.rests["was_at"] = layout.LONG_AGO
+        self.rests["prev"] = self.rests["next"] = layout.OUT
+        self.cons["head"] = self.cons["tail"] = layout.END
+        self.cons["under"] = layout.LONG_AGO
         self.cons["slot0"], self.cons["slots"] = self.book.slot0, self.book.slots
         self.cons["cls"] = self.book.cls
         self.cons["due"] = layout.NEVER
@@ -63,9 +72,15 @@ class Accruals:
     def _bind(self) -> None:
         book, params = self.book, self.params
         self.kernel = kernels.Arrays(
-            self.slots, self.wide, self.win.reshape(-1), params.widths, self.apart, book.slot_con,
-            self.cons, book.rank, params.param, params.terms, self.edges, len(params.reliefs),
+            self.slots, self.wide, self.win.reshape(-1), params.widths, self.apart, self.rests,
+            book.slot_con, self.cons, book.rank, params.param, params.terms, params.cells,
+            self.edges, len(params.reliefs),
         )  # fmt: skip
+
+    def use(self, params: Params, buckets: NDArray[np.uint16]) -> None:
+        """Judge by other limits from here on: of another date, with other days to expiry. Slots must be judged anew."""
+        self.params, self.cons["bucket"] = params, buckets
+        self._bind()
 
     def copy(self) -> Accruals:
         """An independent copy that shares the layout; histories are shared too, for reading."""
@@ -128,6 +143,18 @@ class Accruals:
             len(which),
         )
 
+    def set_underlying(
+        self, which: NDArray[np.int32], t: int, spread: NDArray[np.int64]
+    ) -> list[NDArray[np.void]]:
+        """The underlying of contracts has this spread (10^-8, LONG_AGO = missing) from `t` on."""
+        return self._run(
+            lambda start: kernels.set_underlying(self.kernel, which, start, t, spread), len(which)
+        )
+
+    def end_rests(self, t: int) -> list[NDArray[np.void]]:
+        """VAL-09: rests that are reached only after the period that ends at `t` count from there on."""
+        return self._run(lambda start: kernels.end_rests(self.kernel, start, t), len(self.cons))
+
     def settle(self, t: int) -> list[NDArray[np.void]]:
         """Bring everything to `t`. For copies, and for the edges of a period."""
         return self._run(lambda start: kernels.settle(self.kernel, start, t), len(self.cons))
@@ -143,6 +170,15 @@ class Accruals:
                 self.kernel.clear_edges()
             if at >= n:
                 return chunks
+
+    @property
+    def flicker(self) -> NDArray[np.int64]:
+        """Obliged ns by slot that lapsed because the quote had not stood long enough (VAL-09)."""
+        return self.rests["flicker"] if len(self.rests) else np.zeros(len(self.slots), np.int64)
+
+    def forget_prices(self) -> None:
+        """A new day: what stood before this instant was another day's, and does not rest on."""
+        self.rests["was_rest"] = layout.NEVER
 
     def instant(self, contract: int, n: int) -> int:
         """The last instant at which the net clock of a contract stood at `n`: when it ran on from there."""
@@ -168,7 +204,9 @@ class Accruals:
             self.slots[name] = 0
         self.slots["last_valid"] = -1
         for name in BESIDE:
-            _octets(getattr(self, name))[:] = 0
+            if name != "rests":
+                _octets(getattr(self, name))[:] = 0
+        self.rests["flicker"] = 0
         for name in ("e_val", "n_val", "hole", "hole_e", "hole_now"):
             self.cons[name] = 0
         for c, history in enumerate(self.histories):

@@ -30,7 +30,7 @@ ROW = np.dtype(
         ("part", "<u2"),  # number of the source partition on this tape
         ("sub", "<u2"),  # row within its record
         ("kind", "u1"),  # Kind
-        ("flags", "u1"),  # QUOTE_BAD | THEO_MISSING | THEO_DELTA
+        ("flags", "u1"),  # QUOTE_BAD | RESTLESS | LATE; THEO_MISSING | THEO_DELTA
         ("pad", "<u2"),
     ]
 )
@@ -39,6 +39,8 @@ assert ROW.itemsize == 56
 QUOTE_BAD = 1  # the quote changed, not known to what (TAPE-04)
 THEO_MISSING = 2
 THEO_DELTA = 4  # of a theo: it says the delta too, 10^-8
+RESTLESS = 8  # of a quote: these prices will not stand long enough (VAL-09, retroactive)
+LATE = 16  # they will, but not before the period ends
 
 Rows = NDArray[np.void]
 

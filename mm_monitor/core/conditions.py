@@ -32,6 +32,16 @@ class Conditions:
         default_factory=dict
     )  # scope, maker -> DOWN or instant of `up`
     stress: set[str] = field(default_factory=set)
+    underlying: dict[str, int] = field(
+        default_factory=dict
+    )  # class -> spread of its underlying, 10^-8, where it is known
+
+    def say_spread(self, klass: str, spread: int | None) -> None:
+        """The underlying of a class has this spread, or none that is known."""
+        if spread is None:
+            self.underlying.pop(klass, None)
+        else:
+            self.underlying[klass] = spread
 
 
 class Effects:
@@ -105,6 +115,13 @@ class Effects:
         elif meaning.relax is not None:
             self.relax[self.reliefs.index(fraction(meaning.relax), 1), mask] += step
         return mask
+
+    def spreads(self, underlying: dict[str, int]) -> NDArray[np.int64]:
+        """Spread of the underlying of each contract, LONG_AGO where it is missing: (m,)."""
+        by_class = np.full(max(1, len(self.reference.classes)), layout.LONG_AGO, dtype=np.int64)
+        for name, spread in underlying.items():
+            by_class[self.reference.class_index[name]] = spread
+        return by_class[self.book.cls]
 
     def ex_bits(self, which: NDArray[np.int32]) -> NDArray[np.uint8]:
         """EXCLUDE | DEEM | ONE_SIDE of slots `which`."""

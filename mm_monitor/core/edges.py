@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from mm_monitor.core.accrual import Accruals
 from mm_monitor.core.book import Book
 from mm_monitor.core.breaches import BreachBook
+from mm_monitor.core.days import dated_relief, days_left
 from mm_monitor.core.explain import Standing, failures, price_text, spread_limit
 from mm_monitor.core.model import REASONS, BreachKind
 from mm_monitor.core.params import fraction
-from mm_monitor.core.reference import Reference
+from mm_monitor.core.reference import Contract, Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.kernels import layout
 
@@ -36,12 +37,15 @@ class EdgeReader:
         book: Book,
         reliefs: tuple[Fraction, ...],
         sources: Mapping[int, tuple[str, int]],
+        day: str = "",
     ) -> None:
+        """`day` is the trading date (ISO text) by which limits are what they are."""
         self.rulebook, self.book = rulebook, book
         self.contracts = tuple(reference.contracts)  # as they were when this layout began
         self.makers = tuple(reference.makers)
         self.reliefs, self.sources = reliefs, sources
         self.vias = reference.theo_vias
+        self.day, self.dated = day, dated_relief(rulebook, day)
 
     def notice(
         self,
@@ -91,17 +95,19 @@ class EdgeReader:
             contract.klass,
             t,
             reason,
-            self.evidence(edge, contract.tick),
+            self.evidence(edge, contract),
             noticed_at,
         )
 
-    def evidence(self, edge: np.void, tick: int) -> dict[str, object]:
+    def evidence(self, edge: np.void, contract: Contract) -> dict[str, object]:
         """The quote, theo and limit in force, by how much each test failed, and the records they came from."""
         theo = int(edge["theo"]) if edge["flags"] & 1 else None
-        stale = int(edge["state"]) == layout.LAPSED + 7
+        under, flags = int(edge["under"]), int(edge["flags"])
         quote = Standing(
-            int(edge["bid"]), int(edge["ask"]), int(edge["bid_size"]), int(edge["ask_size"]), tick, theo,
-            self.relief(int(edge["relax"]), bool(edge["flags"] & 2)), stale,
+            int(edge["bid"]), int(edge["ask"]), int(edge["bid_size"]), int(edge["ask_size"]),
+            contract.tick, theo, self.relief(int(edge["relax"]), bool(flags & 2)),
+            stale=bool(flags & 4), fresh=bool(flags & 8), days=days_left(contract, self.day),
+            underlying=None if under == layout.LONG_AGO else under,
         )  # fmt: skip
         limit = spread_limit(quote, self.rulebook)
         return {
@@ -133,8 +139,8 @@ class EdgeReader:
         return {"source": source, "version": version, "quality": quality}
 
     def relief(self, relax: int, stress: bool) -> Fraction:
-        """By what the spread limit is multiplied: the relax exemption of that number, and stress."""
-        relief = self.reliefs[relax]
+        """By what the spread limit is multiplied: the relax exemption of that number, stress, and the date."""
+        relief = self.reliefs[relax] * self.dated
         return (
             relief * fraction(self.rulebook.stress_relief)
             if stress and self.rulebook.stress_relief

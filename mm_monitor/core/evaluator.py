@@ -18,6 +18,7 @@ from mm_monitor.core.batch import Rows
 from mm_monitor.core.book import appointed, build_book
 from mm_monitor.core.breaches import BreachBook
 from mm_monitor.core.conditions import DOWN, Conditions, Effects, Mask
+from mm_monitor.core.days import dated_relief, days_left, utc_date
 from mm_monitor.core.edges import EdgeReader, time_to_edge
 from mm_monitor.core.late import concerned
 from mm_monitor.core.model import (
@@ -33,7 +34,7 @@ from mm_monitor.core.model import (
     Verdict,
 )
 from mm_monitor.core.moments import Moments
-from mm_monitor.core.params import build_params, fraction
+from mm_monitor.core.params import Params, bucket_of, build_params, day_breaks, fraction
 from mm_monitor.core.reach import Reach
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.relayout import carry_over
@@ -78,6 +79,9 @@ class Evaluator:
         self.breaches = BreachBook(rulebook.id, rulebook.version)
         self.counts = np.zeros(len(layout.COUNTS), dtype=np.int64)
         self.trading_date = ""
+        self.day = (
+            ""  # by which days to expiry count: the trading date, without a calendar a UTC date
+        )
         self.period: tuple[int | None, int | None] = (None, None)  # start, end once it is over
         self.final: StatusView | None = None  # the picture at the end of the period
         self.ledger: list[StatusView] = []  # final pictures of the days before
@@ -100,13 +104,23 @@ class Evaluator:
         self.book = build_book(
             self.reference, self.members, appointed(self.reference, self.rulebook.id)
         )
-        self.params = build_params(self.rulebook, self.book.makers)
+        self.params = self._params_of_day()
         self.accruals = Accruals(self.book, self.params)
         self.accruals.cons["tick"] = [contract.tick for contract in self.reference.contracts]
         self.accruals.cons["live"] = self.reference.live
+        self.accruals.cons["bucket"] = self._buckets()
         self.required.fit()
         self.accruals.cons["outside"] = ~self.required.mask
         self.index()
+
+    def _params_of_day(self) -> Params:
+        return build_params(self.rulebook, self.book.makers, dated_relief(self.rulebook, self.day))
+
+    def _buckets(self) -> NDArray[np.uint16]:
+        """Bucket of days to expiry of every contract."""
+        breaks = day_breaks(self.rulebook)
+        days = [days_left(contract, self.day) for contract in self.reference.contracts]
+        return np.array([bucket_of(breaks, n) for n in days], dtype=np.uint16)
 
     def index(self) -> None:
         """Everything that is derived from layout and conditions."""
@@ -114,10 +128,13 @@ class Evaluator:
         self.effects = Effects.of(
             self.conditions, self.rulebook, self.reference, self.book, self.params.reliefs
         )
-        self.edges = EdgeReader(
-            self.rulebook, self.reference, self.book, self.params.reliefs, self.sources
-        )
+        self.edges = self._edge_reader()
         self.views = ViewBuilder(self.rulebook, self.reference, self.book)
+
+    def _edge_reader(self) -> EdgeReader:
+        return EdgeReader(
+            self.rulebook, self.reference, self.book, self.params.reliefs, self.sources, self.day
+        )
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -275,7 +292,15 @@ class Evaluator:
         self.reach.touch(t)
 
     def underlying(self, record: UnderlyingRecord) -> None:
-        """The underlying of a class has a price: the contracts around it may be others (OBL-01)."""
+        """The underlying of a class has a price: limits may follow its spread (VAL-10), the contracts around it be
+        others (OBL-01)."""
+        spread = None
+        if record.bid_price is not None and record.ask_price is not None:
+            spread = record.ask_price - record.bid_price
+        if spread != self.conditions.underlying.get(record.klass):
+            self.before(record.ts)
+            self.conditions.say_spread(record.klass, spread)
+            self._after_control(self._set_underlying(record.ts), record.ts)
         if self.required.spot(record.klass, record.price):
             self._owe(record.ts)
 
@@ -369,6 +394,13 @@ class Evaluator:
             self.accruals.set_stress(which.astype(np.int32), record.ts, on), record.ts
         )
 
+    def _set_underlying(self, t: int) -> list[NDArray[np.void]]:
+        if not self.rulebook.reads_underlying:
+            return []
+        spreads = self.effects.spreads(self.conditions.underlying)
+        which = np.flatnonzero(self.accruals.cons["under"] != spreads).astype(np.int32)
+        return self.accruals.set_underlying(which, t, spreads[which])
+
     def reference_changed(self, t: int) -> None:
         """A listing, adjustment or appointment took effect at `t`: lay the slots out anew, carrying state over."""
         self.before(t)
@@ -401,6 +433,7 @@ class Evaluator:
             (self.effects.stress > 0) != (self.accruals.cons["stress"] > 0)
         ).astype(np.int32)
         self.accruals.set_stress(stress, t, _bytes(self.effects.stress[stress] > 0))
+        self._set_underlying(t)
         unk = self.accruals.slots["unk"].copy()
         unk[self.effects.down > 0] |= layout.DOWN
         for debt in self.effects.owed.values():
@@ -432,9 +465,11 @@ class Evaluator:
         self._begin_date(record, rolls=True)
         self.breaches.new_day()
         self.provisional.clear()
+        self._begin_day(record)
         if self.stretches is not None:
             self.stretches.clear()
         self._restate(mask, record.ts, unk, mask)
+        self.accruals.forget_prices()
 
     def _period_start(self, record: PeriodRecord) -> None:
         self.trading_date = record.trading_date
@@ -442,9 +477,22 @@ class Evaluator:
         self.accruals.zero(record.ts)
         self.period, self.final = (record.ts, None), None
         self.reach.begin(record.ts)
+        if self._begin_day(record):
+            self._restate(np.ones(len(self.book.slot_con), dtype=np.bool_), record.ts)
         if self.stretches is not None:
             self.stretches.clear()
             self._stretch(record.ts)
+
+    def _begin_day(self, record: PeriodRecord) -> bool:
+        """Days to expiry and dated relief are those of this date. True if quotes must be judged anew."""
+        day = record.trading_date or utc_date(record.ts)
+        changed, self.day = day != self.day, day
+        if not changed or not self.rulebook.reads_date:
+            return False
+        self.params = self._params_of_day()
+        self.accruals.use(self.params, self._buckets())
+        self.scratch, self.edges = self.accruals.copy(), self._edge_reader()
+        return True
 
     def _foresee_phases(self, t: int) -> None:
         self.moments.forget("phase")
@@ -482,6 +530,7 @@ class Evaluator:
         if self.stretches is not None:
             self.stretches.end(t)
         self.final = self._picture(t, exact=True)
+        self.accruals.end_rests(t)
 
     def _open_stressed(self, k: int, times: Times, t: int) -> None:
         evidence = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mm_monitor.core.model import PRICE_SCALE
-from mm_monitor.core.params import fraction
+from mm_monitor.core.params import find_cell, fraction
 from mm_monitor.core.rulebook import Rulebook, SpreadTerm
 
 
@@ -27,6 +27,9 @@ class Standing:
     relief: Fraction = Fraction(1)
     stale: bool = False
     one_side: bool = False
+    fresh: bool = False  # it has not stood long enough
+    days: int | None = None  # to expiry, None = without end
+    underlying: int | None = None  # spread of the underlying, None = missing
 
 
 def price_text(units: int) -> str:
@@ -37,7 +40,7 @@ def price_text(units: int) -> str:
 
 
 def spread_limit(quote: Standing, rulebook: Rulebook) -> Fraction | None:
-    """VAL-10: the limit in 10^-8, or None without terms or where a missing theo leaves it open."""
+    """VAL-10: the limit in 10^-8, or None without terms or where what is missing (theo, underlying) leaves it open."""
     values = [_term(term, quote) for term in rulebook.terms]
     if not values or any(value is None for value in values):
         return None
@@ -50,15 +53,28 @@ def _term(term: SpreadTerm, quote: Standing) -> Fraction | None:
         return Fraction(term.ticks * quote.tick)
     if term.kind == "absolute":
         return Fraction(term.absolute)
+    if term.kind == "table":
+        return _table(term, quote)
     assert term.ratio is not None
     bases = {
         "theo": quote.theo,
         "bid": quote.bid,
         "ask": quote.ask,
         "mid": Fraction(quote.bid + quote.ask, 2),
+        "": quote.underlying,
     }
     base = bases[term.of]
     return None if base is None else fraction(term.ratio) * base
+
+
+def _table(term: SpreadTerm, quote: Standing) -> Fraction | None:
+    price = quote.theo if term.of == "theo" else quote.bid
+    if price is None:
+        return None
+    cell = find_cell(term, price, quote.days)
+    if cell is None:
+        return Fraction(0)
+    return fraction(cell.ratio) * price if cell.ratio else Fraction(cell.absolute or 0)
 
 
 def failures(quote: Standing, rulebook: Rulebook) -> Mapping[str, str]:
@@ -87,6 +103,8 @@ def failures(quote: Standing, rulebook: Rulebook) -> Mapping[str, str]:
         found["off_theo"] = price_text(-(-distance.numerator // distance.denominator))
     if quote.stale:
         found["stale"] = ""
+    if quote.fresh:
+        found["flicker"] = ""
     return found
 
 

@@ -34,6 +34,7 @@ def carry_over(
     for name in BESIDE:
         if len(getattr(new, name)):
             getattr(new, name)[after] = getattr(old, name)[before]
+    _carry_lists(old, new, after)
     live = np.array(reference.live, dtype=np.bool_)[book.slot_con]
     makers = zip(book.slot_maker.tolist(), book.cls[book.slot_con].tolist(), strict=True)
     obliged = live & np.array([maker in now[cls] for maker, cls in makers], dtype=np.bool_)
@@ -45,7 +46,9 @@ def carry_over(
 def _carry_contracts(old: Accruals, new: Accruals, reference: Reference, t: int) -> None:
     carried = len(old.cons)
     for name in layout.CON.names or ():
-        if name not in ("slot0", "slots", "cls", "cover", "held", "due"):
+        if name not in (
+            "slot0", "slots", "cls", "cover", "held", "due", "head", "tail", "bucket",
+        ):  # fmt: skip
             new.cons[name][:carried] = old.cons[name]
     new.cons["t_last"] = t
     new.cons["due"] = layout.LONG_AGO  # to be looked for afresh
@@ -54,6 +57,23 @@ def _carry_contracts(old: Accruals, new: Accruals, reference: Reference, t: int)
     new.cons["cover"] = 0  # restating every slot counts them again
     new.slots["ex"] &= ~np.uint8(layout.MAYBE)
     new.histories = [*old.histories, *([] for _ in range(len(new.cons) - carried))]
+
+
+def _carry_lists(old: Accruals, new: Accruals, after: NDArray[np.int64]) -> None:
+    """What falls due keeps its order: links are the same slots by their new numbers."""
+    if len(new.rests):
+        for name in ("prev", "next"):
+            new.rests[name][after] = renumbered(old.rests[name], after)
+    carried = len(old.cons)
+    for name in ("head", "tail"):
+        new.cons[name][:carried] = renumbered(old.cons[name], after)
+
+
+def renumbered(links: NDArray[np.int32], after: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Links to slots by their new numbers; END and OUT stay."""
+    if not len(after):
+        return links
+    return np.where(links >= 0, after[np.maximum(links, 0)], links).astype(np.int32)
 
 
 def _begin_and_end(new: Accruals, fresh: NDArray[np.bool_], obliged: NDArray[np.bool_]) -> None:

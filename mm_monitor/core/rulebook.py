@@ -195,6 +195,16 @@ class Rulebook:
     missing: tuple[str, ...] = ()  # numbers that no source gives
 
     @property
+    def reads_underlying(self) -> bool:
+        """Does the spread limit follow the underlying's own spread (VAL-10)?"""
+        return any(term.kind == "underlying" for term in self.terms)
+
+    @property
+    def reads_date(self) -> bool:
+        """Does the spread limit depend on the trading date (VAL-10)?"""
+        return bool(self.dated_relief) or any(term.kind == "table" for term in self.terms)
+
+    @property
     def reads_theo(self) -> bool:
         """Does any quote test read theo (VAL-12, policy `exclude`)?"""
         spread = any(

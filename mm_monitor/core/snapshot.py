@@ -16,6 +16,7 @@ from mm_monitor.core.engine import Engine, Records
 from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.pack import pack, unpack
 from mm_monitor.core.reference import Reference
+from mm_monitor.core.relayout import renumbered
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.stretches import Stretches
 from mm_monitor.errors import SnapshotError
@@ -133,6 +134,8 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "counts": evaluator.counts,
         "trading_date": evaluator.trading_date,
         "required": evaluator.required.state(),
+        "day": evaluator.day,
+        "underlying": sorted(conditions.underlying.items()),
         "by_calendar": evaluator.by_calendar,
         "period": evaluator.period,
         "final": evaluator.final,
@@ -152,6 +155,8 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
     conditions.exemptions.update(tuple(key) for key in state["exemptions"])
     conditions.feed.update({(scope, maker): since for scope, maker, since in state["feed"]})
     conditions.stress.update(state["stress"])
+    conditions.underlying.update(state["underlying"])
+    evaluator.day = state["day"]
     evaluator.members = [set(group) for group in state["members"]]
     evaluator.required.restore(state["required"])
     evaluator.lay_out()
@@ -203,7 +208,12 @@ def _fill_accruals(accruals: Accruals, state: Mapping[str, Any], moved: np.ndarr
     for name in BESIDE:
         if len(getattr(accruals, name)):
             getattr(accruals, name)[moved] = state[name]
+    if len(accruals.rests):
+        for name in ("prev", "next"):
+            accruals.rests[name][moved] = renumbered(state["rests"][name], moved)
     slot0, slots = accruals.cons["slot0"].copy(), accruals.cons["slots"].copy()
     accruals.cons[:] = state["cons"]
     accruals.cons["slot0"], accruals.cons["slots"] = slot0, slots
+    for name in ("head", "tail"):
+        accruals.cons[name] = renumbered(state["cons"][name], moved)
     accruals.histories = [[(t, n) for t, n in history] for history in state["histories"]]

@@ -37,6 +37,7 @@ def read_totals(settled: Accruals, remaining: Ints) -> Totals:
     slots, con = settled.slots, settled.book.slot_con
     by_reason = np.zeros((len(slots), 9), dtype=np.int64)
     by_reason[:, :8] = slots["lapsed"]
+    by_reason[:, 8] = settled.flicker
     gone = slots["state"] == layout.NONE
     for_all = (settled.cons["e_val"] - settled.cons["n_val"])[con]
     exempt = slots["exempt"] + np.where(gone, 0, for_all)

@@ -13,11 +13,13 @@ class Arrays:
         win: NDArray[np.void],
         widths: NDArray[np.int64],
         apart: NDArray[np.void],
+        rests: NDArray[np.void],
         slot_con: NDArray[np.int32],
         cons: NDArray[np.void],
         rank: NDArray[np.int32],
         param: NDArray[np.void],
         terms: NDArray[np.void],
+        cells: NDArray[np.void],
         edges: NDArray[np.void],
         reliefs: int,
     ) -> None: ...
@@ -37,6 +39,10 @@ def set_clocks(
 def set_stress(
     a: Arrays, which: NDArray[np.int32], start: int, t: int, on: NDArray[np.uint8]
 ) -> int: ...
+def set_underlying(
+    a: Arrays, which: NDArray[np.int32], start: int, t: int, spread: NDArray[np.int64]
+) -> int: ...
+def end_rests(a: Arrays, start: int, t: int) -> int: ...
 def restate(
     a: Arrays,
     which: NDArray[np.int32],

@@ -28,15 +28,33 @@ SLOT = np.dtype(
         ("lapses", "<u4"),
         ("state", "u1"),
         ("unk", "u1"),  # DOWN | WAIT | BAD
-        ("ex", "u1"),  # EXCLUDE | DEEM | ONE_SIDE | STALE | MAYBE | WIDE
+        ("ex", "u1"),  # EXCLUDE | DEEM | ONE_SIDE | STALE | MAYBE | WIDE | FRESH
         ("relax", "u1"),  # index into the relief table
         ("longest", "<i8"),
-        ("lapsed", "<i8", (8,)),  # by primary reason, absent to stale
+        ("lapsed", "<i8", (8,)),  # by primary reason, absent to stale; flicker is in REST
         ("unknown", "<i8"),
         ("exempt", "<i8"),  # its own; what is excluded for all, the contract's clocks know
     ]
 )
 assert SLOT.itemsize == 200
+
+# What time alone will change of a slot: only where the rulebook has a max age or a min rest. A contract's quotes
+# stand in two lists, each in the order in which they fall due; a link is a slot, END or OUT (not in the list).
+REST = np.dtype(
+    [
+        ("rest_ts", "<i8"),  # since when the prices have stood; NEVER = none that are known
+        ("was_at", "<i8"),  # instant of the last record; the four below are of the time before it
+        ("was_bid", "<i8"),  # LONG_AGO = no such side
+        ("was_ask", "<i8"),
+        ("was_rest", "<i8"),
+        ("was_fresh", "<i4"),
+        ("fresh", "<i4"),  # RESTED | RESTING | LATE
+        ("prev", "<i4", (2,)),  # by AGE and RESTS
+        ("next", "<i4", (2,)),
+        ("flicker", "<i8"),  # obliged ns that lapsed by this reason
+    ]
+)
+assert REST.itemsize == 72
 
 CON = np.dtype(
     [
@@ -54,22 +72,25 @@ CON = np.dtype(
         ("hole", "<i8"),  # market hole so far
         ("hole_e", "<i8"),  # obliged clock up to which it is counted
         ("hole_now", "<i8"),  # obliged ns of the hole now open
+        ("under", "<i8"),  # spread of its underlying, LONG_AGO = missing
         ("slot0", "<i4"),  # its slots are slot0 .. slot0 + slots - 1
         ("slots", "<i4"),
         ("cover", "<i4"),  # slots that are, or may be, valid
         ("cls", "<i4"),
         ("held", "<i4"),  # slots whose maker is appointed now: without any there is no hole
+        ("head", "<i4", (2,)),  # of the lists AGE and RESTS, END = empty
+        ("tail", "<i4", (2,)),
         ("theo_ok", "u1"),
         ("e_run", "u1"),
         ("n_run", "u1"),
         ("stress", "u1"),
         ("live", "u1"),
         ("outside", "u1"),  # of the required set: a quote is no_obligation, and stands
-        ("pad1", "<u2"),
+        ("bucket", "<u2"),  # of days to expiry, for the tables
         ("pad2", "<u4"),
     ]
 )
-assert CON.itemsize == 144
+assert CON.itemsize == 168
 
 WIN = np.dtype(
     [
@@ -99,18 +120,22 @@ EDGE = np.dtype(
         ("theo_src", "<i8"),
         ("theo_ts", "<i8"),
         ("theo_via", "<i8"),
+        ("under", "<i8"),
         ("slot", "<i4"),
         ("bid_size", "<i4"),
         ("ask_size", "<i4"),
         ("kind", "u1"),  # LAPSE_OPEN ...
         ("state", "u1"),
-        ("flags", "u1"),  # bit 0 theo known, bit 1 stress
+        ("flags", "u1"),  # bit 0 theo known, 1 stress, 2 stale, 3 flicker
         ("relax", "u1"),
     ]
 )
-assert EDGE.itemsize == 88
+assert EDGE.itemsize == 96
 
 TERM = np.dtype([("base", "<i8"), ("num", "<i8"), ("den", "<i8"), ("value", "<i8")])
+# One band of a table: limit = num * base / den while the price is below `until`. Of a table term, `value` is its first
+# cell and `num` the number of bands of each of `den` buckets of days; the last band of a bucket is until NEVER.
+CELL = np.dtype([("until", "<i8"), *[(name, "<i8") for name in ("base", "num", "den", "value")]])
 PARAM = np.dtype(
     [
         ("min_size", "<i8"),  # 1 = any
@@ -135,6 +160,9 @@ PARAM = np.dtype(
         ("req_num", "<i8"),  # presence that a window requires
         ("req_den", "<i8"),
         ("apart", "<i8"),  # does time inside stress accrue apart?
+        ("min_rest", "<i8"),  # -1 = none
+        ("rests", "<i8"),  # RESTS_*: how the rest counts
+        ("buckets", "<i8"),  # of days to expiry, at least 1
     ]
 )
 
@@ -143,14 +171,22 @@ VALID, UNKNOWN, EXEMPT, LAPSED, DEEMED, NONE = 0, 1, 2, 3, 12, 13
 # Slot.unk
 DOWN, WAIT, BAD = 1, 2, 4
 # Slot.ex
-EXCLUDE, DEEM, ONE_SIDE, STALE, MAYBE, WIDE = 1, 2, 4, 8, 16, 32
+EXCLUDE, DEEM, ONE_SIDE, STALE, MAYBE, WIDE, FRESH = 1, 2, 4, 8, 16, 32, 64
+# Rest.fresh: it has stood long enough; it has not (yet); it will have, but only after the period ends
+RESTED, RESTING, LATE = 0, 1, 2
+AGE, RESTS = 0, 1
+END, OUT = -1, -2
 # Edge.kind
 LAPSE_OPEN, LAPSE_CLOSE, SPREAD_OPEN, SPREAD_CLOSE = 0, 1, 2, 3
 HOLE_OPEN, HOLE_CLOSE = 8, 9
+REST_ENDS, REST_STANDS = 4, 5  # of RESTS_SCOUT: `n` began a rest that is cut short, or is not
 # Term.base: limit = num * base / den
 THEO, BID, ASK, MID, TICKS, ABSOLUTE = 0, 1, 2, 3, 4, 5
+UNDERLYING, TABLE_BID, TABLE_THEO = 6, 7, 8
 # Param.missing
 MISSING_UNKNOWN, MISSING_SKIP, MISSING_EXCLUDE, MISSING_HOLD = 0, 1, 2, 3
+# Param.rests: from then on; as the row's flag says (back to its start); from then on, telling of rests cut short
+RESTS_THEN, RESTS_FLAGGED, RESTS_SCOUT = 0, 1, 2
 
 NEVER = 2**63 - 1
 LONG_AGO = -(2**63)

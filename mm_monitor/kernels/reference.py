@@ -1,33 +1,34 @@
 """The engine and merge kernels in plain Python: the specification as code, for reading and for parity tests.
 
 Same names, same arguments, same bytes in the same arrays as `cext/engine.pyx` and `cext/merge.pyx`; a thousand times
-slower. The quote tests are in `reference_judge.py`, the decode kernel's twin is `reference_decode.py`.
+slower. The quote tests are in `reference_judge.py`, the lists of what falls due in `reference_rests.py`, the merge in
+`reference_merge.py`; the decode kernel's twin is `reference_decode.py`.
 """
 
 from __future__ import annotations
-
-from itertools import pairwise
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mm_monitor.core.batch import QUOTE_BAD, THEO_MISSING
 from mm_monitor.core.model import Kind, Reason
 from mm_monitor.kernels import layout
 from mm_monitor.kernels.layout import (
+    AGE,
     BAD,
     DEEM,
     DEEMED,
     DOWN,
     EXCLUDE,
     EXEMPT,
+    FRESH,
     LAPSED,
+    LATE,
     MAYBE,
     MISSING_EXCLUDE,
     MISSING_HOLD,
     MISSING_SKIP,
     NEVER,
     NONE,
+    RESTED,
+    RESTS,
     STALE,
     UNKNOWN,
     VALID,
@@ -36,6 +37,15 @@ from mm_monitor.kernels.layout import (
 )
 from mm_monitor.kernels.reference_hole import count_hole
 from mm_monitor.kernels.reference_judge import Judging, limit_use
+from mm_monitor.kernels.reference_merge import count_before, merge_runs, survey
+from mm_monitor.kernels.reference_rests import (
+    age_anew,
+    first_rested,
+    leave,
+    oldest,
+    remember,
+    rest_anew,
+)
 from mm_monitor.kernels.reference_state import (
     Arrays,
     Bytes,
@@ -56,16 +66,16 @@ __all__ = [
     "apply_rows",
     "compare",
     "count_before",
+    "end_rests",
     "merge_runs",
     "restate",
     "set_clocks",
     "set_stress",
+    "set_underlying",
     "settle",
     "slacks",
     "survey",
 ]
-
-MAX_RUNS = 1024
 
 # -- integration ----------------------------------------------------------------------------------
 
@@ -139,7 +149,10 @@ def lapse_goes_on(w: World, i: int, c: Con, d: int) -> None:
     if before == 0:
         s.lapses += 1
     s.current = before + d
-    s.lapsed[s.state - LAPSED] += d
+    if s.state == LAPSED + Reason.FLICKER:
+        w.rests[i].flicker += d
+    else:
+        s.lapsed[s.state - LAPSED] += d
     s.longest = max(s.longest, s.current)
     if permitted >= 0 and before <= permitted < s.current:
         w.emit(i, c, layout.LAPSE_OPEN, s.n_last + (permitted - before))
@@ -176,12 +189,12 @@ def rejudge(w: World, i: int, c: Con, t: int) -> None:
     """Look at the standing quote afresh; the slot must be accrued to `t`."""
     s = w.slots[i]
     terms = w.terms_of(s, c)
-    j = Judging(s, c, w.param, terms).run()
+    j = Judging(s, c, w.param, terms, w.cells).run()
     cover_changes(w, s, c, t, may_be_valid=s.state != NONE and (s.unk != 0 or not j.failed))
     s.ex = s.ex | WIDE if Reason.SPREAD in j.failed else s.ex & ~WIDE
     s.theo_lo, s.theo_hi = j.theo_lo, j.theo_hi
     s.state = overrule(w, s, c, verdict(w, j))
-    s.rate = limit_use(s, c, w.param, terms) if s.state == VALID else 0
+    s.rate = limit_use(s, c, w.param, terms, w.cells) if s.state == VALID else 0
 
 
 def verdict(w: World, j: Judging) -> int:
@@ -218,17 +231,9 @@ def cover_changes(w: World, s: Slot, c: Con, t: int, *, may_be_valid: bool) -> N
 # -- what falls due by time alone -----------------------------------------------------------------
 
 
-def quote_expiry(w: World, s: Slot) -> int:
-    """VAL-08: the instant at which a standing quote becomes stale, NEVER if it does not."""
-    if w.param.max_age < 0 or s.ex & STALE or not (s.has_bid or s.has_ask):
-        return NEVER
-    return min(NEVER, s.quote_ts + w.param.max_age)
-
-
 def next_due(w: World, c: Con) -> int:
     """The first instant at which something on this contract expires."""
-    quotes = [quote_expiry(w, w.slots[i]) for i in w.slots_of(c)]
-    return min([c.theo_until if c.theo_ok else NEVER, *quotes])
+    return min(c.theo_until if c.theo_ok else NEVER, oldest(w, c), first_rested(w, c))
 
 
 def fall_due(w: World, c: Con, t: int) -> None:
@@ -241,18 +246,31 @@ def fall_due(w: World, c: Con, t: int) -> None:
 
 
 def expire(w: World, c: Con, at: int) -> None:
-    """VAL-08, VAL-12: quotes and theo whose age is reached at instant `at`."""
-    theo_gone = bool(c.theo_ok) and c.theo_until <= at
-    old = [i for i in w.slots_of(c) if quote_expiry(w, w.slots[i]) <= at]
-    touched = list(w.slots_of(c)) if theo_gone else old
-    for i in touched:
-        accrue(w, i, c, at)
-    if theo_gone:
+    """VAL-08, VAL-09, VAL-12: quotes and theo whose age, and quotes whose rest, is reached at instant `at`."""
+    if c.theo_ok and c.theo_until <= at:
+        for i in w.slots_of(c):
+            accrue(w, i, c, at)
         c.theo_ok = 0
-    for i in old:
-        w.slots[i].ex |= STALE
-    for i in touched:
-        rejudge(w, i, c, at)
+        for i in w.slots_of(c):
+            rejudge(w, i, c, at)
+        w.rejudged += c.slots
+    while oldest(w, c) <= at < NEVER:
+        i = c.head[AGE]
+        leave(w, c, i, AGE)
+        changes(w, i, c, at, set_bit=STALE)
+    while first_rested(w, c) <= at < NEVER:
+        i = c.head[RESTS]
+        leave(w, c, i, RESTS)
+        w.rests[i].fresh = RESTED
+        changes(w, i, c, at, clear_bit=FRESH)
+
+
+def changes(w: World, i: int, c: Con, t: int, *, set_bit: int = 0, clear_bit: int = 0) -> None:
+    """Slot `i` is another from `t` on."""
+    accrue(w, i, c, t)
+    w.slots[i].ex = w.slots[i].ex & ~clear_bit | set_bit
+    rejudge(w, i, c, t)
+    w.rejudged += 1
 
 
 # -- rows -----------------------------------------------------------------------------------------
@@ -280,14 +298,17 @@ def take_quote(w: World, i: int, c: Con, r: Row) -> None:
     """
     s = w.slots[i]
     accrue(w, i, c, r.ts)
+    remember(w, i, r.ts)
     if r.flags & QUOTE_BAD:
         s.unk |= BAD
+        rest_anew(w, i, c, r.ts, r.flags, known=False)
     else:
         s.bid, s.ask, s.bid_size, s.ask_size = r.a, r.b, r.a_size, r.b_size
         s.quote_ts, s.src = r.ts, source(r)
         s.ex &= ~STALE
         s.unk = s.unk & (DOWN | WAIT) if s.unk & DOWN else 0
-        c.due = min(c.due, quote_expiry(w, s))
+        age_anew(w, i, c)
+        rest_anew(w, i, c, r.ts, r.flags, known=True)
     rejudge(w, i, c, r.ts)
 
 
@@ -296,14 +317,14 @@ def may_break(w: World, s: Slot) -> bool:
     return is_lapsed(s) and (w.param.longest >= 0 or w.param.grace >= 0)
 
 
-def take_theo(w: World, c: Con, r: Row) -> int:
-    """VAL-11: judge again the quotes whose interval the theo leaves; returns how many.
+def take_theo(w: World, c: Con, r: Row) -> None:
+    """VAL-11: judge again the quotes whose interval the theo leaves.
 
     VAL-12: with policy `hold` the last theo stands however old and though withdrawn.
     """
     gone, was = bool(r.flags & THEO_MISSING), bool(c.theo_ok)
     if gone and (not was or w.param.missing == MISSING_HOLD):
-        return 0
+        return
     left = [
         i for i in w.slots_of(c)
         if gone or not was or not w.slots[i].theo_lo <= r.a <= w.slots[i].theo_hi
@@ -320,9 +341,9 @@ def take_theo(w: World, c: Con, r: Row) -> int:
         c.due = min(c.due, c.theo_until)
     for i in left:
         rejudge(w, i, c, r.ts)
+    w.rejudged += len(left)
     for i in used:
-        w.slots[i].rate = limit_use(w.slots[i], c, w.param, w.terms_of(w.slots[i], c))
-    return len(left)
+        w.slots[i].rate = limit_use(w.slots[i], c, w.param, w.terms_of(w.slots[i], c), w.cells)
 
 
 def theo_expiry(w: World, ts: int) -> int:
@@ -336,36 +357,39 @@ def apply_rows(a: Arrays, rows: Rows, start: int, counts: Ints) -> int:
     """Apply quote and theo rows from `start`, in order; returns the index of the first row not applied.
 
     It stops at a row of another kind, and before the edge buffer could overflow. `counts` (5,) int64 grows by quotes,
-    theos, no_obligation, bad_quotes, rejudged. ValueError for a contract outside the arrays; the rows before it are
-    applied.
+    theos, no_obligation, bad_quotes, rejudged (standing quotes, by a theo or by what fell due).
+    ValueError for a contract outside the arrays; the rows before it are applied.
     """
     check_rows(rows)
     if len(counts) != len(layout.COUNTS):
         raise ValueError(f"counts: {len(layout.COUNTS)} elements, got {len(counts)}")
     _check_start(start, len(rows))
-    w, i = World(a), start
+    w, i, outside = World(a), start, None
     for r in rows_of(rows[start:]):
         if r.kind not in (Kind.QUOTE, Kind.THEO):
             break
         if not 0 <= r.contract < len(w.cons):
-            w.close()
-            raise ValueError(f"row {i}: contract {r.contract} of {len(w.cons)}")
+            outside = r.contract
+            break
         if a.full():
             break
         apply_row(w, r, counts)
         i += 1
+    counts[layout.COUNTS.index("rejudged")] += w.rejudged
     w.close()
+    if outside is not None:
+        raise ValueError(f"row {i}: contract {outside} of {len(w.cons)}")
     return i
 
 
 def apply_row(w: World, r: Row, counts: Ints) -> None:
     """One row: first what fell due before it, then the row."""
-    quotes, theos, no_obligation, bad_quotes, rejudged = range(5)
+    quotes, theos, no_obligation, bad_quotes = range(4)
     c = w.cons[r.contract]
     fall_due(w, c, r.ts)
     if r.kind == Kind.THEO:
         counts[theos] += 1
-        counts[rejudged] += take_theo(w, c, r)
+        take_theo(w, c, r)
         return
     i = slot_of(w, r)
     if i is not None:
@@ -435,6 +459,42 @@ def set_stress(a: Arrays, which: Indices, start: int, t: int, on: Bytes) -> int:
     return i
 
 
+def set_underlying(a: Arrays, which: Indices, start: int, t: int, spread: Ints) -> int:
+    """The underlying of contracts `which` has another spread from `t` on, LONG_AGO = missing (VAL-10)."""
+    if len(spread) != len(which):
+        raise ValueError(f"spread: {len(which)} elements, got {len(spread)}")
+    _check_indices(which, len(a.cons), "contract")
+    _check_start(start, len(which))
+    w, i = World(a), start
+    while i < len(which) and not a.full():
+        c = w.cons[which[i]]
+        fall_due(w, c, t)
+        for k in w.slots_of(c):
+            accrue(w, k, c, t)
+        c.under = int(spread[i])
+        for k in w.slots_of(c):
+            rejudge(w, k, c, t)
+        i += 1
+    w.close()
+    return i
+
+
+def end_rests(a: Arrays, start: int, t: int) -> int:
+    """VAL-09: a period has ended at `t`; rests that are reached only after it count as reached from here on."""
+    _check_start(start, len(a.cons))
+    w, i = World(a), start
+    while i < len(w.cons) and not a.full():
+        c = w.cons[i]
+        fall_due(w, c, t)
+        for k in w.slots_of(c) if w.rests else ():
+            if w.rests[k].fresh == LATE:
+                w.rests[k].fresh = RESTED
+                changes(w, k, c, t, clear_bit=FRESH)
+        i += 1
+    w.close()
+    return i
+
+
 def restate(
     a: Arrays,
     which: Indices,
@@ -466,9 +526,12 @@ def restate(
         fall_due(w, c, t)
         accrue(w, k, c, t)
         s.unk, s.relax = int(unk[i]), int(relax[i])
-        s.ex = s.ex & (STALE | MAYBE | WIDE) | int(ex[i])
+        s.ex = s.ex & (STALE | MAYBE | WIDE | FRESH) | int(ex[i])
         if absent[i]:
+            remember(w, k, t)
             s.bid_size = s.ask_size = 0
+            age_anew(w, k, c)
+            rest_anew(w, k, c, t, 0, known=True)
         rejudge(w, k, c, t)
         i += 1
     w.close()
@@ -507,56 +570,6 @@ def slacks(have: Ints, whole: Ints, num: int, den: int, out: Ints) -> None:
         raise ValueError("have, whole, out: equal lengths")
     for i, (part, of) in enumerate(zip(have.tolist(), whole.tolist(), strict=True)):
         out[i] = (part * den - of * num) // den
-
-
-# -- merge ----------------------------------------------------------------------------------------
-
-
-def order(row: tuple[int, ...]) -> tuple[int, ...]:
-    """The one total order of the tape."""
-    r = Row(*row)
-    return r.ts, r.kind, r.part, r.offset, r.sub
-
-
-def survey(rows: Rows) -> tuple[int, int, int]:
-    """Order, least ts and greatest ts of some rows, at least one.
-
-    Order is 2 if each row comes before the next, 1 if some are repeats of one (ts, kind, part, offset, sub), 0 if some
-    come after the next.
-    """
-    check_rows(rows)
-    if not len(rows):
-        raise ValueError("rows: at least 1, got 0")
-    steps = list(pairwise(order(row) for row in rows.tolist()))
-    strict, ascending = all(a < b for a, b in steps), all(a <= b for a, b in steps)
-    return 2 if strict else int(ascending), int(rows["ts"].min()), int(rows["ts"].max())
-
-
-def count_before(rows: Rows, ts: int) -> int:
-    """How many rows of a sorted run have a time before `ts`."""
-    check_rows(rows)
-    return int(np.count_nonzero(rows["ts"] < ts))
-
-
-def merge_runs(runs: list[NDArray[np.void]], out: Rows) -> int:
-    """Merge sorted runs into `out`, dropping repeats of one (ts, kind, part, offset, sub); returns rows written.
-
-    `out` must hold the sum of the lengths. At most 1024 runs. Of repeats that differ, one of them stays.
-    """
-    if len(runs) > MAX_RUNS:
-        raise ValueError(f"runs: at most {MAX_RUNS}, got {len(runs)}")
-    for i, run in enumerate(runs):
-        check_rows(run, f"runs[{i}]")
-    total = sum(len(run) for run in runs)
-    if len(out) < total:
-        raise ValueError(f"out: at least {total} rows, got {len(out)}")
-    written = 0
-    for row in sorted((row for run in runs for row in run.tolist()), key=order):
-        if written and order(row) == order(out[written - 1].tolist()):
-            continue
-        out[written] = row
-        written += 1
-    return written
 
 
 # -- checks ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The quote tests VAL-01 to VAL-08 in plain Python: the specification as code, one function a test.
+"""The quote tests VAL-01 to VAL-09 in plain Python: the specification as code, one function a test.
 
 A test that reads theo asks `Judging.theo_at_least` or `theo_at_most`, and the answer narrows the interval of theo in
 which the whole verdict stands (VAL-11); or there is no theo, and the test hangs (VAL-12).
@@ -11,15 +11,19 @@ from mm_monitor.kernels.layout import (
     ABSOLUTE,
     ASK,
     BID,
+    FRESH,
     LONG_AGO,
     MID,
     NEVER,
     ONE_SIDE,
     STALE,
+    TABLE_BID,
+    TABLE_THEO,
     THEO,
     TICKS,
+    UNDERLYING,
 )
-from mm_monitor.kernels.reference_state import Con, Param, Slot, Term
+from mm_monitor.kernels.reference_state import Cell, Con, Param, Slot, Term
 
 USE_SCALE = 10**9
 MAX_RATE = 2**32 - 1
@@ -28,8 +32,8 @@ MAX_RATE = 2**32 - 1
 class Judging:
     """One look at one standing quote: which tests fail, whether one hangs, and for which theos that holds."""
 
-    def __init__(self, s: Slot, c: Con, p: Param, terms: list[Term]) -> None:
-        self.s, self.c, self.p, self.terms = s, c, p, terms
+    def __init__(self, s: Slot, c: Con, p: Param, terms: list[Term], cells: list[Cell]) -> None:
+        self.s, self.c, self.p, self.terms, self.cells = s, c, p, terms, cells
         self.failed: set[Reason] = set()
         self.hangs = False
         self.theo_lo, self.theo_hi = LONG_AGO, NEVER
@@ -67,6 +71,7 @@ class Judging:
             spread(self)
             off_theo(self)
             stale(self)
+            flicker(self)
             if not self.c.theo_ok:  # a theo that appears is always looked at afresh
                 self.theo_lo, self.theo_hi = 1, 0
         return self
@@ -123,41 +128,90 @@ def spread(j: Judging) -> None:
     """VAL-06, VAL-10: ask - bid <= limit, the largest (or with `combine_min` the least) of the terms.
 
     Within the largest means within any term, within the least means within all of them. VAL-12: without a theo the
-    terms on theo are open, and the test hangs if the others do not decide it.
+    terms on theo are open, without its underlying's spread that term is; the test hangs if the others do not decide it.
     """
     if not j.two_sided or not j.terms:
         return
-    width = j.s.ask - j.s.bid
-    known = [width * t.den <= t.num * term_base(t, j.s, j.c) for t in j.terms if t.base != THEO]
-    needs = [theo_needed(t, width) for t in j.terms if t.base == THEO]
-    if j.p.combine_min:
-        if not all(known):
-            j.failed.add(Reason.SPREAD)
-            return
-        need = max(needs, default=0)
+    width, decisive = j.s.ask - j.s.bid, not j.p.combine_min
+    lasting = [t for t in j.terms if t.base not in (THEO, TABLE_THEO) and not missing(t, j.c)]
+    known = [within(t, width, j.s, j.c, j.cells) for t in lasting]
+    if decisive in known:  # one term within the largest, or one beyond the least, decides
+        answer: bool | None = decisive
+    elif width <= 0 and len(lasting) < len(j.terms):
+        return  # a crossed quote has no width; it fails VAL-03
     else:
-        if any(known):
-            return
-        need = min(needs, default=0)
-        if not needs:
-            j.failed.add(Reason.SPREAD)
-            return
-    if not needs or width <= 0:  # a crossed quote has no width; it fails VAL-03
-        return
-    if not j.c.theo_ok:
+        answer = by_theo(j, width, decisive)
+        if answer is not decisive and any(missing(t, j.c) for t in j.terms):
+            answer = None
+    if answer is None:
         j.hangs = True
-    elif not j.theo_at_least(need):
+    elif not answer:
         j.failed.add(Reason.SPREAD)
 
 
-def term_base(t: Term, s: Slot, c: Con) -> int:
+def missing(t: Term, c: Con) -> bool:
+    """The term needs what is not known now."""
+    if t.base in (THEO, TABLE_THEO):
+        return not c.theo_ok
+    return t.base == UNDERLYING and c.under == LONG_AGO
+
+
+def by_theo(j: Judging, width: int, decisive: bool) -> bool:
+    """Does the spread pass as far as the terms on theo say? The shares of theo together, then table by table.
+
+    As soon as one decides, only that one bounds the interval of theo.
+    """
+    if not j.c.theo_ok:
+        return not decisive
+    needs = [theo_needed(t, width) for t in j.terms if t.base == THEO]
+    if needs and j.theo_at_least((min if decisive else max)(needs)) == decisive:
+        return decisive
+    for t in j.terms:
+        if t.base == TABLE_THEO and in_band(j, t, width) == decisive:
+            return decisive
+    return not decisive
+
+
+def in_band(j: Judging, t: Term, width: int) -> bool:
+    """Is the spread within the table's limit at this theo? The answer is of this band of theo."""
+    at = first = t.value + j.c.bucket * t.num
+    while j.c.theo >= j.cells[at].until < NEVER:
+        at += 1
+    cell = j.cells[at]
+    if at > first:
+        j.theo_at_least(j.cells[at - 1].until)
+    if cell.until < NEVER:
+        j.theo_at_most(cell.until - 1)
+    if cell.base == THEO:
+        return j.theo_at_least(theo_needed(cell, width))
+    return width * cell.den <= cell.num * cell.value
+
+
+def within(t: Term, width: int, s: Slot, c: Con, cells: list[Cell]) -> bool:
+    """width <= num * base / den, of a term that does not read theo."""
+    num, den, base = factors(t, s, c, cells)
+    return width * den <= num * base
+
+
+def factors(t: Term, s: Slot, c: Con, cells: list[Cell]) -> tuple[int, int, int]:
+    """num, den and base of a term, or of the cell of its table that holds now."""
+    if t.base not in (TABLE_BID, TABLE_THEO):
+        return t.num, t.den, term_base(t, s, c)
+    price, at = s.bid if t.base == TABLE_BID else c.theo, t.value + c.bucket * t.num
+    while price >= cells[at].until < NEVER:
+        at += 1
+    return cells[at].num, cells[at].den, term_base(cells[at], s, c)
+
+
+def term_base(t: Term | Cell, s: Slot, c: Con) -> int:
     """What a term multiplies; of mid it is bid + ask, the ratio has been halved."""
     return {
         THEO: c.theo, BID: s.bid, ASK: s.ask, MID: s.bid + s.ask, TICKS: c.tick, ABSOLUTE: t.value,
+        UNDERLYING: c.under,
     }[t.base]  # fmt: skip
 
 
-def theo_needed(t: Term, width: int) -> int:
+def theo_needed(t: Term | Cell, width: int) -> int:
     """The least theo at which `width` is within the term: ceil(width * den / num)."""
     if width <= 0:
         return 0
@@ -201,14 +255,19 @@ def stale(j: Judging) -> None:
         j.failed.add(Reason.STALE)
 
 
-def limit_use(s: Slot, c: Con, p: Param, terms: list[Term]) -> int:
+def flicker(j: Judging) -> None:
+    """VAL-09: the prices have stood long enough; the clock's side of it clears the bit."""
+    if j.s.ex & FRESH:
+        j.failed.add(Reason.FLICKER)
+
+
+def limit_use(s: Slot, c: Con, p: Param, terms: list[Term], cells: list[Cell]) -> int:
     """PRES-08: floor(10^9 * spread / limit) of a two-sided quote, 0 where there is no limit to compare with."""
     if not s.has_bid or not s.has_ask:
         return 0
-    known = [t for t in terms if t.base != THEO or c.theo_ok]
-    limits = [(t.num * term_base(t, s, c), t.den) for t in known]
+    known = [factors(t, s, c, cells) for t in terms if not missing(t, c)]
     width = USE_SCALE * (s.ask - s.bid)
-    uses = [width * den // num for num, den in limits if num > 0]
+    uses = [width * den // (num * base) for num, den, base in known if num > 0 and base > 0]
     if not uses:
         return 0
     return min(MAX_RATE, max(uses) if p.combine_min else min(uses))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_monitor.core.batch import ROW
+from mm_monitor.core.model import Reason
 from mm_monitor.kernels import layout
 
 Rows = NDArray[np.void]
@@ -23,7 +24,7 @@ Bytes = NDArray[np.uint8]
 
 STATES = frozenset(
     {layout.VALID, layout.UNKNOWN, layout.EXEMPT, layout.DEEMED, layout.NONE}
-    | {layout.LAPSED + reason for reason in range(8)}
+    | {layout.LAPSED + reason for reason in Reason}
 )
 
 
@@ -68,6 +69,22 @@ class Slot:
 
 
 @dataclass(slots=True)
+class Rest:
+    """What time alone will change of one obligation; fields as in `layout.REST`."""
+
+    rest_ts: int
+    was_at: int
+    was_bid: int
+    was_ask: int
+    was_rest: int
+    was_fresh: int
+    fresh: int
+    prev: list[int]
+    next: list[int]
+    flicker: int
+
+
+@dataclass(slots=True)
 class Con:
     """One contract; fields as in `layout.CON`."""
 
@@ -85,18 +102,21 @@ class Con:
     hole: int
     hole_e: int
     hole_now: int
+    under: int
     slot0: int
     slots: int
     cover: int
     cls: int
     held: int
+    head: list[int]
+    tail: list[int]
     theo_ok: int
     e_run: int
     n_run: int
     stress: int
     live: int
     outside: int
-    pad1: int
+    bucket: int
     pad2: int
 
 
@@ -135,6 +155,17 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """One band of a table under one relief: limit = num * base / den while the price is below `until`."""
+
+    until: int
+    base: int
+    num: int
+    den: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
 class Param:
     """One rulebook; fields as in `layout.PARAM`."""
 
@@ -160,6 +191,9 @@ class Param:
     req_num: int
     req_den: int
     apart: int
+    min_rest: int
+    rests: int
+    buckets: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +217,8 @@ class Row:
 
 def objects(cls: type[Any], array: Rows) -> list[Any]:
     """Rows of a structured array as objects of `cls`, whose fields have the same order."""
-    made = [cls(*row) for row in array.tolist()]
-    for item in made:
-        if cls is Slot:
-            item.lapsed = [int(x) for x in item.lapsed]
-    return made
+    columns = [array[name].tolist() for name in array.dtype.names or ()]
+    return [cls(*row) for row in zip(*columns, strict=True)]
 
 
 def write_back(items: list[Any], array: Rows) -> None:
@@ -208,12 +239,15 @@ class World:
         self.arrays = arrays
         self.slots: list[Slot] = objects(Slot, arrays.slots)
         self.cons: list[Con] = objects(Con, arrays.cons)
+        self.rests: list[Rest] = objects(Rest, arrays.rests)
         self.wide: list[int] = arrays.wide.tolist()
         self.win: list[Win] = objects(Win, arrays.win)
         self.widths: list[int] = arrays.widths.tolist()
         self.apart: list[Apart] = objects(Apart, arrays.apart)
         self.param: Param = objects(Param, arrays.param)[0]
         self.terms: list[Term] = objects(Term, arrays.terms)
+        self.cells: list[Cell] = objects(Cell, arrays.cells)
+        self.rejudged = 0
 
     def slots_of(self, c: Con) -> range:
         """The slots of a contract follow each other."""
@@ -227,9 +261,10 @@ class World:
     def emit(self, i: int, c: Con, kind: int, n: int) -> None:
         """Write an edge of slot `i` at net clock `n`, with the quote and theo that stood there."""
         s, a = self.slots[i], self.arrays
-        flags = c.theo_ok | (c.stress << 1)
+        flags = c.theo_ok | c.stress << 1
+        flags |= bool(s.ex & layout.STALE) << 2 | bool(s.ex & layout.FRESH) << 3
         a.edges[a.edge_count] = (
-            n, s.bid, s.ask, s.quote_ts, s.src, c.theo, c.theo_src, c.theo_ts, c.theo_via, i,
+            n, s.bid, s.ask, s.quote_ts, s.src, c.theo, c.theo_src, c.theo_ts, c.theo_via, c.under, i,
             s.bid_size, s.ask_size, kind, s.state, flags, s.relax,
         )  # fmt: skip
         a.edge_count += 1
@@ -237,6 +272,7 @@ class World:
     def close(self) -> None:
         """Write everything back."""
         write_back(self.slots, self.arrays.slots)
+        write_back(self.rests, self.arrays.rests)
         write_back(self.cons, self.arrays.cons)
         self.arrays.wide[:] = self.wide
         write_back(self.win, self.arrays.win)
@@ -246,9 +282,9 @@ class World:
 class Arrays:
     """The arrays of one evaluator, checked once.
 
-    slots (n,) SLOT, wide (n,) int64 or empty, win (n * widths,) WIN, widths int64, apart (n,) APART or empty, slot_con
-    (n,) int32, cons (m,) CON, rank (classes * makers,) int32, param (1,) PARAM, terms (reliefs * 2 * terms,) TERM,
-    edges (k,) EDGE. ValueError for lengths and indices that do
+    slots (n,) SLOT, wide (n,) int64 or empty, win (n * widths,) WIN, widths int64, apart (n,) APART or empty,
+    rests (n,) REST or empty, slot_con (n,) int32, cons (m,) CON, rank (classes * makers,) int32, param (1,) PARAM,
+    terms (reliefs * 2 * terms,) TERM, cells (l,) CELL, edges (k,) EDGE. ValueError for lengths and indices that do
     not belong together.
     """
 
@@ -259,16 +295,19 @@ class Arrays:
         win: Rows,
         widths: Ints,
         apart: Rows,
+        rests: Rows,
         slot_con: Indices,
         cons: Rows,
         rank: Indices,
         param: Rows,
         terms: Rows,
+        cells: Rows,
         edges: Rows,
         reliefs: int,
     ) -> None:
-        self.slots, self.wide, self.slot_con, self.cons = slots, wide, slot_con, cons
+        self.slots, self.wide, self.rests, self.cells = slots, wide, rests, cells
         self.win, self.widths, self.apart = win, widths, apart
+        self.slot_con, self.cons = slot_con, cons
         self.rank, self.param, self.terms, self.edges = rank, param, terms, edges
         self.reliefs = reliefs
         self.edge_count = 0
@@ -276,6 +315,8 @@ class Arrays:
         _check_lengths(self)
         _check_contracts(self)
         _check_slots(self)
+        _check_rests(self)
+        _check_tables(self)
         self.most_slots: int = max([1, *cons["slots"].tolist()])
         room = self.most_slots * layout.EDGES_PER_SLOT * 2
         if len(edges) < room:
@@ -297,11 +338,13 @@ def _check_types(a: Arrays) -> None:
         ("win", layout.WIN),
         ("widths", np.dtype(np.int64)),
         ("apart", layout.APART),
+        ("rests", layout.REST),
         ("slot_con", np.dtype(np.int32)),
         ("cons", layout.CON),
         ("rank", np.dtype(np.int32)),
         ("param", layout.PARAM),
         ("terms", layout.TERM),
+        ("cells", layout.CELL),
         ("edges", layout.EDGE),
     ]
     for name, dtype in expected:
@@ -330,6 +373,11 @@ def _check_lengths(a: Arrays) -> None:
         raise ValueError(f"win: {n} x {len(a.widths)} rows, got {len(a.win)}")
     if a.param["apart"][0] and len(a.apart) != n:
         raise ValueError(f"apart: {n} rows, got {len(a.apart)}")
+    timed = a.param["max_age"][0] >= 0 or a.param["min_rest"][0] >= 0
+    if timed and len(a.rests) != n:
+        raise ValueError(f"rests: {n} elements, got {len(a.rests)}")
+    if a.param["buckets"][0] < 1:
+        raise ValueError(f"buckets: at least 1, got {a.param['buckets'][0]}")
 
 
 def _check_contracts(a: Arrays) -> None:
@@ -344,6 +392,10 @@ def _check_contracts(a: Arrays) -> None:
             raise ValueError(f"contract {i}: theo_ok, e_run, n_run and stress are 0 or 1")
         if not 0 <= c.held <= c.slots or (c.hole_now and not c.slots):
             raise ValueError(f"contract {i}: {c.held} held of {c.slots} slots, hole {c.hole_now}")
+        if c.bucket >= a.param["buckets"][0]:
+            raise ValueError(f"contract {i}: bucket {c.bucket} of {a.param['buckets'][0]}")
+        if not all(layout.END <= x < len(a.slots) for x in (*c.head, *c.tail)):
+            raise ValueError(f"contract {i}: head or tail is no slot")
         ranks = a.rank[c.cls * makers : (c.cls + 1) * makers]
         if len(ranks) and ranks.max() >= c.slots:
             raise ValueError(f"contract {i}: rank {ranks.max()} of {c.slots} slots")
@@ -359,6 +411,32 @@ def _check_slots(a: Arrays) -> None:
             raise ValueError(f"slot {i}: state {s.state}")
         if not 0 <= con < len(a.cons):
             raise ValueError(f"slot {i}: contract {con} of {len(a.cons)}")
+
+
+def _check_rests(a: Arrays) -> None:
+    for i, rest in enumerate(objects(Rest, a.rests)):
+        if not all(layout.OUT <= x < len(a.slots) for x in (*rest.prev, *rest.next)):
+            raise ValueError(f"slot {i}: prev or next is no slot")
+        if not 0 <= rest.fresh <= layout.LATE:
+            raise ValueError(f"slot {i}: fresh {rest.fresh}")
+
+
+def _check_tables(a: Arrays) -> None:
+    buckets, cells = int(a.param["buckets"][0]), objects(Cell, a.cells)
+    for i, term in enumerate(objects(Term, a.terms)):
+        if term.base not in (layout.TABLE_BID, layout.TABLE_THEO):
+            continue
+        if (
+            term.num < 1
+            or term.den != buckets
+            or not 0 <= term.value <= len(cells) - term.num * buckets
+        ):
+            raise ValueError(
+                f"terms[{i}]: cells of {buckets} buckets, got {term.num} from {term.value}"
+            )
+        for bucket in range(buckets):
+            if cells[term.value + (bucket + 1) * term.num - 1].until != layout.NEVER:
+                raise ValueError(f"terms[{i}]: the last band of bucket {bucket} must be open")
 
 
 def check_rows(rows: Rows, name: str = "rows") -> None:

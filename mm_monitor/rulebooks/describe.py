@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mm_monitor.core.rulebook import Band, Calendar, PhaseAt, Ratio, Rulebook, SpreadTerm
+from mm_monitor.core.rulebook import Band, Calendar, Cell, PhaseAt, Ratio, Rulebook, SpreadTerm
 from mm_monitor.rulebooks.values import WEEKDAYS
 from mm_monitor.units import show_clock, show_duration, show_multiple, show_percent, show_price
 
@@ -109,6 +109,9 @@ def _quote(rulebook: Rulebook) -> Iterator[str]:
         yield f"bid <= theo + {band} and ask >= theo - {band} (VAL-07)"
     if rulebook.max_age is not None:
         yield f"its age < {show_duration(rulebook.max_age)} (VAL-08)"
+    if rulebook.min_rest is not None:
+        since = "then on" if rulebook.rest_counts == "from_then" else "its start, once so long"
+        yield f"its prices have stood {show_duration(rulebook.min_rest)}, from {since} (VAL-09)"
 
 
 def _limit(rulebook: Rulebook) -> str:
@@ -117,11 +120,27 @@ def _limit(rulebook: Rulebook) -> str:
 
 
 def _term(term: SpreadTerm) -> str:
+    if term.kind == "table":
+        return "; ".join(_cell(cell, term.of) for cell in term.table)
+    if term.ratio is not None and term.kind == "underlying":
+        return f"{show_multiple(term.ratio)} times the underlying's spread"
     if term.ratio is not None:
         return f"{show_percent(term.ratio)} of {term.of}"
     if term.kind == "ticks":
         return f"{term.ticks} tick{'s' if term.ticks > 1 else ''}"
     return show_price(term.absolute)
+
+
+def _cell(cell: Cell, of: str) -> str:
+    """One cell of a table, with where it holds."""
+    width = f"{show_percent(cell.ratio)} of {of}" if cell.ratio else show_price(cell.absolute or 0)
+    where = [
+        f"{of} from {show_price(cell.price_from)}" if cell.price_from else "",
+        f"{of} below {show_price(cell.price_to)}" if cell.price_to is not None else "",
+        f"from {cell.days_from} days to expiry" if cell.days_from else "",
+        f"below {cell.days_to} days to expiry" if cell.days_to is not None else "",
+    ]
+    return " ".join([width, *filter(None, [", ".join(filter(None, where))])])
 
 
 def _band(band: Band) -> str:
@@ -178,6 +197,8 @@ def _further(rulebook: Rulebook) -> Iterator[str]:
     if rulebook.longest_hole is not None:
         hole = show_duration(rulebook.longest_hole)
         yield f"a contract without any valid maker for more than {hole} is a breach (PRES-08)"
+    for relief in rulebook.dated_relief:
+        yield f"from {relief.start} to {relief.end} the limit is {_times(relief.multiple)}"
 
 
 def _exemptions(rulebook: Rulebook) -> Iterator[str]:

@@ -105,14 +105,14 @@ DIFFERENCE = {
 }
 REST = {
     "at_least": Key(unit(duration, positive=True), required=True),
-    "counts": Key(choice("from_then", "retroactive"), required=True),
+    "counts": Key(choice("from_then", later=("retroactive",)), required=True),
     **ABOUT,
 }
 QUOTE = {
     "min_size": Key(integer(0, MAX_SIZE)),
     "max_size_difference": Key(table_of(DIFFERENCE, means.difference), keys=DIFFERENCE),
     "max_age": Key(unit(duration, positive=True)),
-    "min_rest": Key(table_of(REST, means.rest), keys=REST, implemented=False),
+    "min_rest": Key(table_of(REST, means.rest), keys=REST),
     "zero_bid_below": Key(unit(price, positive=True)),
     "after_fill": Key(choice("restated", "shrinks"), default="restated", implemented=False),
     **ABOUT,
@@ -134,9 +134,8 @@ TERM = {
         list_of(table_of(CELL, means.cell), "cells", at_least=1, distinct=False),
         keys=CELL,
         many=True,
-        implemented=False,
     ),
-    "multiple": Key(unit(multiple, positive=True), implemented=False),
+    "multiple": Key(unit(multiple, positive=True)),
     "of": Key(text),
     **ABOUT,
 }
@@ -166,7 +165,6 @@ SPREAD = {
         default=(),
         keys=RELIEF,
         many=True,
-        implemented=False,
     ),
     **ABOUT,
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mm_monitor.core.batch import Batch, Rows
+from mm_monitor.core.days import days_left
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.explain import Standing, failures, spread_limit
@@ -213,11 +214,14 @@ class _Reader:
         )  # fmt: skip
 
     def _standing(self, row: np.void, con: np.void) -> Standing:
-        relief = self.evaluator.edges.relief(int(row["relax"]), bool(con["stress"]))
+        evaluator, under = self.evaluator, int(con["under"])
+        relief = evaluator.edges.relief(int(row["relax"]), bool(con["stress"]))
         return Standing(
             int(row["bid"]), int(row["ask"]), int(row["bid_size"]), int(row["ask_size"]), int(con["tick"]),
             int(con["theo"]) if con["theo_ok"] else None, relief, bool(row["ex"] & layout.STALE),
-            bool(row["ex"] & layout.ONE_SIDE),
+            bool(row["ex"] & layout.ONE_SIDE), bool(row["ex"] & layout.FRESH),
+            days_left(evaluator.reference.contracts[self.contract], evaluator.day),
+            None if under == layout.LONG_AGO else under,
         )  # fmt: skip
 
 

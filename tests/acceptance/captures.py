@@ -6,9 +6,10 @@ Unless a test says otherwise: one contract C0 of class K0 with tick 0.0001, one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tests.acceptance.judging import replayed
@@ -26,6 +27,7 @@ HEADERS = {
     "positions": "ts_event,maker,class,net_delta,limit",
     "sessions": "ts_event,maker,account,status",
     "rejects": "ts_event,maker,reason",
+    "underlying": "ts_event,class,price,bid_price,ask_price",
     "reference": "ts_event,table,action,contract,class,tick,maker,rulebook",
 }
 ONE_SESSION = ("1000,*,continuous", "2000,*,closed")
@@ -133,22 +135,18 @@ def rulebook(directory: Path, rules: str = "", presence: str = NINETY) -> Path:
 
 
 def judge(
-    directory: Path,
-    rules: str = "",
-    *,
-    presence: str = NINETY,
-    watch: bool = False,
-    **tables: Sequence[str],
-) -> Report:
+    directory: Path, rules: str = "", *, presence: str = NINETY, watch: bool = False,
+    headers: Mapping[str, str] = MappingProxyType({}), **tables: Sequence[str],
+) -> Report:  # fmt: skip
     """Write a capture of `tables` (csv lines without their header), judge it by `rules`, report.
 
-    With `watch` the details have signals.
+    With `watch` the details have signals; `headers` has the columns of tables that need others than usual.
     """
     given: dict[str, Sequence[str]] = {
         "contracts": ["C0,K0,0.0001"], "makers": ["M0,*"], "quotes": [], "phases": ONE_SESSION,
     }  # fmt: skip
     for name, lines in (given | tables).items():
-        write(directory, name, lines)
+        write(directory, name, lines, headers.get(name, ""))
     done = replayed(directory, rulebook(directory, rules, presence), watch=watch)
     return Report(done.report, done.details)
 

@@ -21,11 +21,12 @@ PARAM = {
     "band_abs": -1, "band_num": -1, "band_den": 1, "theo_age": -1, "missing": 0, "reads_theo": 0,
     "longest": 2, "grace": 3, "combine_min": 0, "terms": 1, "makers": 2,
     "longest_hole": 4, "widths": 1, "req_num": 9, "req_den": 10, "apart": 1,
+    "min_rest": -1, "rests": 0, "buckets": 2,
 }  # fmt: skip
 SETUP = Setup(
-    cls=[0, 0], rank=[[0, 1]], ticks=[1, 1], dead=[False] * 2, outside=[False] * 2, idle=[False] * 4, param=PARAM,
-    terms=[(layout.TICKS, 1, 1, 0)] * 4, reliefs=2, start=0, spare_edges=0, shift=0,
-    widths=[5],
+    cls=[0, 0], rank=[[0, 1]], ticks=[1, 1], dead=[False] * 2, outside=[False] * 2,
+    idle=[False] * 4, param=PARAM, widths=[5],
+    terms=[(layout.TICKS, 1, 1, 0)] * 4, cells=[], buckets=[0, 0], reliefs=2, start=0, spare_edges=0, shift=0,
 )  # fmt: skip
 MODULES = pytest.mark.parametrize("module", [kernels, plain], ids=["kernel", "twin"])
 
@@ -41,11 +42,13 @@ def arguments() -> dict[str, Any]:
         "win": machine.win,
         "widths": np.array([5], np.int64),
         "apart": machine.apart,
+        "rests": machine.rests,
         "slot_con": np.array([0, 0, 1, 1], np.int32),
         "cons": machine.cons,
         "rank": np.array([0, 1], np.int32),
         "param": param,
         "terms": np.zeros(4, layout.TERM),
+        "cells": np.zeros(0, layout.CELL),
         "edges": machine.edges,
         "reliefs": 2,
     }
@@ -57,8 +60,25 @@ def put(name: str, field: str, value: int, row: int = 0) -> dict[str, Any]:
     return {name: array}
 
 
+def tables(
+    base: int, numbers: tuple[int, int, int], count: int, closed: int = -1
+) -> dict[str, Any]:
+    terms, cells = np.zeros(4, layout.TERM), np.zeros(count, layout.CELL)
+    terms[0] = (base, *numbers)
+    cells["until"] = layout.NEVER
+    if closed >= 0:
+        cells["until"][closed] = 1
+    return {"terms": terms, "cells": cells}
+
+
 def wrong_arrays() -> list[tuple[str, dict[str, Any]]]:
     ints = np.int32
+
+    def fitting(n: int) -> Any:
+        rests = np.zeros(n, layout.REST)
+        rests["prev"] = rests["next"] = layout.OUT
+        return rests
+
     return [
         ("relief", {"reliefs": 0}),
         ("param", {"param": np.zeros(2, layout.PARAM)}),
@@ -86,9 +106,23 @@ def wrong_arrays() -> list[tuple[str, dict[str, Any]]]:
         ("rank 2 of 2", {"rank": np.array([0, 2], ints)}),
         ("contracts hold 4", {"slots": np.zeros(5, layout.SLOT), "slot_con": np.zeros(5, ints),
                               "wide": np.zeros(5, np.int64), "win": np.zeros(5, layout.WIN),
-                              "apart": np.zeros(5, layout.APART)}),
+                              "apart": np.zeros(5, layout.APART), "rests": fitting(5)}),
         ("relief 2 of 2", put("slots", "relax", 2)),
-        ("state 11", put("slots", "state", 11)),
+        ("state 15", put("slots", "state", 15)),
+        ("rests", {"rests": np.zeros(3, layout.REST)}),
+        ("prev or next is no slot", put("rests", "prev", 4)),
+        ("prev or next is no slot", put("rests", "next", -3)),
+        ("fresh 3", put("rests", "fresh", 3)),
+        ("bucket 2 of 2", put("cons", "bucket", 2)),
+        ("buckets: at least 1", put("param", "buckets", 0)),
+        ("head or tail is no slot", put("cons", "head", 4)),
+        ("head or tail is no slot", put("cons", "tail", -2)),
+        (r"terms\[0\]: cells of 2", tables(layout.TABLE_BID, (1, 2, 1), 2)),
+        (r"terms\[0\]: cells of 2", tables(layout.TABLE_THEO, (1, 2, -1), 2)),
+        (r"terms\[0\]: cells of 2", tables(layout.TABLE_THEO, (1, 1, 0), 2)),
+        (r"terms\[0\]: cells of 2", tables(layout.TABLE_THEO, (0, 2, 0), 2)),
+        (r"terms\[0\]: cells of 2", tables(layout.TABLE_THEO, (2**62, 2, 0), 2)),
+        ("last band of bucket 1", tables(layout.TABLE_THEO, (2, 2, 0), 4, closed=3)),
         ("state 14", put("slots", "state", 14)),
         ("contract 2 of 2", {"slot_con": np.array([0, 0, 1, 2], ints)}),
         ("contract -1 of 2", {"slot_con": np.array([0, 0, 1, -1], ints)}),
@@ -107,7 +141,21 @@ def test_arrays_that_do_not_fit_each_other(
 
 @MODULES
 @pytest.mark.parametrize(
-    "name", ["slots", "cons", "param", "terms", "edges", "wide", "win", "apart", "widths", "rank"]
+    "name",
+    [
+        "slots",
+        "cons",
+        "param",
+        "terms",
+        "edges",
+        "wide",
+        "win",
+        "apart",
+        "widths",
+        "rank",
+        "rests",
+        "cells",
+    ],
 )
 def test_an_array_of_another_type(module: ModuleType, name: str) -> None:
     other = np.zeros(len(arguments()[name]), np.float64)
@@ -115,7 +163,7 @@ def test_an_array_of_another_type(module: ModuleType, name: str) -> None:
         module.Arrays(**(arguments() | {name: other}))
 
 
-@pytest.mark.parametrize("name", ["slots", "cons", "edges", "wide", "win", "apart"])
+@pytest.mark.parametrize("name", ["slots", "cons", "edges", "wide", "win", "apart", "rests"])
 def test_memory_that_the_kernel_writes_may_not_be_read_only(name: str) -> None:
     array = arguments()[name]
     array.flags.writeable = False
@@ -161,6 +209,11 @@ WRONG_CALLS: list[tuple[str, str, tuple[Any, ...]]] = [
     ("restate", "relax: below 2", (ints(0), 0, 5, octets(0), octets(0), octets(2), octets(0), 2)),
     ("restate", "reliefs: 2", (ints(0), 0, 5, *[octets(0)] * 4, 3)),
     ("restate", "start", (ints(0), 2, 5, *[octets(0)] * 4, 2)),
+    ("set_underlying", "spread: 1", (ints(0), 0, 5, np.zeros(2, np.int64))),
+    ("set_underlying", "contract 2 of 2", (ints(2), 0, 5, np.zeros(1, np.int64))),
+    ("set_underlying", "start", (ints(0), -1, 5, np.zeros(1, np.int64))),
+    ("end_rests", "start", (-1, 5)),
+    ("end_rests", "start", (3, 5)),
     ("settle", "start", (-1, 5)),
     ("settle", "start", (3, 5)),
 ]
@@ -209,7 +262,7 @@ def test_a_row_of_another_kind_stops_the_loop(module: ModuleType) -> None:
 
 @MODULES
 def test_no_contracts_at_all(module: ModuleType) -> None:
-    setup = replace(SETUP, cls=[], ticks=[], dead=[], outside=[], idle=[])
+    setup = replace(SETUP, cls=[], ticks=[], dead=[], outside=[], idle=[], buckets=[])
     machine = Machine(module, setup)
     assert module.settle(machine.kernel, 0, 5) == 0
     assert module.set_clocks(machine.kernel, ints(), 0, 5, octets(), octets()) == 0

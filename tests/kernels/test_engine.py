@@ -13,11 +13,12 @@ from mm_monitor import kernels
 from mm_monitor.core.batch import ROW
 from mm_monitor.kernels import _engine, layout
 from mm_monitor.kernels import reference as plain
-from tests.kernels.worlds import LAST, Call, Machine, Setup, sequences
+from tests.kernels.worlds import LAST, WHOLE, Call, Machine, Setup, sequences
 
 DTYPES = {
     "slot": layout.SLOT, "con": layout.CON, "edge": layout.EDGE, "term": layout.TERM,
     "param": layout.PARAM, "row": ROW, "win": layout.WIN, "apart": layout.APART,
+    "rest": layout.REST, "cell": layout.CELL,
 }  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def unlike(one: dict[str, bytes], other: dict[str, bytes]) -> dict[str, Any]:
     """Which fields of which rows differ, for a person."""
     dtypes = {
         "slots": layout.SLOT, "cons": layout.CON, "edges": layout.EDGE, "win": layout.WIN,
-        "apart": layout.APART,
+        "apart": layout.APART, "rests": layout.REST,
     }  # fmt: skip
     found: dict[str, Any] = {}
     for name in one:
@@ -55,8 +56,8 @@ def run_both(setup: Setup, calls: list[Call]) -> None:
     one, other = Machine(kernels, setup), Machine(plain, setup)
     resumed = 0
     for call in calls:
-        n = len(setup.cls) if call.name == "settle" else len(call.columns)
-        if call.name not in ("settle", "apply_rows"):
+        n = len(setup.cls) if call.name in WHOLE else len(call.columns)
+        if call.name not in (*WHOLE, "apply_rows"):
             n = len(call.columns[0])
         at = 0
         while (

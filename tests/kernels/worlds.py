@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from mm_monitor.core.batch import QUOTE_BAD, ROW, THEO_MISSING
+from mm_monitor.core.batch import LATE, QUOTE_BAD, RESTLESS, ROW, THEO_MISSING
 from mm_monitor.core.model import MAX_PRICE, MAX_SIZE, Kind
 from mm_monitor.kernels import layout
 
@@ -45,7 +45,9 @@ class Setup:
     idle: list[bool]  # slots whose obligation has ended
     param: dict[str, int]
     widths: list[int]  # of windows
-    terms: list[tuple[int, int, int, int]]
+    terms: list[tuple[int, ...]]
+    cells: list[tuple[int, ...]]
+    buckets: list[int]  # of days, by contract
     reliefs: int
     start: int  # instant of the first call
     spare_edges: int
@@ -75,6 +77,9 @@ COMMON = {"size_num": -1, "band_abs": -1, "band_num": -1, "combine_min": 0}
 COMMON_TERMS = [layout.THEO, layout.TICKS]
 
 
+WHOLE = ("settle", "end_rests")  # calls on all contracts
+
+
 @st.composite
 def params(draw: st.DrawFn) -> dict[str, int]:
     theo_age, band = (
@@ -101,7 +106,43 @@ def params(draw: st.DrawFn) -> dict[str, int]:
         "req_num": draw(st.sampled_from([0, 1, 2, 9, 10, PART, 2 * PART])),
         "req_den": draw(st.sampled_from([1, 3, 10, PART, PART - 1])),
         "apart": draw(flags),
+        "min_rest": draw(st.one_of(st.just(-1), spans)),
+        "rests": draw(st.integers(0, 2)),
+        "buckets": draw(st.integers(1, 3)),
     }
+
+
+Numbers = tuple[int, ...]
+
+
+@st.composite
+def tables(draw: st.DrawFn, base: int, buckets: int, first: int) -> tuple[Numbers, list[Numbers]]:
+    """A term that is a table, and its cells from `first` on."""
+    bands = draw(st.integers(1, 3))
+    price = layout.BID if base == layout.TABLE_BID else layout.THEO
+    cells = list[Numbers]()
+    for _ in range(buckets):
+        untils = sorted(draw(st.lists(prices, min_size=bands - 1, max_size=bands - 1)))
+        for until in [*untils, layout.NEVER]:
+            kind, num = draw(st.sampled_from([price, layout.ABSOLUTE])), draw(parts)
+            cells.append((until, kind, num * draw(flags), draw(parts), draw(prices)))
+    return (base, bands, buckets, first), cells
+
+
+@st.composite
+def limits(
+    draw: st.DrawFn, bases: list[int], buckets: int, reliefs: int
+) -> tuple[list[Numbers], list[Numbers]]:
+    """Terms for every relief, and the cells of those that are tables."""
+    terms, cells = list[Numbers](), list[Numbers]()
+    for base in bases * reliefs * 2:
+        if base < layout.TABLE_BID:
+            terms.append((base, draw(parts), draw(parts), draw(prices)))
+        else:
+            term, more = draw(tables(base, buckets, len(cells)))
+            terms.append(term)
+            cells += more
+    return terms, cells
 
 
 @st.composite
@@ -116,11 +157,9 @@ def setups(draw: st.DrawFn) -> Setup:
     cls = draw(st.lists(st.integers(0, classes - 1), min_size=few, max_size=3))
     slots = sum(sum(position >= 0 for position in rank[k]) for k in cls)
     reliefs, common = draw(st.integers(1, 3)), draw(st.booleans())
-    bases = COMMON_TERMS if common else draw(st.lists(st.integers(0, 5), max_size=3))
+    bases = COMMON_TERMS if common else draw(st.lists(st.integers(0, 8), max_size=3))
     param = draw(params()) | (COMMON if common else {})
-    terms = [
-        (base, draw(parts), draw(parts), draw(prices)) for _ in range(reliefs * 2) for base in bases
-    ]
+    terms, cells = draw(limits(bases, param["buckets"], reliefs))
     widths = draw(st.sampled_from([[], [1], [3, 2**40], [LAST, 2, 7]]))
     return Setup(
         cls=cls,
@@ -132,6 +171,8 @@ def setups(draw: st.DrawFn) -> Setup:
         param=param | {"terms": len(bases), "makers": makers, "widths": len(widths)},
         widths=widths,
         terms=terms,
+        cells=cells,
+        buckets=[draw(st.integers(0, param["buckets"] - 1)) for _ in cls],
         reliefs=reliefs,
         start=draw(st.sampled_from([0, 0, 7, LAST - 60])),
         spare_edges=draw(st.sampled_from([0, 0, 1000])),
@@ -157,16 +198,16 @@ def rows(draw: st.DrawFn, setup: Setup, t: int) -> tuple[int, ...]:
         bid, ask, bid_size, ask_size = draw(repeated)
     return (
         t, number, bid if bid_size else 0, ask if ask_size else 0, bid_size, ask_size, maker, contract,
-        *where, Kind.QUOTE, 0, 0,
+        *where, Kind.QUOTE, draw(st.sampled_from([0, 0, RESTLESS, LATE])), 0,
     )  # fmt: skip
 
 
 @st.composite
 def calls(draw: st.DrawFn, setup: Setup, t: int) -> Call:
     n, m = sum(setup.slots), len(setup.cls)
-    names = ["settle"]
+    names = ["settle", "end_rests"]
     if m:
-        names += ["apply_rows"] * 5 + ["set_clocks"] * 2 + ["set_stress"]
+        names += ["apply_rows"] * 5 + ["set_clocks"] * 2 + ["set_stress", "set_underlying"]
     if n:
         names += ["restate"]
     name = draw(st.sampled_from(names))
@@ -175,13 +216,14 @@ def calls(draw: st.DrawFn, setup: Setup, t: int) -> Call:
         steps = draw(st.lists(st.sampled_from([0, 0, 1, 2, 5]), max_size=most))
         times = np.minimum(t + np.cumsum([0, *steps], dtype=object), LAST)
         return Call(name, int(times[-1]), tuple(draw(rows(setup, int(x))) for x in times))
-    if name == "settle":
+    if name in WHOLE:
         return Call(name, t)
     limit = n if name == "restate" else m
     which = draw(st.lists(st.integers(0, limit - 1), max_size=4))
     kinds: dict[str, list[st.SearchStrategy[int]]] = {
         "set_clocks": [flags, flags],
         "set_stress": [flags],
+        "set_underlying": [st.one_of(st.just(layout.LONG_AGO), prices, st.integers(-2, 0))],
         "restate": [
             st.integers(0, 7), st.integers(0, 7), st.integers(0, setup.reliefs - 1), flags,
         ],
@@ -225,6 +267,8 @@ class Machine:
         self.win = shifted(np.zeros(count * len(setup.widths), layout.WIN), setup.shift)
         apart = count if setup.param["apart"] else 0
         self.apart = shifted(np.zeros(apart, layout.APART), setup.shift)
+        timed = max(setup.param["max_age"], setup.param["min_rest"]) >= 0
+        self.rests = shifted(self._rests(len(self.slots) if timed else 0), setup.shift)
         room = max([1, *setup.slots]) * layout.EDGES_PER_SLOT * 2 + setup.spare_edges
         self.edges = shifted(np.zeros(room, layout.EDGE), setup.shift)
         self.counts = self._array([0] * len(layout.COUNTS), np.int64)
@@ -234,11 +278,13 @@ class Machine:
             self.win,
             self._array(setup.widths, np.int64),
             self.apart,
+            self.rests,
             self._array(np.repeat(np.arange(len(setup.cls)), setup.slots), np.int32),
             self.cons,
             self._array([x for row in setup.rank for x in row], np.int32),
             shifted(param, setup.shift),
             shifted(np.array(setup.terms, layout.TERM), setup.shift),
+            shifted(np.array(setup.cells, layout.CELL), setup.shift),
             self.edges,
             setup.reliefs,
         )
@@ -257,26 +303,36 @@ class Machine:
         cons["outside"] = setup.outside
         cons["t_last"] = setup.start
         cons["due"] = cons["theo_until"] = layout.NEVER
+        cons["under"], cons["bucket"] = layout.LONG_AGO, setup.buckets
+        cons["head"] = cons["tail"] = layout.END
         slots = np.zeros(sum(setup.slots), layout.SLOT)
         slots["quote_ts"], slots["last_valid"] = layout.LONG_AGO, -1
         slots["state"] = np.where(setup.idle, layout.NONE, layout.LAPSED)
         slots["theo_lo"] = 1
         return shifted(slots, setup.shift), shifted(cons, setup.shift)
 
+    def _rests(self, n: int) -> Any:
+        rests = np.zeros(n, layout.REST)
+        rests["rest_ts"] = rests["was_rest"] = layout.NEVER
+        rests["was_at"] = layout.LONG_AGO
+        rests["prev"] = rests["next"] = layout.OUT
+        return rests
+
     def step(self, call: Call, start: int) -> int:
         """One call from position `start`; returns the position reached."""
         function = getattr(self.module, call.name)
-        if call.name == "settle":
+        if call.name in WHOLE:
             return int(function(self.kernel, start, call.t))
         if call.name == "apply_rows":
             tape = shifted(np.array(list(call.columns), ROW), self.setup.shift)
             tape.flags.writeable = False
             return int(function(self.kernel, tape, start, self.counts))
         which, *columns = call.columns
-        bytes_ = [self._array(column, np.uint8) for column in columns]
+        dtype = np.int64 if call.name == "set_underlying" else np.uint8
+        given = [self._array(column, dtype) for column in columns]
         more = [self.setup.reliefs] if call.name == "restate" else []
         return int(
-            function(self.kernel, self._array(which, np.int32), start, call.t, *bytes_, *more)
+            function(self.kernel, self._array(which, np.int32), start, call.t, *given, *more)
         )
 
     def image(self) -> dict[str, bytes]:
@@ -290,6 +346,7 @@ class Machine:
                 ("wide", self.wide),
                 ("win", self.win),
                 ("apart", self.apart),
+                ("rests", self.rests),
                 ("edges", edges),
                 ("counts", self.counts),
             )

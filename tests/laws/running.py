@@ -46,6 +46,8 @@ def evaluator_state(e: Evaluator) -> dict[str, Any]:
         "cons": e.accruals.cons.tobytes(),
         "beside": {name: getattr(e.accruals, name).tobytes() for name in BESIDE},
         "stretches": plain(e.stretches),
+        "underlying": c.underlying,
+        "day": e.day,
         "histories": e.accruals.histories,
         "conditions": (c.phases, c.exemptions, c.feed, c.stress),
         "owed": {key: debt.tobytes() for key, debt in owed.items()},

@@ -36,6 +36,8 @@ from mm_monitor.core.reference_rows import announce
 from mm_monitor.core.rulebook import (
     Band,
     Calendar,
+    Cell,
+    DatedRelief,
     Meaning,
     PhaseAt,
     Ratio,
@@ -156,8 +158,14 @@ TERMS = (
     SpreadTerm("relative", of="mid", ratio=Ratio(1, 5)),
     SpreadTerm("ticks", ticks=2),
     SpreadTerm("absolute", absolute=3),
+    SpreadTerm("underlying", ratio=Ratio(3, 2)),
+    SpreadTerm("table", of="theo", table=(Cell(0, 5, absolute=2), Cell(5, 12, ratio=Ratio(1, 4)))),
+    SpreadTerm(
+        "table", of="bid", table=(Cell(3, 9, 0, 2, absolute=5), Cell(0, None, 1, ratio=Ratio(1, 3)))
+    ),
 )
 JUDGES = ("ratio_of_sums", "ratio_of_sums", "coverage", "mean_of_ratios", "contracts", "products")
+RELIEFS = (DatedRelief(DAYS[0], DAYS[0], Ratio(2, 1)), DatedRelief(DAYS[1], DAYS[1], Ratio(1, 2)))
 BANDS = (None, None, Band(absolute=4), Band(ratio=Ratio(1, 3)), Band(ratio=Ratio(1, 1)))
 
 
@@ -199,6 +207,8 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
         version=1,
         sha256="0" * 64,
         calendar=draw(st.sampled_from(CALENDARS)),
+        min_rest=draw(ages),
+        dated_relief=tuple(draw(st.lists(st.sampled_from(RELIEFS), max_size=2))),
         min_size=draw(st.sampled_from([None, 5])),
         size_difference=draw(st.sampled_from([None, None, Ratio(1, 2)])),
         size_difference_of=draw(st.sampled_from(["smaller", "larger", "mean"])),
@@ -268,7 +278,11 @@ def controls(draw: st.DrawFn, ts: int) -> Control:
                                 + ["reference"] * 4 + ["underlying"] * 2))  # fmt: skip
     if kind == "underlying":
         price = draw(st.sampled_from([None, 0, 4, 5, 6, 7, 8, 10]))
-        return UnderlyingRecord(ts, draw(st.sampled_from(["K0", "K0", "K1", "K9"])), price, raw=RAW)
+        klass = draw(st.sampled_from(["K0", "K0", "K1", "K9"]))
+        bid, width = draw(st.integers(1, 9)), draw(st.sampled_from([None, 0, 1, 2, 4]))
+        if width is None:
+            return UnderlyingRecord(ts, klass, price, raw=RAW)
+        return UnderlyingRecord(ts, klass, price, bid, bid + width, RAW)
     if kind == "exemption":
         name = draw(st.sampled_from(["halt", *KINDS, "unheard of"]))
         return ExemptionRecord(ts, scope, maker, name, switch, RAW)

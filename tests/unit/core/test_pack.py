@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm_monitor.core.pack import pack, unpack
+from mm_monitor.core.pack import SCHEMA, pack, unpack
 from mm_monitor.errors import SnapshotError
 from mm_monitor.kernels import layout
 
@@ -56,7 +56,7 @@ def test_a_flipped_bit_is_refused(place: int, bit: int) -> None:
 def test_other_schema_is_named() -> None:
     data = bytearray(pack(VALUE))
     data[4] = 9
-    with pytest.raises(SnapshotError, match="schema 1, got 9"):
+    with pytest.raises(SnapshotError, match=f"schema {SCHEMA}, got 9"):
         unpack(bytes(data))
 
 

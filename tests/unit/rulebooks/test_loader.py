@@ -256,7 +256,9 @@ REFUSED = {
     ('{ ticks = 2 }', '{ ticks = 0 }'): (
         "spread.terms[1].ticks: an integer from 1 to 2147483647, got 0"
     ),
-    ('{ ticks = 2 }', '{ table = [] }'): "spread.terms[1].table: not implemented yet, got []",
+    ('{ ticks = 2 }', '{ table = [], of = "bid" }'): (
+        "spread.terms[1].table: a list of at least 1 of cells, got []"
+    ),
     ('{ ticks = 2 }', '"1 tick"'): "spread.terms[1]: a table, got '1 tick'",
     ('of = "theo" }', 'of = "last" }'): (
         "spread.terms[0].of: one of theo, bid, ask, mid, got 'last'"
