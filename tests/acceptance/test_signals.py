@@ -174,10 +174,14 @@ def test_an_excuse_that_came_after_the_lapse(tmp_path: Path) -> None:
         for ts, action in zip(span, ("start", "end"), strict=True)
     ]
     lines = [quote(0), gone(at(10)), quote(0, maker="M1"), gone(at(10), maker="M1")]
-    report = hour(tmp_path, lines, rules, exemptions=exemptions, makers=["M0,*", "M1,*"])
+    sessions = ["0,M0,,logon", f"{at(10)},M1,,disconnect"]
+    report = hour(
+        tmp_path, lines, rules, exemptions=exemptions, makers=["M0,*", "M1,*"], sessions=sessions
+    )
     assert report.signal("exemption_overlap") == {
-        "exemptions": 1, "begun_in_lapse": 1, "raised": True
+        "exemptions": 1, "begun_in_lapse": 1, "while_logged_on": 1, "raised": True
     }  # fmt: skip
+    assert report.signal("exemption_overlap", "M1")["while_logged_on"] == 0
     assert report.signal("exemption_overlap", "M1")["raised"] is False
 
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.evaluator import Evaluator
-from mm_monitor.core.model import DeadLetter, ExemptionRecord, Kind, State
+from mm_monitor.core.model import DeadLetter, ExemptionRecord, Kind, SessionRecord, State
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.watch.columns import grown
 
 BACKDATED = 1_000_000_000  # ns behind the newest record that arrived before it
 NEVER = -(2**62)
+ON_OR_OFF = ("logon", "logoff", "disconnect")
 LEAVES = ("exclude", "deem")  # what an exemption must mean to be worth claiming
 
 
@@ -25,6 +26,8 @@ class Papers:
         self._reference = reference
         self.claims: Counter[str] = Counter()  # exemptions granted to one maker alone
         self.claims_in_lapse: Counter[str] = Counter()  # those that began while it was lapsed
+        self.claims_logged_on: Counter[str] = Counter()  # while a session of it was on
+        self.sessions: dict[str, dict[str, str]] = {}  # maker -> account -> last status
         self.refused: Counter[str] = Counter()  # records that could not be used
         self.forged: Counter[str] = Counter()  # exemptions among them
         self.arrived = np.zeros(0, dtype=np.int64)  # quotes, by maker
@@ -44,7 +47,15 @@ class Papers:
         totals = evaluator.totals_at(record.ts, estimate=True)
         concerned = evaluator.effects.slots(record.scope, record.maker) & totals.running
         self.claims[name] += 1
+        self.claims_logged_on[name] += "logon" in self.sessions.get(name, {}).values()
         self.claims_in_lapse[name] += bool((totals.state[concerned] >= State.LAPSED).any())
+
+    def session(self, record: SessionRecord) -> None:
+        """A session of a maker is another; quote protection leaves it as it is."""
+        maker = self._reference.find_maker(record.maker)
+        if maker >= 0 and record.status in ON_OR_OFF:
+            held = self.sessions.setdefault(self._reference.makers[maker], {})
+            held[record.account] = record.status
 
     def letters(self, letters: Iterable[DeadLetter], *, forged: bool = False) -> None:
         """Records that could not be used; `forged`: they claimed an exemption."""

@@ -188,7 +188,8 @@ def exemption_overlap(day: Day, maker: str) -> Iterator[Signal]:
     """Do its exemptions begin when it is already away?"""
     papers = day.engine.papers
     claims, late = papers.claims[maker], papers.claims_in_lapse[maker]
-    numbers = {"exemptions": claims, "begun_in_lapse": late}
+    told = papers.claims_logged_on[maker] if maker in papers.sessions else None
+    numbers = {"exemptions": claims, "begun_in_lapse": late, "while_logged_on": told}
     yield Signal("exemption_overlap", "", late > 0 if claims else None, numbers)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mm_monitor.core.batch import Batch, Decoded
 from mm_monitor.core.engine import Engine
-from mm_monitor.core.model import Control, DeadLetter, ExemptionRecord, PeriodRecord
+from mm_monitor.core.model import Control, DeadLetter, ExemptionRecord, PeriodRecord, SessionRecord
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.watch.messages import Messages
@@ -51,6 +51,8 @@ class WatchedEngine(Engine):
         evaluator = self.evaluators[0]
         if isinstance(record, ExemptionRecord) and self._defect(record) is None:
             self.papers.claim(record, evaluator)
+        elif isinstance(record, SessionRecord):
+            self.papers.session(record)
         elif isinstance(record, PeriodRecord) and record.edge == "end":
             self.seconds.end(record.ts)
         letter = super().control(record, more=more)

@@ -11,10 +11,11 @@ REACTION = 300_000  # ns after which a theo that follows the market has followed
 
 
 def technical(stage: Stage) -> None:
-    """Withdraws, claims a technical failure 3 s later, quotes one contract on; twice a tenth of the day."""
+    """Withdraws, claims a technical failure 3 s later, logged on all the time; twice a tenth of the day."""
     clock, desk = stage.clock, _calm(stage, "technical", THEOS)
     failures = [(clock.at(clock.share(at)), clock.at(clock.share(at + 10)) + 1) for at in (15, 70)]
     gamer = desk.gamer()
+    desk.control(clock.opens, "session", maker=gamer.name, account="", status="logon")
     gamer.present(away(clock, failures), [0])
     gamer.present([(clock.first_instant, clock.closes)], [1])
     for start, end in failures:

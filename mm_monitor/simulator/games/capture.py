@@ -35,7 +35,11 @@ from mm_monitor.simulator.truth import (
     without,
 )
 
-FILES = {**CONTROL_FILES, "rfq": ("rfqs", ("ts_event", "rfq_id", "contract", "makers"))}
+FILES = {
+    **CONTROL_FILES,
+    "rfq": ("rfqs", ("ts_event", "rfq_id", "contract", "makers")),
+    "session": ("sessions", ("ts_event", "maker", "account", "status")),
+}
 
 
 def write_games(
