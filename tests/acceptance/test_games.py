@@ -10,6 +10,7 @@ import pytest
 from mm_monitor.errors import MonitorError
 from mm_monitor.simulator import Disorder
 from mm_monitor.simulator.games import STRATEGIES, Stage, chosen, perform, write_games
+from mm_monitor.simulator.scenario import SECOND
 from tests.acceptance.judging import TRUTH_KEYS, differences, judged
 
 MINUTES = 4
@@ -52,6 +53,20 @@ def test_a_maker_who_backdates_was_there_less_than_it_claims(tmp_path: Path) -> 
     assert honest["arrived_quoted_ns"] == honest["quoted_ns"]
     assert gamer["arrived_quoted_ns"] * 100 == 85 * gamer["required_ns"]
     assert gamer["quoted_ns"] * 1000 > 999 * gamer["required_ns"]
+
+
+def test_who_rotate_leave_holes_in_the_market(tmp_path: Path) -> None:
+    """Each is compliant; ten holes, each 15 s after the pair has left, are the market's breach."""
+    played("rotation", tmp_path)
+    got = judged(tmp_path, tmp_path / "rulebook.toml")
+    holes = [breach for breach in got["breaches"] if breach["kind"] == "market_hole"]
+    assert [hole["contract"] for hole in holes] == [f"ROTATION-{k}" for k in range(10)]
+    clock = Stage(minutes=MINUTES).clock
+    tenth = clock.total // 10
+    assert [hole["start"] for hole in holes] == [
+        clock.at(k * tenth + 1 + 15 * SECOND) for k in range(10)
+    ]
+    assert {hole["maker"] for hole in holes} == {""}
 
 
 def test_a_name_that_is_none_is_refused_with_those_that_are() -> None:

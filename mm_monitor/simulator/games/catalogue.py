@@ -14,7 +14,7 @@ from mm_monitor.simulator.games.stage import Stage
 class Strategy:
     """One way to game a weak monitor.
 
-    `verdict` is the truth under the rulebook of the games. `rule` is the key that catches it, empty where the rules
+    `verdict` is the truth under the rulebook of the games. `rule` is the key that finds it out, empty where the rules
     allow it; `signals` are those that must be raised; `needs` are the inputs beside quotes, theo and phases.
     """
 
@@ -50,7 +50,14 @@ _LISTED = (
         "backdate", beside.backdate, "compliant", "", ("clock_backdate",), ("order of arrival",)
     ),
     Strategy("friendly-rfq", beside.friendly_rfq, "compliant", "", (), ("rfqs",)),
-    Strategy("rotation", when.rotation, "compliant", "", ("rotation",), ("all makers",)),
+    Strategy(
+        "rotation",
+        when.rotation,
+        "compliant",
+        "market_hole.longest_permitted",
+        ("rotation",),
+        ("all makers",),
+    ),
     Strategy("flood", when.flood, "compliant", "", ("flood",)),
     Strategy("ioc", when.ioc, "breached", "presence.required", ("ioc",)),
     Strategy("self-cross", what.self_cross, "breached", "presence.required"),

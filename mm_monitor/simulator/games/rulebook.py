@@ -29,6 +29,9 @@ required = "90%"
 judged_by = "coverage"
 coverage_required = "100%"
 
+[market_hole]
+longest_permitted = "15s"
+
 [exemptions]
 technical = "exclude"
 """
