@@ -12,6 +12,7 @@ from time import perf_counter
 from benchmarks.day import Day, make_day, warm_engine
 from benchmarks.measure import Row, ns_each
 from mm_monitor.codecs.packed import PackedCodec
+from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.sources.merge import AFTER_ALL, Merge
 from mm_monitor.sources.protocol import Delivery
 
@@ -37,9 +38,9 @@ class Stages:
         return [*self.merge, *self.apply]
 
 
-def run_once(day: Day) -> Stages:
+def run_once(day: Day, rulebook: Rulebook | None = None) -> Stages:
     """One pass over the day with a fresh engine that stands in the middle of trading."""
-    engine, merge, codec, stages = warm_engine(), Merge(), PackedCodec(), Stages()
+    engine, merge, codec, stages = warm_engine(rulebook), Merge(), PackedCodec(), Stages()
     before = engine.records.applied
     rounds = [*day.rounds, ()]  # the last one drains the merge
     gc.collect()

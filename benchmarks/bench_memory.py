@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import tracemalloc
 
-from benchmarks.day import CONTRACTS, MAKERS, warm_engine
+from benchmarks.day import CONTRACTS, MAKERS, afternoon, every_rule, warm_engine
 from benchmarks.measure import Row
+from mm_monitor.core.accrual import BESIDE
 from mm_monitor.core.evaluator import Evaluator
+from mm_monitor.core.snapshot import snapshot
 from mm_monitor.kernels import layout
 
 TITLE = f"memory: bytes an obligation, szse-2025, {MAKERS} makers x {CONTRACTS} contracts"
@@ -30,6 +32,8 @@ def run() -> list[Row]:
         ("hot state: slot, whole", evaluator.accruals.slots.nbytes),
         ("clock of wide quotes (only with a grace)", evaluator.accruals.wide.nbytes),
         ("share of its contract's row", evaluator.accruals.cons.nbytes),
+        ("all that a snapshot keeps", len(snapshot(engine))),
+        ("all that a snapshot keeps with every rule on, at most 512", _with_every_rule()),
         ("slot, clock and share together", _hot(evaluator)),
         ("copy that at(t) settles and reads", _hot(evaluator)),
         ("edges that wait to be read, both copies", 2 * evaluator.accruals.edges.nbytes),
@@ -39,9 +43,14 @@ def run() -> list[Row]:
     return [{"what": what, "bytes": round(size / n, 1)} for what, size in rows]
 
 
+def _with_every_rule() -> int:
+    return len(snapshot(afternoon(warm_engine(every_rule()))))
+
+
 def _hot(evaluator: Evaluator) -> int:
     accruals = evaluator.accruals
-    return accruals.slots.nbytes + accruals.wide.nbytes + accruals.cons.nbytes
+    beside = sum(getattr(accruals, name).nbytes for name in BESIDE)
+    return accruals.slots.nbytes + beside + accruals.cons.nbytes
 
 
 def _layout(evaluator: Evaluator) -> int:

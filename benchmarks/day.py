@@ -9,7 +9,7 @@ and neighbours on the tape come from different partitions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from mm_monitor.core.batch import Batch, empty_rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Kind, PeriodRecord, PhaseRecord, RawRecord
 from mm_monitor.core.reference import Appointment, Contract, Reference
+from mm_monitor.core.rulebook import Ratio, Rulebook
 from mm_monitor.kernels.reference_decode import HEADER, QUOTES, SCHEMA, THEOS
 from mm_monitor.rulebooks.loader import load
 
@@ -156,9 +157,12 @@ def make_day(n: int, theo_share: float, shape: str, batch: int) -> Day:
     return Day(rounds, parts, n)
 
 
-def warm_engine() -> Engine:
-    """An engine of szse-2025 in continuous trading, with a theo for each contract and a valid quote in each slot."""
-    engine = Engine([load("szse-2025")], reference(), {})
+def warm_engine(rulebook: Rulebook | None = None) -> Engine:
+    """An engine in continuous trading, with a theo for each contract and a valid quote in each slot.
+
+    It judges by szse-2025 or by another rulebook.
+    """
+    engine = Engine([rulebook or load("szse-2025")], reference(), {})
     engine.control(PeriodRecord(OPEN, "start", DATE))
     engine.control(PhaseRecord(OPEN, "*", "continuous"))
     rows = empty_rows(CONTRACTS * (1 + MAKERS))
@@ -175,4 +179,21 @@ def warm_engine() -> Engine:
     quotes["a"], quotes["b"] = THEO - 3 * TICK, THEO + 3 * TICK
     quotes["a_size"] = quotes["b_size"] = 10
     engine.apply(Batch(rows))
+    return engine
+
+
+def every_rule() -> Rulebook:
+    """All that makes an obligation keep more."""
+    return replace(
+        load("szse-2025"), grace=NS, longest_permitted=60 * NS, max_age=30 * NS,
+        theo_max_age=5 * NS, windows=(250_000, NS), am_pm=True, stress_relief=Ratio(2, 1),
+        stress_weight=Ratio(2, 1), stress_required=Ratio(4, 5), longest_hole=60 * NS,
+        min_rest=5_000_000, rest_counts="retroactive",
+    )  # fmt: skip
+
+
+def afternoon(engine: Engine) -> Engine:
+    """The same engine after a break, so that it keeps the sums of two stretches of trading."""
+    engine.control(PhaseRecord(OPEN + NS, "*", "break"))
+    engine.control(PhaseRecord(OPEN + 2 * NS, "*", "continuous"))
     return engine
