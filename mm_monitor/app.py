@@ -30,6 +30,7 @@ from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
 from mm_monitor.health import HealthStats, watch_loop
 from mm_monitor.journal import Journal, control_entry, naming
+from mm_monitor.ledger import LiveLedger
 from mm_monitor.pump import Pump
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusSink
@@ -57,6 +58,8 @@ class App:
         self.stats = HealthStats()
         self.stats.know_sink("journal")
         self.journal = Journal(config.journal.directory, self._journal_failed)
+        self.stats.know_sink("ledger")
+        self.ledger = LiveLedger(config.ledger.directory, self._ledger_failed)
         by_calendar = config.rulebooks.phases == "calendar"
         self.agenda = Agenda(self.rulebooks, phases=by_calendar)
         self.reference = starting_reference(config, self.agenda.date(now()))
@@ -172,6 +175,9 @@ class App:
             if getattr(control, "raw", None) is not None:  # the source's own are told by itself
                 log.warning("came too late and was not applied", **control_entry(control))
 
+    def _ledger_failed(self) -> None:
+        self.stats.sink_failures["ledger"] += 1
+
     def _journal_failed(self) -> None:
         self.stats.sink_failures["journal"] += 1
 
@@ -195,6 +201,7 @@ class App:
         self.stats.source_lag.update(self.source.backlog)
         self.stats.ready = self.is_ready()[0]
         self._tell(events)
+        self.ledger.keep(self.engine)
         self.journal.flush(self.now())
 
     def _tell(self, events: list[BreachEvent]) -> None:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from mm_monitor import __version__, cli_pricing, cli_studies
+from mm_monitor import __version__, cli_pricing, cli_reports, cli_studies
 from mm_monitor.errors import MonitorError
 from mm_monitor.screens import capture_progress, replay_progress, summary_table
 
@@ -35,6 +35,7 @@ rules_app = typer.Typer(help="Rulebooks: the numbers by which makers are judged.
                         context_settings=HELP)  # fmt: skip
 app.add_typer(rules_app, name="rules")
 cli_studies.register(app, rules_app)
+cli_reports.register(app, HELP)
 cli_pricing.register(app)
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -102,6 +103,9 @@ def replay(
     details: Annotated[
         Path | None, typer.Option(help="Where to write every number beside the verdicts.")
     ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Directory that keeps each finished trading date.")
+    ] = None,
     dead_letters: Annotated[
         Path | None,
         typer.Option(help="Write each line that could not be used here, as JSON lines."),
@@ -135,6 +139,8 @@ def replay(
         _write(report, data)
     if details is not None:
         _write(details, to_bytes(done.details))
+    if ledger is not None:
+        _keep_days(ledger, done, book)
     if not quiet:
         for name in done.ignored_files:
             errors.print(f"not read: {name}", markup=False)
@@ -154,6 +160,17 @@ def _spare_inputs(capture: Path, rulebook: str, *outputs: Path | None) -> None:
 def _tables(capture: Path) -> list[Path]:
     endings = (".csv", ".parquet")
     return [p for p in capture.iterdir() if p.suffix in endings] if capture.is_dir() else []
+
+
+def _keep_days(ledger: Path, done: Any, rulebook: Any) -> None:
+    from mm_monitor.ledger import write_day
+    from mm_monitor.reports.day import day_record
+
+    try:
+        for view in done.days:
+            write_day(ledger, day_record(view, done.judging, rulebook))
+    except OSError as error:
+        raise MonitorError(f"{ledger}: cannot be written: {error.strerror}") from None
 
 
 def _open(path: Path) -> Any:

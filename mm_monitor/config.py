@@ -307,6 +307,13 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True)
+class Ledger:
+    """Finished trading dates, for `mm-monitor report month`."""
+
+    directory: str = _key("", text, "Directory of the ledger; empty: none.", path=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What the process says on stderr."""
 
@@ -339,6 +346,7 @@ class Config:
     breaches: Breaches = field(default_factory=Breaches)
     dead_letter: DeadLetters = field(default_factory=DeadLetters)
     journal: Journal = field(default_factory=Journal)
+    ledger: Ledger = field(default_factory=Ledger)
     log: Log = field(default_factory=Log)
     publish: Publish = field(default_factory=Publish)
 

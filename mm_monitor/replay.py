@@ -14,6 +14,7 @@ from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.rules.judging import Judging
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded, trading_day
+from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.errors import InputError
 from mm_monitor.pump import Pump
@@ -56,6 +57,8 @@ class Replayed:
 
     report: dict[str, object]
     details: dict[str, object]
+    days: Sequence[StatusView]  # the final picture of each trading date
+    judging: Judging  # of one date
     rows: int
     ignored_files: list[str]
 
@@ -101,11 +104,13 @@ async def replay(
         duplicate=merge.duplicates,
         no_obligation=engine.records.no_obligation,
     )
-    judging = Judging.of(rulebook, reference.contracts)
-    judging = replace(judging, required_time=judging.required_time * len(days))
+    of_date = Judging.of(rulebook, reference.contracts)
+    judging = replace(of_date, required_time=of_date.required_time * len(days))
     return Replayed(
         report=build_report(days, judging, period, counts),
         details=build_details(days, judging, period, watched),
+        days=days,
+        judging=of_date,
         rows=pump.stats.apply_rows,
         ignored_files=source.ignored_files,
     )

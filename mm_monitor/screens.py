@@ -98,6 +98,30 @@ def summary_table(report: Mapping[str, Any]) -> Table:
     return table
 
 
+def month_tables(report: Mapping[str, Any]) -> Iterator[Table]:
+    """A table for each month and rulebook of a month report, worst makers first."""
+    for month in report["months"]:
+        book = month["rulebook"]
+        title = (
+            f"{month['month']} by {book['id']} version {book['version']}: {len(month['days'])} days"
+        )
+        table = Table(title=title, caption=f"judged by {month['judged_by']}", expand=False)
+        for name in ("maker", "presence", "weighted", "mean of days", "days passed", "verdict"):
+            table.add_column(name, justify="left" if name in ("maker", "verdict") else "right")
+        rows = month["makers"]
+        for row in sorted(
+            rows, key=lambda r: (r["presence"] is None, r["presence"] or "", r["maker"])
+        ):
+            days = row["days"]
+            assessed = sum(days.values()) - days["not_assessed"]
+            shares = [
+                percent(row[key]) for key in ("presence", "weighted_presence", "mean_over_days")
+            ]
+            verdict = f"[{COLOURS[row['verdict']]}]{row['verdict']}[/]"
+            table.add_row(row["maker"], *shares, f"{days['compliant']} of {assessed}", verdict)
+        yield table
+
+
 def duration(ns: int | None) -> str:
     """ns as minutes and seconds, with its sign."""
     if ns is None:

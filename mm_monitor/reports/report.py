@@ -118,15 +118,17 @@ def maker_row(maker: str, rows: Sequence[Row], judging: Judging) -> dict[str, ob
         "contracts_required": len(assessed),
         "contracts_passed": passed,
         "coverage": ratio_text(coverage),
-        "verdict": _maker_verdict(assessed, verdicts, judging).value,
+        "verdict": judge_rows(assessed, judging).value,
     }
 
 
-def _maker_verdict(rows: Sequence[Row], verdicts: Sequence[Verdict], judging: Judging) -> Verdict:
+def judge_rows(rows: Sequence[Row], judging: Judging) -> Verdict:
+    """Verdict of a maker over its obligations of which something was required."""
+    verdicts = [row_verdict(row, judging) for row in rows]
     classes: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         classes.setdefault(row.klass, []).append(i)
-    parts = [_part([rows[i] for i in at], [verdicts[i] for i in at]) for at in classes.values()]
+    parts = [Part.of([rows[i] for i in at], [verdicts[i] for i in at]) for at in classes.values()]
     have = _mean([Fraction(row.quoted, row.required) for row in rows])
     could = _mean([Fraction(row.quoted + row.unknown, row.required) for row in rows])
     judged = list(zip(rows, verdicts, strict=True))
@@ -135,17 +137,6 @@ def _maker_verdict(rows: Sequence[Row], verdicts: Sequence[Verdict], judging: Ju
         _pairs((row for row, verdict in judged if verdict is not Verdict.COMPLIANT), judging),
     )
     return maker_verdict(judging, parts, Means(have, could), failing)
-
-
-def _part(rows: Sequence[Row], verdicts: Sequence[Verdict]) -> Part:
-    return Part(
-        quoted=sum(row.quoted for row in rows),
-        unknown=sum(row.unknown for row in rows),
-        required=sum(row.required for row in rows),
-        contracts=len(rows),
-        passed=verdicts.count(Verdict.COMPLIANT),
-        hanging=verdicts.count(Verdict.INDETERMINATE),
-    )
 
 
 def _mean(ratios: Sequence[Fraction]) -> Fraction | None:

@@ -28,11 +28,12 @@ class Row:
     longest: int = 0
     contract: str = ""
     klass: str = ""
+    other_lapsed: int = 0  # where reasons are not kept apart
 
     @property
     def lapsed(self) -> int:
         """ns lapsed, for whatever reason."""
-        return 0 if self.by_reason is None else int(self.by_reason.sum())
+        return self.other_lapsed + (0 if self.by_reason is None else int(self.by_reason.sum()))
 
     @property
     def required(self) -> int:

@@ -282,7 +282,7 @@ RULEBOOK = {
     "required_set": Key(table_of(REQUIRED_SET, means.required_set), keys=REQUIRED_SET),
     "accounts": _holding(ACCOUNTS, implemented=False),
     "presence": Key(table_of(PRESENCE, means.presence), keys=PRESENCE),
-    "month": _holding(MONTH, implemented=False),
+    "month": _holding(MONTH),
     "lapse": _holding(LAPSE),
     "stress": _holding(STRESS),
     "market_hole": _holding(MARKET_HOLE),

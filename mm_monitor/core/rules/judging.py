@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Protocol
 
 from mm_monitor.core.model import Verdict
 from mm_monitor.core.reference import Contract
@@ -52,6 +53,18 @@ class Judging:
         )
 
 
+class Timed(Protocol):
+    """Times of an obligation, in ns."""
+
+    quoted: int
+    unknown: int
+
+    @property
+    def required(self) -> int:
+        """T."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A maker's obligations with T > 0 in one class: sums in ns, and how many contracts pass or are undecided."""
@@ -62,6 +75,18 @@ class Part:
     contracts: int
     passed: int
     hanging: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Timed], verdicts: Sequence[Verdict]) -> Part:
+        """Over obligations and the verdict of each."""
+        return cls(
+            quoted=sum(row.quoted for row in rows),
+            unknown=sum(row.unknown for row in rows),
+            required=sum(row.required for row in rows),
+            contracts=len(rows),
+            passed=verdicts.count(Verdict.COMPLIANT),
+            hanging=verdicts.count(Verdict.INDETERMINATE),
+        )
 
     def verdict(self, required: Fraction | None) -> Verdict:
         """PRES-03 of the sums."""

@@ -1,0 +1,86 @@
+"""The commands that report on what was judged before: report month."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mm_monitor.errors import InputError, MonitorError
+
+_WEIGHT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
+    """Add the commands to the program."""
+    reports = typer.Typer(help="Reports on days that were judged before.", no_args_is_help=True,
+                          context_settings=dict(help_options))  # fmt: skip
+    app.add_typer(reports, name="report")
+    reports.command(epilog="Example: mm-monitor report month ledger --month 2025-08")(month)
+
+    @reports.callback()
+    def _reports() -> None:
+        pass
+
+
+def month(
+    ledger: Annotated[Path, typer.Argument(help="Directory of days, as replay --ledger and the service write it.")],
+    month: Annotated[str, typer.Option(help="Only this one, YYYY-MM.")] = "",
+    weights: Annotated[
+        Path | None, typer.Option(help="Csv file with columns date and weight; a date without one weighs 1.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")] = False,
+) -> None:  # fmt: skip
+    """Roll the days of a ledger up into months, without replaying them."""
+    from mm_monitor.ledger import read_ledger
+    from mm_monitor.reports.month import months
+    from mm_monitor.reports.report import to_bytes
+    from mm_monitor.screens import month_tables
+
+    if month and not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", month):
+        raise MonitorError(f"--month: YYYY-MM, got {month!r}")
+    report = months(read_ledger(ledger), month, read_weights(weights) if weights else {})
+    if not report["months"]:
+        raise InputError(f"no day of {month}", file=str(ledger))
+    if as_json:
+        typer.echo(to_bytes(report), nl=False)
+        return
+    console = Console()
+    for table in month_tables(report):
+        console.print(table)
+
+
+def read_weights(path: Path) -> dict[str, Fraction]:
+    """Weights by date. InputError names line, column and value."""
+    from mm_monitor.sources.csv_lines import csv_chunks
+
+    found: dict[str, Fraction] = {}
+    for chunk in csv_chunks(path, ("date", "weight")):
+        for odd in chunk.odd:
+            raise InputError(odd.detail, file=str(path), line=odd.number)
+        lines: Sequence[int] = chunk.numbers.tolist()
+        for line, day, weight in zip(
+            lines, chunk.names("date"), chunk.names("weight"), strict=True
+        ):
+            at: dict[str, Any] = {"file": str(path), "line": line}
+            if not _is_date(day):
+                raise InputError("a date such as 2025-08-01", column="date", value=day, **at)
+            if day in found:
+                raise InputError("there more than once", column="date", value=day, **at)
+            if not _WEIGHT.fullmatch(weight):
+                raise InputError("a number such as 2 or 1.5", column="weight", value=weight, **at)
+            found[day] = Fraction(weight)
+    return found
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
