@@ -100,7 +100,7 @@ def _stretches(judged: list[Judged], slots: list[Slot]) -> list[Row]:
         phases = [*dict(j.day.phases or spoken).items(), (j.day.end, "")]
         since: int | None = None
         for ts, word in phases:
-            if since is not None and word != "continuous":
+            if since is not None and word != "continuous" and since < ts:
                 t: Sums = sum((sums(j.pieces[s], since, ts) for s in slots), Counter())
                 row: Row = {f"{state}_ns": t[state] for state in STATES}
                 row |= {"start": since, "end": ts, "verdict": verdict(t, rules)}

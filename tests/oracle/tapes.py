@@ -20,11 +20,11 @@ PHASES = [*["continuous"] * 9, "break", "halt", "closed", "opening_auction",
           "closing_auction", "breaker_auction"]  # fmt: skip
 # What a tape may have beside the core, each by itself with its own chance.
 FEATURES = frozenset({
-    "flicker", "stress", "rfq", "table", "underlying", "dated", "hole", "judged_by", "at_risk",
+    "rest", "retroactive", "stress", "rfq", "table", "underlying", "dated", "hole", "judged_by", "at_risk",
     "windows", "fills", "shrinks", "accounts", "required_set", "spot",
 })  # fmt: skip
 # What the engine implements; a rulebook with any other is refused.
-LANDED = frozenset({"fills", "required_set", "windows"})
+LANDED = frozenset({"fills", "required_set", "windows", "judged_by"})
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
 HEADERS = {
@@ -326,7 +326,7 @@ def _quote_rules(world: World) -> list[str]:
         *_some(rng, 0.3, unequal),
         *_some(rng, 0.4, f'max_age = "{world.duration(3, 60)}"'),
         *_some(rng, 0.4, f'zero_bid_below = "{zero}"'),
-        *_some(rng, world.has("flicker"), f"min_rest = {_rest(world)}"),
+        *_some(rng, world.has("rest") or world.has("retroactive"), f"min_rest = {_rest(world)}"),
         *_some(rng, world.has("shrinks"), f'after_fill = "{rng.choice(["shrinks", "restated"])}"'),
     ]
 
@@ -361,8 +361,8 @@ def _presence(world: World) -> list[str]:
 
 
 def _rest(world: World) -> str:
-    counts = world.rng.choice(["from_then", "retroactive"])
-    return f'{{ at_least = "{world.duration(0, 15)}", counts = "{counts}" }}'
+    counts = "retroactive" if world.has("retroactive") else "from_then"
+    return f'{{ at_least = "{world.duration(1, 15)}", counts = "{counts}" }}'
 
 
 def _requests(world: World) -> list[str]:
