@@ -38,7 +38,7 @@ class Piece(NamedTuple):
     stress: bool
     free: bool  # exempt or deemed
     use: int  # of the limit, in 10^-9
-    unknown: bool  # what the maker quotes
+    lost: bool  # what the maker quotes is unknown, or nobody is obliged
 
 
 class Book:
@@ -223,8 +223,14 @@ class Book:
             state = "quoted" if "deem" in meanings and "exclude" not in meanings else "exempt"
         owes, resumes = self.owes(slot[1]), self._is_open(*own)
         obliged = owes and spoken and self._is_open("*", *own)
+        for_all = (
+            rules.exemptions[k[2]] == "exclude"
+            for k in self.exempt
+            if self.covers(k[0], k[1], ("*", slot[1]))
+        )
+        lost = unknown or not obliged or any(for_all)
         return Piece(t0, t1, state if obliged else None, fails, valid, owes and resumes, stress, free,
-                     use if valid and not free else 0, unknown)  # fmt: skip
+                     use if valid and not free else 0, lost)  # fmt: skip
 
 
 def _reads_theo(rules: Rules) -> bool:

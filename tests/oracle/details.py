@@ -46,25 +46,29 @@ def _window(t: Sums, rules: Rules) -> str:
 def requotes(judged: Judged, slot: Slot) -> list[int]:
     """RESP-01: ns from the record that ended validity to the next valid quote, where one did."""
     waits: list[int] = []
-    since, before, sides = None, None, (False, False)
+    since, before, sides = None, judged.before.get(slot), (False, False)
+    for record in judged.capture.records:  # the last before the period
+        ours = (record.row.get("maker"), record.row.get("contract")) == slot
+        if judged.day.roll <= record.ts < judged.day.start and ours and "bid" in record.row:
+            sides = (record.row["bid"] is not None, record.row["ask"] is not None)
     for piece in judged.pieces[slot]:
         caused = quoted = False
         for record in judged.at.get(piece.t0, ()):
             row = record.row
-            caused |= record.kind == "theo" and row["contract"] == slot[1]
+            moved = record.kind == "theo" and row["contract"] == slot[1]
+            caused |= moved and not {"spread", "off_theo", "one_sided"}.isdisjoint(piece.fails)
             if (row.get("maker"), row.get("contract")) == slot:
                 caused |= record.kind == "fill"
                 if record.kind == "quote" and not row.get("bad"):
                     has = (row["bid"] is not None, row["ask"] is not None)
                     caused |= any(a and not b for a, b in zip(sides, has, strict=True))
                     quoted, sides = True, has
-        if piece.state is None or piece.unknown:
+        if since is not None and piece.valid:
+            waits += [piece.t0 - since] if quoted else []
+        if piece.lost or piece.valid:
             since = None
         elif before and piece.valid is False and caused and piece.state == "lapsed":
             since = piece.t0
-        elif since is not None and piece.valid:
-            waits += [piece.t0 - since] if quoted else []
-            since = None
         before = piece.valid
     return waits
 

@@ -51,7 +51,7 @@ def play(capture: Capture, rules: Rules, day: Day, reached: set[Any] | None = No
             book.apply(tape[taken])
             taken += 1
         book.settle(t0)
-        for slot in capture.slots if t0 >= day.start else ():
+        for slot in capture.slots if t1 >= day.start else ():
             pieces[slot].append(book.piece(slot, t0, t1))
     for record in tape[taken:]:
         book.apply(record)
@@ -173,10 +173,15 @@ class Judged:
     capture: Capture
     rules: Rules
     day: Day
-    pieces: Pieces
+    played: Pieces
     breaches: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        start = self.day.start
+        self.pieces = {s: [p for p in own if p.t0 >= start] for s, own in self.played.items()}
+        self.before = {
+            s: own[0].t0 < start and own[0].valid for s, own in self.played.items() if own
+        }
         self.at: dict[int, list[Record]] = {}
         for record in self.capture.records:
             self.at.setdefault(record.ts, []).append(record)

@@ -24,7 +24,9 @@ FEATURES = frozenset({
     "windows", "fills", "shrinks", "accounts", "required_set", "spot",
 })  # fmt: skip
 # What the engine implements; a rulebook with any other is refused.
-LANDED = frozenset({"fills", "required_set", "windows", "judged_by"})
+LANDED = frozenset(
+    {"fills", "required_set", "windows", "judged_by", "stress", "hole", "rest", "table", "dated"}
+)
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
 HEADERS = {
