@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -38,14 +38,19 @@ class EdgeReader:
         reliefs: tuple[Fraction, ...],
         sources: Mapping[int, tuple[str, int]],
         day: str = "",
+        cause: Callable[[str, int], Mapping[str, object] | None] = lambda maker, t: None,
     ) -> None:
-        """`day` is the trading date (ISO text) by which limits are what they are."""
+        """`day` is the trading date (ISO text) by which limits are what they are.
+
+        `cause(maker, t)` says why a lapse may have begun at `t`.
+        """
         self.rulebook, self.book = rulebook, book
         self.contracts = tuple(reference.contracts)  # as they were when this layout began
         self.makers = tuple(reference.makers)
-        self.reliefs, self.sources = reliefs, sources
         self.vias = reference.theo_vias
         self.day, self.dated = day, dated_relief(rulebook, day)
+        self.reliefs, self.sources, self.cause = reliefs, sources, cause
+        self.longest = rulebook.longest_permitted or 0
 
     def notice(
         self,
@@ -88,16 +93,12 @@ class EdgeReader:
         reason = (
             "spread" if kind is BreachKind.SPREAD else REASONS[int(edge["state"]) - layout.LAPSED]
         )
-        breaches.open(
-            kind,
-            maker,
-            contract.name,
-            contract.klass,
-            t,
-            reason,
-            self.evidence(edge, contract),
-            noticed_at,
-        )
+        evidence = self.evidence(edge, contract)
+        if kind is BreachKind.LAPSE:
+            began = accruals.instant(int(self.book.slot_con[slot]), int(edge["n"]) - self.longest)
+            cause = self.cause(maker, began)
+            evidence |= {"cause": cause} if cause is not None else {}
+        breaches.open(kind, maker, contract.name, contract.klass, t, reason, evidence, noticed_at)
 
     def evidence(self, edge: np.void, contract: Contract) -> dict[str, object]:
         """The quote, theo and limit in force, by how much each test failed, and the records they came from."""

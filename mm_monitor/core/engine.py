@@ -16,7 +16,7 @@ from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.model import (
     BadReason,
     BreachEvent,
-    Conduct,
+    ConductRecord,
     Control,
     DeadLetter,
     ExemptionRecord,
@@ -200,7 +200,7 @@ class Engine:
             )
         return None
 
-    def _unknown(self, record: Conduct) -> tuple[BadReason, str] | None:
+    def _unknown(self, record: ConductRecord) -> tuple[BadReason, str] | None:
         """What a record about a maker's conduct names that is not there; the maker may be anybody."""
         if isinstance(record, FillRecord) and record.contract not in self.reference.contract_index:
             return (
@@ -263,5 +263,7 @@ def _hand_over(evaluator: Evaluator, record: Control) -> None:
         evaluator.stress(record)
     elif isinstance(record, UnderlyingRecord):
         evaluator.underlying(record)
+    elif isinstance(record, FillRecord | PositionRecord | SessionRecord | RejectRecord):
+        evaluator.conduct.record(record)
     elif isinstance(record, PeriodRecord):
         evaluator.on_period(record)

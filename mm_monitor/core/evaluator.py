@@ -18,6 +18,7 @@ from mm_monitor.core.batch import Rows
 from mm_monitor.core.book import appointed, build_book
 from mm_monitor.core.breaches import BreachBook
 from mm_monitor.core.conditions import DOWN, Conditions, Effects, Mask
+from mm_monitor.core.conduct import Conduct
 from mm_monitor.core.days import dated_relief, days_left, utc_date
 from mm_monitor.core.edges import EdgeReader, time_to_edge
 from mm_monitor.core.late import concerned
@@ -92,6 +93,7 @@ class Evaluator:
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
         self.required = Membership(rulebook.required_set, reference)
         self.stretches = Stretches() if rulebook.am_pm else None
+        self.conduct = Conduct(reference)
         self.members = appointed(reference, rulebook.id)
         self.lay_out()
         listed = np.array(reference.live, dtype=np.bool_)[self.book.slot_con]
@@ -133,8 +135,9 @@ class Evaluator:
 
     def _edge_reader(self) -> EdgeReader:
         return EdgeReader(
-            self.rulebook, self.reference, self.book, self.params.reliefs, self.sources, self.day
-        )
+            self.rulebook, self.reference, self.book, self.params.reliefs, self.sources, self.day,
+            self.conduct.cause,
+        )  # fmt: skip
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -177,7 +180,7 @@ class Evaluator:
         return self.views.build(
             self.scratch, totals, t, estimate=estimate, exact=exact, trading_date=self.trading_date,
             period=self.period, unreachable=self._unreachable_names(), breaches=self.breaches.sorted(),
-            provisional=self.provisional, stretches=self.stretches,
+            provisional=self.provisional, stretches=self.stretches, conduct=self.conduct,
         )  # fmt: skip
 
     def _unreachable_names(self) -> frozenset[str]:
@@ -187,6 +190,7 @@ class Evaluator:
 
     def apply(self, rows: Rows) -> None:
         """Apply quote and theo rows in tape order, and find what broke on the way, at its own instant."""
+        self.conduct.heard(rows)
         for piece in self.moments.cut(rows):
             self.reach.apply(piece)
 
@@ -285,6 +289,15 @@ class Evaluator:
         which = np.flatnonzero(changed).astype(np.int32)
         edges = self.accruals.set_clocks(which, t, _bytes(e_run[which]), _bytes(n_run[which]))
         self._after_control(edges, t)
+        if len(which):
+            self._note_trading(t)
+
+    def _note_trading(self, t: int) -> None:
+        """STAB-01: the makers of whom a contract is in continuous trading from `t` on."""
+        on = (self.accruals.cons["e_run"] > 0)[self.book.slot_con]
+        on &= self.accruals.slots["state"] != layout.NONE
+        makers = np.unique(self.book.slot_maker[on]).tolist()
+        self.conduct.trade(t, frozenset(self.reference.makers[m] for m in makers))
 
     def _after_control(self, edges: list[NDArray[np.void]], t: int) -> None:
         self._notice(edges, t)
@@ -439,6 +452,7 @@ class Evaluator:
         for debt in self.effects.owed.values():
             unk[debt & (self.accruals.slots["state"] != layout.NONE)] |= layout.WAIT
         self._restate(np.ones(len(unk), dtype=np.bool_), t, unk)
+        self._note_trading(t)
 
     # -- periods ------------------------------------------------------------------------------
 
@@ -452,6 +466,7 @@ class Evaluator:
         if self.final is not None:
             self.ledger.append(self.final)
         self.accruals.zero(record.ts)
+        self.conduct.roll()
         mask = np.ones(len(self.book.slot_con), dtype=np.bool_)
         unk = self.accruals.slots["unk"] & np.uint8(layout.DOWN)
         self.conditions.feed = {
@@ -476,6 +491,7 @@ class Evaluator:
         self._begin_date(record, rolls=False)
         self.accruals.zero(record.ts)
         self.period, self.final = (record.ts, None), None
+        self.conduct.begin(record.ts)
         self.reach.begin(record.ts)
         if self._begin_day(record):
             self._restate(np.ones(len(self.book.slot_con), dtype=np.bool_), record.ts)
@@ -511,6 +527,7 @@ class Evaluator:
         self.period, self.final = (self.period[0], None), None
         for kind in (BreachKind.PRESENCE, BreachKind.STRESS_PRESENCE):
             self.breaches.withdraw(kind, record.ts)
+        self.conduct.resume(record.ts)
 
     def _period_end(self, record: PeriodRecord) -> None:
         if self.period[0] is None or self.final is not None:
@@ -529,6 +546,7 @@ class Evaluator:
         self.breaches.close_all(t, t)
         if self.stretches is not None:
             self.stretches.end(t)
+        self.conduct.end(t)
         self.final = self._picture(t, exact=True)
         self.accruals.end_rests(t)
 

@@ -257,7 +257,7 @@ class RejectRecord:
     raw: RawRecord | None = None
 
 
-Conduct = FillRecord | PositionRecord | SessionRecord | RejectRecord
+ConductRecord = FillRecord | PositionRecord | SessionRecord | RejectRecord
 Control = (
     PhaseRecord
     | ExemptionRecord
@@ -266,7 +266,7 @@ Control = (
     | UnderlyingRecord
     | ReferenceRecord
     | PeriodRecord
-    | Conduct
+    | ConductRecord
 )
 
 

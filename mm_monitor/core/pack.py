@@ -16,8 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_monitor.core.conduct import ConductView
 from mm_monitor.core.model import Breach, BreachEvent, Verdict
 from mm_monitor.core.reference import Appointment, Contract
+from mm_monitor.core.rules.delays import Delays
+from mm_monitor.core.rules.hedging import Desk, Excursion, HedgingRow, Tally
+from mm_monitor.core.rules.stability import Clock, Outage, RejectRow, Session, SessionRow
 from mm_monitor.core.view import (
     ObligationColumns,
     PresenceRow,
@@ -47,8 +51,20 @@ _TYPES = {
         BreachEvent,
         Contract,
         Appointment,
+        ConductView,
+        HedgingRow,
+        Excursion,
+        Desk,
+        Tally,
+        Delays,
+        SessionRow,
+        RejectRow,
+        Session,
+        Outage,
+        Clock,
     )
 }
+_OF_TUPLES = (ConductView, HedgingRow, SessionRow)  # whose sequences are tuples
 
 
 def pack(value: object) -> bytes:
@@ -128,7 +144,10 @@ def _object(name: str, content: dict[str, Any]) -> object:
         content["verdict"] = Verdict(content["verdict"])
     if name == "StatusView":
         content["market_hole"] = [tuple(pair) for pair in content["market_hole"]]
-    return _TYPES[name](**content)
+    cls = _TYPES[name]
+    if cls in _OF_TUPLES:
+        content = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+    return cls(**content)
 
 
 def _array(place: list[Any], blob: memoryview) -> NDArray[Any]:

@@ -132,6 +132,7 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "owed": [(*key, debt) for key, debt in sorted(evaluator.effects.owed.items())],
         "stress": sorted(conditions.stress),
         "counts": evaluator.counts,
+        "conduct": evaluator.conduct.state(),
         "trading_date": evaluator.trading_date,
         "required": evaluator.required.state(),
         "day": evaluator.day,
@@ -167,6 +168,7 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
     for scope, maker, debt in state["owed"]:
         evaluator.effects.owed[scope, maker][moved] = debt
     evaluator.counts[:] = state["counts"]
+    evaluator.conduct.restore(state["conduct"])
     evaluator.by_calendar = state["by_calendar"]
     evaluator.trading_date, evaluator.period = state["trading_date"], tuple(state["period"])
     evaluator.final, evaluator.ledger = state["final"], state["ledger"]

@@ -6,12 +6,13 @@ Columns are read-only numpy arrays, one element per obligation, sorted by maker,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_monitor.core.conduct import ConductView
 from mm_monitor.core.model import Breach, Verdict
 
 Ints = NDArray[np.int64]
@@ -131,3 +132,4 @@ class StatusView:
     breaches: Sequence[
         Breach
     ]  # of this trading date, open and closed, sorted by start, kind, maker, contract
+    conduct: ConductView = field(default_factory=ConductView)  # of `makers`

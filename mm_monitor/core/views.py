@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mm_monitor.core.accrual import Accruals
 from mm_monitor.core.book import Book
+from mm_monitor.core.conduct import Conduct
 from mm_monitor.core.model import Breach, Verdict
 from mm_monitor.core.params import fraction
 from mm_monitor.core.reference import Reference
@@ -83,7 +84,7 @@ class ViewBuilder:
     def build(
         self, settled: Accruals, totals: Totals, t: int, *, estimate: bool, exact: bool, trading_date: str,
         period: tuple[int | None, int | None], unreachable: frozenset[str], breaches: Sequence[Breach],
-        provisional: set[tuple[int, int]], stretches: Stretches | None = None,
+        provisional: set[tuple[int, int]], conduct: Conduct, stretches: Stretches | None = None,
     ) -> StatusView:  # fmt: skip
         """The picture as of `t`; `exact` sums means of ratios exactly however long that takes."""
         holes = settled.cons["hole"].tolist()
@@ -107,6 +108,7 @@ class ViewBuilder:
             class_rows=classes,
             market_hole=[(self.contracts[c], holes[c]) for c in self.by_name],
             breaches=breaches,
+            conduct=conduct.view(t, self.makers),
         )
 
     def _columns(

@@ -11,7 +11,16 @@ from typing import TypeVar
 from mm_monitor.core.rules.judging import Judging
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
-from mm_monitor.reports.sections import lapses, limit_use, makers, signals, stress, windows
+from mm_monitor.reports.sections import (
+    hedging,
+    lapses,
+    limit_use,
+    makers,
+    signals,
+    stability,
+    stress,
+    windows,
+)
 from mm_monitor.reports.sections.period import Period
 from mm_monitor.reports.sums import Key
 
@@ -31,6 +40,8 @@ MAKERS: tuple[Section[str], ...] = (
     windows.makers,
     stress.makers,
     signals.section,
+    hedging.section,
+    stability.section,
 )
 CONTRACTS: tuple[Section[str], ...] = ()
 

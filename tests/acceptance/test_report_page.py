@@ -17,12 +17,24 @@ EVERYTHING = '[stress]\nweight = "2"\nrequired = "80%"\n'
 # Only the command adds them, for they take two more replays.
 BY_THE_COMMAND = {"obligations[].theo_sensitivity", "makers[].theo_sensitivity"}
 # Explained by their own lines.
-WHOLE = ("obligations[].lapsed_by_reason_ns", "makers[].signals[].numbers")
+WHOLE = (
+    "obligations[].lapsed_by_reason_ns",
+    "makers[].signals[].numbers",
+    "makers[].rejects.by_reason",
+)
+FED: dict[str, Any] = {  # what the details say something of only where it is fed
+    "fills": ["1100,M0,C0,buy,1,5"],
+    "positions": ["1000,M0,K0,1,10", "1110,M0,K0,11,10", "1200,M0,K0,1,10"],
+    "sessions": ["1000,M0,A1,logon", "1500,M0,A1,disconnect"],
+    "rejects": ["1100,M0,price_band"],
+}
 
 
 def keys(value: Any, path: str = "") -> Iterator[str]:
     """Paths of all keys; a list's elements are one."""
-    if isinstance(value, dict) and path not in WHOLE:
+    if path in WHOLE:
+        yield path
+    elif isinstance(value, dict):
         for name, inner in value.items():
             yield from keys(inner, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
@@ -46,7 +58,9 @@ def test_every_key_has_a_line_and_every_line_a_key(tmp_path: Path) -> None:
 
 def test_so_have_the_details(tmp_path: Path) -> None:
     lines = [quote(1000), gone(1500)]
-    details = judge(tmp_path, EVERYTHING, presence=PRESENCE, watch=True, quotes=lines).details
+    details = judge(
+        tmp_path, EVERYTHING, presence=PRESENCE, watch=True, quotes=lines, **FED
+    ).details
     rows = {f"{name}[]" for name in ("obligations", "makers", "contracts")}
     assert written(DETAILS) - BY_THE_COMMAND == {
         key for key in keys(details) if not key.endswith("[]")

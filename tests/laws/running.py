@@ -54,6 +54,7 @@ def evaluator_state(e: Evaluator) -> dict[str, Any]:
         "counts": e.counts.tolist(),
         "period": (e.trading_date, e.period),
         "required": (e.required.state(), e.required.mask.tolist()),
+        "conduct": e.conduct.state(),
         "unreachable": e.reach.found,
         "final": None if e.final is None else picture(e.final),
         "ledger": [picture(view) for view in e.ledger],

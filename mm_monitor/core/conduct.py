@@ -1,0 +1,112 @@
+"""What is watched of a maker beside its quotes: positions, sessions, refusals. Measured, never judged.
+
+Each of them is optional: of whom nothing was fed there is no row, and the reports say `not_assessed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mm_monitor.core.batch import Rows
+from mm_monitor.core.model import (
+    ConductRecord,
+    FillRecord,
+    Kind,
+    PositionRecord,
+    SessionRecord,
+)
+from mm_monitor.core.reference import Reference
+from mm_monitor.core.rules.hedging import Hedging, HedgingRow
+from mm_monitor.core.rules.stability import RejectRow, SessionRow, Stability
+
+
+@dataclass(frozen=True, slots=True)
+class ConductView:
+    """All of it as of an instant, of the makers of one rulebook; each sorted by maker."""
+
+    hedging: tuple[HedgingRow, ...] = ()
+    sessions: tuple[SessionRow, ...] = ()
+    rejects: tuple[RejectRow, ...] = ()
+
+
+class Conduct:
+    """The watch of one rulebook. Makers nobody knows are not followed."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+        self.hedging, self.stability = Hedging(), Stability()
+
+    def record(self, record: ConductRecord) -> None:
+        """Take in a record, in the order of the tape; what it names exists, but for the maker."""
+        index = self.reference.find_maker(record.maker)
+        if index < 0:
+            return
+        maker = self.reference.makers[index]
+        if isinstance(record, FillRecord):
+            contract = self.reference.contracts[self.reference.contract_index[record.contract]]
+            self.hedging.fill(record.ts, maker, contract.klass)
+        elif isinstance(record, PositionRecord):
+            self.hedging.position(record.ts, maker, record.klass, record.net_delta, record.limit)
+        elif isinstance(record, SessionRecord):
+            self.stability.session(record.ts, maker, record.account, record.status)
+        else:
+            self.stability.reject(maker, record.reason)
+
+    def heard(self, rows: Rows) -> None:
+        """Count the quotes, good or bad, among rows of the tape."""
+        if self.stability.judging:
+            makers = rows["maker"][rows["kind"] == Kind.QUOTE]
+            counts = np.bincount(makers[makers >= 0])
+            for index in np.flatnonzero(counts).tolist():
+                self.stability.submit(self.reference.makers[index], int(counts[index]))
+
+    def trade(self, t: int, makers: frozenset[str]) -> None:
+        """From `t` on just these makers have a contract in continuous trading."""
+        self.stability.trade(t, makers)
+
+    def begin(self, t: int) -> None:
+        """A period begins."""
+        self.hedging.begin(t)
+        self.stability.begin(t)
+
+    def resume(self, t: int) -> None:
+        """The period goes on after its end was taken back."""
+        self.hedging.resume(t)
+        self.stability.resume(t)
+
+    def end(self, t: int) -> None:
+        """The period is over."""
+        self.hedging.end(t)
+        self.stability.end(t)
+
+    def roll(self) -> None:
+        """Another trading date."""
+        self.stability.roll()
+
+    def cause(self, maker: str, t: int) -> dict[str, object] | None:
+        """Why a lapse may have begun at `t`: the disconnect that kept a session of the maker away then."""
+        found = self.stability.away(maker, t)
+        if found is None:
+            return None
+        return {"kind": "disconnect", "account": found[0], "ts_event": found[1].start}
+
+    def view(self, t: int, makers: Sequence[str]) -> ConductView:
+        """As of `t`, of these makers. Changes nothing."""
+        return ConductView(
+            hedging=self.hedging.rows(t, makers),
+            sessions=self.stability.session_rows(t, makers),
+            rejects=self.stability.reject_rows(makers),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """All that decides what will be said."""
+        return {"hedging": self.hedging.state(), "stability": self.stability.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state`."""
+        self.hedging.restore(state["hedging"])
+        self.stability.restore(state["stability"])
