@@ -34,6 +34,16 @@ def test_an_obligation_has_its_lapses_switches_and_use_of_the_limit(tmp_path: Pa
 
 
 @pytest.mark.criterion("PRES-08")
+def test_last_valid_is_the_last_instant_that_was_required(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path, '[exemptions]\ntechnical = "exclude"\n', quotes=[quote(1000), gone(1700)],
+        exemptions=["1400,*,*,technical,start"],
+        phases=["1000,*,continuous", "1600,*,break", "2000,*,closed"],
+    )  # fmt: skip
+    assert report.detail()["last_valid"] == 1400  # not 1600, when the phase changed
+
+
+@pytest.mark.criterion("PRES-08")
 def test_a_maker_who_never_quoted_was_never_valid(tmp_path: Path) -> None:
     row = judge(tmp_path).detail()
     assert (row["last_valid"], row["switches"], row["limit_use"]) == (None, 1, 0)
