@@ -166,13 +166,15 @@ def _line(one: Strategy, sampler: Sampler, report: Any, details: Any) -> str:
 
 
 def _lapsed_by(one: Strategy, report: Any) -> str:
-    """The primary reasons of the lapsed time, the longest first."""
+    """The primary reasons of the lapsed time, the longest first, without those of less than a hundredth of it."""
     reasons: dict[str, int] = defaultdict(int)
     for row in report["obligations"]:
         if row["maker"] == one.name:
             for reason, ns in row["lapsed_by_reason_ns"].items():
                 reasons[reason] += ns
-    most = sorted((reason for reason, ns in reasons.items() if ns), key=lambda r: -reasons[r])
+    whole = sum(reasons.values())
+    worth = [reason for reason, ns in reasons.items() if ns and ns * 100 >= whole]
+    most = sorted(worth, key=lambda reason: -reasons[reason])
     return " ".join(f"`{reason}`" for reason in most)
 
 

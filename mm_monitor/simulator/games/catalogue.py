@@ -33,7 +33,7 @@ class Strategy:
 
 _LISTED = (
     Strategy("sampled", when.sampled, "breached", "presence.required", ("sampling",)),
-    Strategy("flicker", when.flicker, "breached", "presence.required", ("ioc", "flood")),
+    Strategy("flicker", when.flicker, "breached", "quote.min_rest", ("ioc", "flood")),
     Strategy("far", what.far, "breached", "spread.off_theo"),
     Strategy("tiny", what.tiny, "breached", "quote.min_size", ("sampling", "one_lot")),
     Strategy("lopsided", what.lopsided, "breached", "quote.max_size_difference"),
@@ -59,7 +59,7 @@ _LISTED = (
         ("all makers",),
     ),
     Strategy("flood", when.flood, "compliant", "", ("flood",)),
-    Strategy("ioc", when.ioc, "breached", "presence.required", ("ioc",)),
+    Strategy("ioc", when.ioc, "breached", "quote.min_rest", ("ioc",)),
     Strategy("self-cross", what.self_cross, "breached", "presence.required"),
     Strategy(
         "forgery", beside.forgery, "breached", "exemptions", ("forged_exemption",), ("exemptions",)

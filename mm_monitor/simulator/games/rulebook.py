@@ -15,6 +15,7 @@ source = "made up by the simulator"
 [quote]
 min_size = 10
 max_size_difference = { ratio = "50%", of = "larger" }
+min_rest = { at_least = "5ms", counts = "from_then" }
 
 [spread]
 combine = "max"

@@ -27,7 +27,7 @@ from mm_monitor.simulator.session import Control
 MINUTE = 60 * SECOND
 LEAD_IN = SECOND  # first theos and quotes come this long before continuous trading
 BREAK = 5 * MINUTE
-REST = 0  # ns that a price has to stand before it counts; see `rulebook.py`
+REST = 5 * MILLISECOND  # a price has to stand so long before it counts; see `rulebook.py`
 DRIFT = 50  # per mille: how far theo moves from its first value
 LOTS = 10
 FAR = 900 * TICK  # from the first theo: beyond the band wherever theo goes
@@ -160,7 +160,10 @@ class Stage:
         """
         worth = self._worth.get((maker, contract), [])
         if by_arrival:
-            worth = [w._replace(ts=w.arrives, rest_from=max(w.rest_from, w.arrives)) for w in worth]
+            worth = [
+                w._replace(ts=w.arrives, rest_from=w.arrives) if w.arrives != w.ts else w
+                for w in worth
+            ]
         worth = sorted(worth, key=lambda w: w.ts)
         found: list[tuple[int, int]] = []
         for i, one in enumerate(worth):

@@ -6,7 +6,7 @@ from mm_monitor.simulator.games.stage import FAR, MILLISECOND, Desk, Stage
 from mm_monitor.simulator.market import TICK
 
 THEOS = (20_000_000, 4_000_000)
-LADDER = tuple(2_000_000 * (k + 1) for k in range(10))  # 0.02 to 0.2
+LADDER = tuple(2_000_000 * (k + 1) for k in range(11))  # 0.02 to 0.22
 
 
 def far(stage: Stage) -> None:
@@ -43,7 +43,7 @@ def lopsided(stage: Stage) -> None:
 
 
 def cheap_only(stage: Stage) -> None:
-    """Quotes nine of ten contracts, all but the dear one: 90 % of the time of all, and no coverage."""
+    """Quotes ten of eleven contracts, all but the dear one: over 90 % of the time of all, and no coverage."""
     desk = _calm(stage, "cheap-only", LADDER)
     desk.gamer().present([(stage.clock.first_instant, stage.clock.closes)], range(len(LADDER) - 1))
     desk.honest()
