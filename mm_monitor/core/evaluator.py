@@ -538,7 +538,7 @@ class Evaluator:
         )  # what is lost at the last instant is a failed presence, no longer one out of reach
         self.period = (self.period[0], t)
         totals = self.totals_at(t)
-        for k, verdict in enumerate(self.views.maker_verdicts(totals)):
+        for k, verdict in enumerate(self.views.maker_verdicts(totals, self.stretches)):
             if verdict is Verdict.BREACHED:
                 self.open_maker(BreachKind.PRESENCE, k, t, totals, t)
         for k, times in short(self.scratch.apart, self.views.maker_slots, self.rulebook):

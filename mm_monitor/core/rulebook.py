@@ -166,7 +166,9 @@ class Rulebook:
     when_missing: str = "unknown"  # unknown | skip_spread | exclude | hold
     required: Ratio | None = None
     required_time: int = 0  # ns that each contract must be quoted in any case, beside `required`
-    judged_by: str = "ratio_of_sums"  # coverage | mean_of_ratios | contracts | products | days
+    judged_by: str = (
+        "ratio_of_sums"  # coverage | mean_of_ratios | contracts | products | days | stretches
+    )
     coverage_required: Ratio | None = None
     longest_permitted: int | None = None
     stress_relief: Ratio | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
@@ -16,8 +16,14 @@ from mm_monitor.core.model import Breach, Verdict
 from mm_monitor.core.params import fraction
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
-from mm_monitor.core.rules.judging import Pair, pair_of
-from mm_monitor.core.rules.presence import Groups, presence_rows, slot_slack
+from mm_monitor.core.rules.judging import Pair, Part, pair_of
+from mm_monitor.core.rules.presence import (
+    Groups,
+    class_parts,
+    presence_rows,
+    slot_slack,
+    stretch_parts,
+)
 from mm_monitor.core.rules.unreachable import Held
 from mm_monitor.core.rules.windows import stretch_columns, window_columns
 from mm_monitor.core.stretches import Stretches
@@ -104,7 +110,12 @@ class ViewBuilder:
             contracts=self.contracts,
             classes=self.classes,
             obligations=self._columns(settled, totals, t, provisional, stretches),
-            maker_rows=self._maker_rows(totals, classes, exact=exact, unreachable=unreachable),
+            maker_rows=self._maker_rows(
+                totals,
+                self._parts(totals, classes, stretches),
+                exact=exact,
+                unreachable=unreachable,
+            ),
             class_rows=classes,
             market_hole=[(self.contracts[c], holes[c]) for c in self.by_name],
             breaches=breaches,
@@ -159,20 +170,30 @@ class ViewBuilder:
             self.class_names, self.by_class, totals, self.rulebook, exact=exact, pairs=self.pairs
         )
 
+    def _parts(
+        self, totals: Totals, classes: Sequence[PresenceRow], stretches: Stretches | None
+    ) -> Mapping[str, Sequence[Part]]:
+        """By maker what judges it."""
+        if self.rulebook.judged_by != "stretches" or stretches is None:
+            return class_parts(classes)
+        return stretch_parts(
+            self.makers, self.by_maker, (sums for _, _, sums in stretches.sums(totals))
+        )
+
     def _maker_rows(
-        self, totals: Totals, classes: Sequence[PresenceRow], *, exact: bool,
+        self, totals: Totals, parts: Mapping[str, Sequence[Part]], *, exact: bool,
         unreachable: Collection[str] = (),
     ) -> list[PresenceRow]:  # fmt: skip
         names = [(maker, "") for maker in self.makers]
         return presence_rows(
             names, self.by_maker, totals, self.rulebook, exact=exact, pairs=self.pairs,
-            classes=classes, unreachable=unreachable,
+            parts=parts, unreachable=unreachable,
         )  # fmt: skip
 
-    def maker_verdicts(self, totals: Totals) -> list[Verdict]:
+    def maker_verdicts(self, totals: Totals, stretches: Stretches | None = None) -> list[Verdict]:
         """Verdict of each maker by the rulebook's judged_by, exactly."""
-        classes = self._class_rows(totals, exact=True)
-        return [row.verdict for row in self._maker_rows(totals, classes, exact=True)]
+        parts = self._parts(totals, self._class_rows(totals, exact=True), stretches)
+        return [row.verdict for row in self._maker_rows(totals, parts, exact=True)]
 
     def maker_evidence(self, k: int, totals: Totals) -> dict[str, object]:
         """The sums behind a maker-level breach."""

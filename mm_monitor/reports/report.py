@@ -128,7 +128,10 @@ def judge_rows(rows: Sequence[Row], judging: Judging) -> Verdict:
     classes: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         classes.setdefault(row.klass, []).append(i)
-    parts = [Part.of([rows[i] for i in at], [verdicts[i] for i in at]) for at in classes.values()]
+    if judging.judged_by == "stretches":
+        parts = _stretch_parts(rows)
+    else:
+        parts = [Part.of([rows[i] for i in at], [verdicts[i] for i in at]) for at in classes.values()]
     have = _mean([Fraction(row.quoted, row.required) for row in rows])
     could = _mean([Fraction(row.quoted + row.unknown, row.required) for row in rows])
     judged = list(zip(rows, verdicts, strict=True))
@@ -137,6 +140,22 @@ def judge_rows(rows: Sequence[Row], judging: Judging) -> Verdict:
         _pairs((row for row, verdict in judged if verdict is not Verdict.COMPLIANT), judging),
     )
     return maker_verdict(judging, parts, Means(have, could), failing)
+
+
+def _stretch_parts(rows: Sequence[Row]) -> list[Part]:
+    starts = sorted({start for row in rows for start in row.stretches})
+    held = [[times for row in rows if (times := row.stretches.get(start))] for start in starts]
+    return [
+        Part(
+            quoted=sum(times[0] for times in each),
+            unknown=sum(times[1] for times in each),
+            required=sum(times[2] for times in each),
+            contracts=sum(times[2] > 0 for times in each),
+            passed=0,
+            hanging=0,
+        )
+        for each in held
+    ]
 
 
 def _mean(ratios: Sequence[Fraction]) -> Fraction | None:

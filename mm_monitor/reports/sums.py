@@ -6,7 +6,7 @@ Names are the keys, for a slot number is another one every day.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ class Row:
     contract: str = ""
     klass: str = ""
     other_lapsed: int = 0  # where reasons are not kept apart
+    stretches: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    """By start of each stretch of continuous trading: quoted, unknown, required. Where the rulebook asks for it."""
 
     @property
     def lapsed(self) -> int:
@@ -59,4 +61,7 @@ def sum_rows(days: Sequence[StatusView]) -> dict[Key, Row]:
             row.lapses += lapses
             row.longest = max(row.longest, longest)
             row.by_reason = o.lapsed_by_reason[i] + (0 if row.by_reason is None else row.by_reason)
+            for s in o.stretches:
+                times = int(s.quoted[i]), int(s.unknown[i]), int(s.lapsed[i])
+                row.stretches[s.start] = (times[0], times[1], sum(times))
     return rows

@@ -24,6 +24,7 @@ _JUDGED_BY = {
     "contracts": "the number of contracts of each class that pass",
     "products": "the number of classes that pass",
     "days": "the days that pass, each by sums over all contracts",
+    "stretches": "every stretch of continuous trading, each by sums over all contracts",
 }
 _EFFECTS = {
     "exclude": "leaves the required time",

@@ -146,7 +146,7 @@ def _rulebook(
         contracts_required=presence.get("contracts_required"),
         products_required=presence.get("products_required"),
         windows=tuple(width for width in windows if isinstance(width, int)),
-        am_pm="am_pm" in windows,
+        am_pm="am_pm" in windows or presence.get("judged_by") == "stretches",
         at_risk=presence.get("at_risk", ()),
         at_risk_every=presence.get("at_risk_every", MINUTE),
         stress_weight=table["stress"].get("weight"),

@@ -215,7 +215,15 @@ PRESENCE = {
     "required": Key(unit(percent)),
     "required_time": Key(unit(duration, positive=True), default=0),
     "judged_by": Key(
-        choice("ratio_of_sums", "coverage", "mean_of_ratios", "contracts", "products", "days"),
+        choice(
+            "ratio_of_sums",
+            "coverage",
+            "mean_of_ratios",
+            "contracts",
+            "products",
+            "days",
+            "stretches",
+        ),
         default="ratio_of_sums",
     ),
     "coverage_required": Key(unit(percent)),

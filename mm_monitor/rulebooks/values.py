@@ -37,6 +37,7 @@ _NEEDS = {  # without these there is nothing to judge by
     "contracts": ("required", "contracts_required"),
     "products": ("required", "products_required"),
     "days": ("required",),
+    "stretches": ("required",),
 }
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

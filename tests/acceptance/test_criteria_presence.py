@@ -325,3 +325,31 @@ def test_a_time_that_hangs_on_what_is_unknown_is_undecided(tmp_path: Path) -> No
     assert report.times() == (300, 300, 0, 400)
     assert report.row()["verdict"] == "indeterminate"
     assert report.maker()["verdict"] == "indeterminate"
+
+
+TWO_STRETCHES = ("1000,*,continuous", "1400,*,break", "1600,*,continuous", "2000,*,closed")
+
+
+@pytest.mark.criterion("PRES-05")
+@pytest.mark.parametrize(("end", "verdict"), [(1800, "compliant"), (1799, "breached")])
+def test_each_stretch_of_continuous_trading_can_be_judged(
+    tmp_path: Path, end: int, verdict: str
+) -> None:
+    """All of 400 ns in the first, then 200 or 199 of 400: over both it would be 75 %."""
+    presence = 'required = "50%"\njudged_by = "stretches"'
+    report = judge(
+        tmp_path, presence=presence, phases=TWO_STRETCHES, quotes=[quote(1000), gone(end)]
+    )
+    assert report.maker()["verdict"] == verdict
+    assert len(report.breaches("presence")) == (verdict == "breached")
+
+
+@pytest.mark.criterion("PRES-05")
+def test_a_stretch_that_hangs_on_unknown_time_is_undecided(tmp_path: Path) -> None:
+    presence = 'required = "50%"\njudged_by = "stretches"'
+    report = judge(
+        tmp_path, presence=presence, phases=TWO_STRETCHES, quotes=[quote(1000), gone(1700)],
+        feed=["1800,*,*,down"],
+    )  # fmt: skip
+    assert report.maker()["verdict"] == "indeterminate"
+    assert report.breaches("presence") == []

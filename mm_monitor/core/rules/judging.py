@@ -67,7 +67,10 @@ class Timed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A maker's obligations with T > 0 in one class: sums in ns, and how many contracts pass or are undecided."""
+    """A maker's obligations with T > 0 in one class, or in one stretch of continuous trading.
+
+    Sums in ns, and how many contracts pass or are undecided (of a stretch that is not asked).
+    """
 
     quoted: int
     unknown: int
@@ -128,7 +131,7 @@ def judge_count(have: Fraction | int, could: Fraction | int, wanted: Fraction | 
 def maker_verdict(
     judging: Judging, parts: Sequence[Part], means: Means, failing: Failing
 ) -> Verdict:
-    """Verdict over a maker's classes."""
+    """Verdict over a maker's classes, or over the stretches of continuous trading where these judge."""
     held = [part for part in parts if part.contracts]
     if not held or judging.required is None:
         return Verdict.NOT_ASSESSED
@@ -147,6 +150,8 @@ def maker_verdict(
         passed = verdicts.count(Verdict.COMPLIANT)
         could = passed + verdicts.count(Verdict.INDETERMINATE)
         return judge_count(passed, could, judging.products_required)
+    if judging.judged_by == "stretches":
+        return min((part.verdict(judging.required) for part in held), key=_WORST_FIRST.index)
     quoted, unknown = sum(part.quoted for part in held), sum(part.unknown for part in held)
     whole = sum(part.required for part in held)
     return judge_count(quoted, quoted + unknown, judging.required * whole)

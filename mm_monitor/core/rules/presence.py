@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -199,16 +199,13 @@ def pair_count(pairs: Ints) -> int | None:
 
 def presence_rows(
     names: Sequence[tuple[str, str]], groups: Groups, totals: Totals, rulebook: Rulebook, *, exact: bool,
-    pairs: Ints, classes: Sequence[PresenceRow] = (), unreachable: Collection[str] = (),
+    pairs: Ints, parts: Mapping[str, Sequence[Part]] | None = None, unreachable: Collection[str] = (),
 ) -> list[PresenceRow]:  # fmt: skip
     """One row for each group, of that (maker, class); `unreachable` names makers.
 
-    Rows of makers whom their classes judge want `classes`, the rows of these; without them a group is judged whole.
+    `parts` has by maker what judges it, its classes or stretches; without it a group is judged whole.
     """
     sums = Sums.of(groups, totals, rulebook, exact=exact, pairs=pairs)
-    parts: dict[str, list[Part]] = {}
-    for row in classes:
-        parts.setdefault(row.maker, []).append(_part(row))
     judging = Judging.of(rulebook)
     return [
         _row(
@@ -218,7 +215,7 @@ def presence_rows(
             sums,
             maker_verdict(
                 judging,
-                parts.get(maker, []) if classes else [sums.part(k)],
+                [sums.part(k)] if parts is None else parts.get(maker, []),
                 Means(sums.mean[k], sums.could_mean[k]),
                 sums.failing[k],
             ),
@@ -229,11 +226,30 @@ def presence_rows(
     ]
 
 
-def _part(row: PresenceRow) -> Part:
-    return Part(
-        row.quoted, row.unknown, row.required_time, row.contracts_required, row.contracts_passed,
-        row.contracts_open,
-    )  # fmt: skip
+def class_parts(rows: Iterable[PresenceRow]) -> dict[str, list[Part]]:
+    """What rows of classes say of each maker."""
+    parts: dict[str, list[Part]] = {}
+    for row in rows:
+        part = Part(
+            row.quoted, row.unknown, row.required_time, row.contracts_required,
+            row.contracts_passed, row.contracts_open,
+        )  # fmt: skip
+        parts.setdefault(row.maker, []).append(part)
+    return parts
+
+
+def stretch_parts(
+    makers: Sequence[str], groups: Groups, stretches: Iterable[Ints]
+) -> dict[str, list[Part]]:
+    """What (n, 4) sums of stretches, quoted, lapsed, exempt and unknown by slot, say of each maker."""
+    parts: dict[str, list[Part]] = {maker: [] for maker in makers}
+    for sums in stretches:
+        required = sums[:, 0] + sums[:, 1] + sums[:, 3]
+        columns = (sums[:, 0], sums[:, 3], required, required > 0)
+        rows = zip(*(groups.sums(column).tolist() for column in columns), strict=True)
+        for maker, (quoted, unknown, whole, contracts) in zip(makers, rows, strict=True):
+            parts[maker].append(Part(quoted, unknown, whole, contracts, 0, 0))
+    return parts
 
 
 def _row(

@@ -35,8 +35,8 @@ class Held:
 
 def unreachable(totals: Totals, held: Held, rulebook: Rulebook) -> frozenset[int]:
     """Makers (positions in `held.makers`) that can no longer meet the requirement of the day."""
-    if rulebook.required is None:
-        return frozenset()
+    if rulebook.required is None or rulebook.judged_by == "stretches":
+        return frozenset()  # a calendar does not say how long a stretch will be
     best = totals.quoted + totals.unknown + totals.remaining
     whole = totals.required + totals.remaining
     can = meets(best - rulebook.required_time, whole, rulebook.required)
@@ -74,7 +74,7 @@ def safe_for(totals: Totals, held: Held, rulebook: Rulebook, already: frozenset[
 
     A nanosecond costs a maker at most one per slot: lost if it is obliged, gone from the rest of the day if it is not.
     """
-    if rulebook.required is None:
+    if rulebook.required is None or rulebook.judged_by == "stretches":
         return 2**62
     if rulebook.judged_by not in ("ratio_of_sums", "days"):
         return 0
