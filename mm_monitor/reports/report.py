@@ -131,7 +131,9 @@ def judge_rows(rows: Sequence[Row], judging: Judging) -> Verdict:
     if judging.judged_by == "stretches":
         parts = _stretch_parts(rows)
     else:
-        parts = [Part.of([rows[i] for i in at], [verdicts[i] for i in at]) for at in classes.values()]
+        parts = [
+            Part.of([rows[i] for i in at], [verdicts[i] for i in at]) for at in classes.values()
+        ]
     have = _mean([Fraction(row.quoted, row.required) for row in rows])
     could = _mean([Fraction(row.quoted + row.unknown, row.required) for row in rows])
     judged = list(zip(rows, verdicts, strict=True))
