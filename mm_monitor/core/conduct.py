@@ -1,4 +1,4 @@
-"""What is watched of a maker beside its quotes: positions, sessions, refusals. Measured, never judged.
+"""What is watched of a maker beside its quotes: positions, sessions, refusals, messages. Measured, never judged.
 
 Each of them is optional: of whom nothing was fed there is no row, and the reports say `not_assessed`.
 """
@@ -10,17 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mm_monitor import kernels
 from mm_monitor.core.batch import Rows
+from mm_monitor.core.book import Book
 from mm_monitor.core.model import (
     ConductRecord,
     FillRecord,
-    Kind,
     PositionRecord,
     SessionRecord,
 )
 from mm_monitor.core.reference import Reference
+from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.rules.hedging import Hedging, HedgingRow
+from mm_monitor.core.rules.programme import Programme, ProgrammeRow
 from mm_monitor.core.rules.stability import RejectRow, SessionRow, Stability
 
 
@@ -31,14 +35,22 @@ class ConductView:
     hedging: tuple[HedgingRow, ...] = ()
     sessions: tuple[SessionRow, ...] = ()
     rejects: tuple[RejectRow, ...] = ()
+    programme: tuple[ProgrammeRow, ...] = ()
 
 
 class Conduct:
     """The watch of one rulebook. Makers nobody knows are not followed."""
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, rulebook: Rulebook, reference: Reference) -> None:
         self.reference = reference
         self.hedging, self.stability = Hedging(), Stability()
+        signals = rulebook.signals
+        self.programme = Programme(signals, reference) if signals is not None else None
+
+    def lay_out(self, book: Book) -> None:
+        """Slots are others."""
+        if self.programme is not None:
+            self.programme.lay_out(book)
 
     def record(self, record: ConductRecord) -> None:
         """Take in a record, in the order of the tape; what it names exists, but for the maker."""
@@ -47,8 +59,10 @@ class Conduct:
             return
         maker = self.reference.makers[index]
         if isinstance(record, FillRecord):
-            contract = self.reference.contracts[self.reference.contract_index[record.contract]]
-            self.hedging.fill(record.ts, maker, contract.klass)
+            contract = self.reference.contract_index[record.contract]
+            self.hedging.fill(record.ts, maker, self.reference.contracts[contract].klass)
+            if self.programme is not None:
+                self.programme.fill(index, contract, record.side, record.size)
         elif isinstance(record, PositionRecord):
             self.hedging.position(record.ts, maker, record.klass, record.net_delta, record.limit)
         elif isinstance(record, SessionRecord):
@@ -58,11 +72,14 @@ class Conduct:
 
     def heard(self, rows: Rows) -> None:
         """Count the quotes, good or bad, among rows of the tape."""
-        if self.stability.judging:
-            makers = rows["maker"][rows["kind"] == Kind.QUOTE]
-            counts = np.bincount(makers[makers >= 0])
-            for index in np.flatnonzero(counts).tolist():
-                self.stability.submit(self.reference.makers[index], int(counts[index]))
+        if not self.stability.judging:
+            return
+        counts = np.zeros(len(self.reference.makers), dtype=np.int64)
+        kernels.count_quotes(rows, counts)
+        for index in np.flatnonzero(counts).tolist():
+            self.stability.submit(self.reference.makers[index], int(counts[index]))
+        if self.programme is not None:
+            self.programme.heard(rows)
 
     def trade(self, t: int, makers: frozenset[str]) -> None:
         """From `t` on just these makers have a contract in continuous trading."""
@@ -71,16 +88,22 @@ class Conduct:
     def begin(self, t: int) -> None:
         """A period begins."""
         self.hedging.begin(t)
+        if self.programme is not None:
+            self.programme.begin()
         self.stability.begin(t)
 
     def resume(self, t: int) -> None:
         """The period goes on after its end was taken back."""
         self.hedging.resume(t)
+        if self.programme is not None:
+            self.programme.judging = True
         self.stability.resume(t)
 
     def end(self, t: int) -> None:
         """The period is over."""
         self.hedging.end(t)
+        if self.programme is not None:
+            self.programme.judging = False
         self.stability.end(t)
 
     def roll(self) -> None:
@@ -100,13 +123,20 @@ class Conduct:
             hedging=self.hedging.rows(t, makers),
             sessions=self.stability.session_rows(t, makers),
             rejects=self.stability.reject_rows(makers),
+            programme=self.programme.rows(makers) if self.programme is not None else (),
         )
 
     def state(self) -> dict[str, Any]:
         """All that decides what will be said."""
-        return {"hedging": self.hedging.state(), "stability": self.stability.state()}
+        return {
+            "hedging": self.hedging.state(),
+            "stability": self.stability.state(),
+            "programme": self.programme.state() if self.programme is not None else None,
+        }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Inverse of `state`."""
+    def restore(self, state: Mapping[str, Any], moved: NDArray[np.int64]) -> None:
+        """Inverse of `state`, after `lay_out`; `moved` are the slots where those of then are now."""
         self.hedging.restore(state["hedging"])
         self.stability.restore(state["stability"])
+        if self.programme is not None:
+            self.programme.restore(state["programme"], moved)

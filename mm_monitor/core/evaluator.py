@@ -93,7 +93,7 @@ class Evaluator:
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
         self.required = Membership(rulebook.required_set, reference)
         self.stretches = Stretches() if rulebook.am_pm else None
-        self.conduct = Conduct(reference)
+        self.conduct = Conduct(rulebook, reference)
         self.members = appointed(reference, rulebook.id)
         self.lay_out()
         listed = np.array(reference.live, dtype=np.bool_)[self.book.slot_con]
@@ -113,6 +113,7 @@ class Evaluator:
         self.accruals.cons["bucket"] = self._buckets()
         self.required.fit()
         self.accruals.cons["outside"] = ~self.required.mask
+        self.conduct.lay_out(self.book)
         self.index()
 
     def _params_of_day(self) -> Params:

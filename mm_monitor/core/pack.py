@@ -21,6 +21,7 @@ from mm_monitor.core.model import Breach, BreachEvent, Verdict
 from mm_monitor.core.reference import Appointment, Contract
 from mm_monitor.core.rules.delays import Delays
 from mm_monitor.core.rules.hedging import Desk, Excursion, HedgingRow, Tally
+from mm_monitor.core.rules.programme import ProgrammeRow
 from mm_monitor.core.rules.stability import Clock, Outage, RejectRow, Session, SessionRow
 from mm_monitor.core.view import (
     ObligationColumns,
@@ -58,13 +59,14 @@ _TYPES = {
         Tally,
         Delays,
         SessionRow,
+        ProgrammeRow,
         RejectRow,
         Session,
         Outage,
         Clock,
     )
 }
-_OF_TUPLES = (ConductView, HedgingRow, SessionRow)  # whose sequences are tuples
+_OF_TUPLES = (ConductView, HedgingRow, SessionRow, ProgrammeRow)  # whose sequences are tuples
 
 
 def pack(value: object) -> bytes:

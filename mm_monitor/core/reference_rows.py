@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -9,6 +10,8 @@ from decimal import Decimal, InvalidOperation
 
 from mm_monitor.core.model import MAX_PRICE, PRICE_SCALE, ReferenceRecord
 from mm_monitor.core.reference import Appointment, Contract, Reference
+
+_PLAIN = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,19})?")
 
 
 class BadRow(ValueError):
@@ -24,7 +27,7 @@ def contract_of(row: Mapping[str, str]) -> Contract:
         kind=row.get("kind") or "",
         strike=_strike(row.get("strike") or ""),
         expiry=_expiry(row.get("expiry") or ""),
-        multiplier=row.get("multiplier") or "",
+        multiplier=_multiplier(row),
         number=_number(row),
         flags=" ".join(sorted(set((row.get("flags") or "").split()))),
     )
@@ -140,6 +143,14 @@ def _expiry(text: str) -> str:
         return date.fromisoformat(text).isoformat() if text else ""
     except ValueError:
         raise BadRow(f"expiry: a date such as 2025-09-24 or nothing, got {text!r}") from None
+
+
+def _multiplier(row: Mapping[str, str]) -> str:
+    """What a price is worth in the currency; nothing is 1."""
+    text = row.get("multiplier") or ""
+    if text and not (_PLAIN.fullmatch(text) and Decimal(text) > 0):
+        raise BadRow(f"multiplier: a positive decimal or nothing, got {text!r}")
+    return text
 
 
 def _number(row: Mapping[str, str]) -> int | None:

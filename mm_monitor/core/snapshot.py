@@ -168,7 +168,7 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
     for scope, maker, debt in state["owed"]:
         evaluator.effects.owed[scope, maker][moved] = debt
     evaluator.counts[:] = state["counts"]
-    evaluator.conduct.restore(state["conduct"])
+    evaluator.conduct.restore(state["conduct"], moved)
     evaluator.by_calendar = state["by_calendar"]
     evaluator.trading_date, evaluator.period = state["trading_date"], tuple(state["period"])
     evaluator.final, evaluator.ledger = state["final"], state["ledger"]

@@ -33,6 +33,7 @@ try:
         slacks,
     )
     from mm_monitor.kernels._merge import count_before, merge_runs, survey
+    from mm_monitor.kernels._messages import Messages, count_messages, count_quotes
     from mm_monitor.kernels._pricing import price_columns, vol_columns
 except ImportError as error:
     raise ImportError(
@@ -41,11 +42,14 @@ except ImportError as error:
 
 __all__ = [
     "Arrays",
+    "Messages",
     "apply_rows",
     "check_quotes",
     "check_theos",
     "compare",
     "count_before",
+    "count_messages",
+    "count_quotes",
     "decode_quotes",
     "decode_theos",
     "end_rests",

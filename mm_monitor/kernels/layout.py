@@ -166,6 +166,28 @@ PARAM = np.dtype(
     ]
 )
 
+# The message kernel: what one maker has sent, the quote that stands by it, a message of the last second, amounts.
+PARTY = np.dtype(
+    [
+        ("messages", "<i8"),
+        ("sliding", "<i8"),  # in the last second
+        ("sliding_most", "<i8"),
+        ("second", "<i8"),  # of the clock, of the last message
+        ("in_second", "<i8"),
+        ("second_most", "<i8"),
+    ]
+)
+STANDING = np.dtype([("bid", "<i8"), ("ask", "<i8"), ("bid_size", "<i4"), ("ask_size", "<i4")])
+HEARD = np.dtype([("ts", "<i8"), ("party", "<i8")])
+SUMS = np.dtype(
+    [  # sums of size * price, 128 bits each
+        ("submitted_lo", "<u8"),
+        ("submitted_hi", "<u8"),
+        ("cancelled_lo", "<u8"),
+        ("cancelled_hi", "<u8"),
+    ]
+)
+
 # Slot.state: reported states are model.State; two more live inside the engine.
 VALID, UNKNOWN, EXEMPT, LAPSED, DEEMED, NONE = 0, 1, 2, 3, 12, 13
 # Slot.unk

@@ -16,6 +16,7 @@ from mm_monitor.reports.sections import (
     lapses,
     limit_use,
     makers,
+    programme,
     signals,
     stability,
     stress,
@@ -42,6 +43,7 @@ MAKERS: tuple[Section[str], ...] = (
     signals.section,
     hedging.section,
     stability.section,
+    programme.section,
 )
 CONTRACTS: tuple[Section[str], ...] = ()
 

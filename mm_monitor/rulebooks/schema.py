@@ -295,7 +295,7 @@ RULEBOOK = {
     "stress": _holding(STRESS),
     "market_hole": _holding(MARKET_HOLE),
     "rfq": Key(table_of(RFQ, means.rfq), keys=RFQ, implemented=False),
-    "signals": Key(table_of(SIGNALS, means.signals), keys=SIGNALS, implemented=False),
+    "signals": Key(table_of(SIGNALS, means.signals), keys=SIGNALS),
     "exemptions": Key(
         _exemptions,
         keys={

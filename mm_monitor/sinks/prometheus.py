@@ -21,6 +21,7 @@ from mm_monitor.core.view import PresenceRow, StatusView
 from mm_monitor.errors import ConfigError
 from mm_monitor.formats import NS
 from mm_monitor.sinks import metrics
+from mm_monitor.sinks.conduct_metrics import conduct_families
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.exposition import Number, escape, family, pairs
 from mm_monitor.sinks.health_metrics import HealthCollector
@@ -116,6 +117,7 @@ class PrometheusSink:
         yield from _rulebook_families(views)
         yield from _maker_families(views)
         yield from _class_families(views)
+        yield from conduct_families(views)
         yield from self._contract_families(views)
 
     def render(self) -> bytes:

@@ -13,7 +13,7 @@ from tests.repo.source import ROOT
 PAGE, DETAILS = (ROOT / "docs" / "report.md").read_text(encoding="utf-8").split("\n## Details\n")
 # A rulebook that asks for all that the details can have.
 PRESENCE = 'required = "90%"\nwindows = ["session", "am_pm", "100ns"]'
-EVERYTHING = '[stress]\nweight = "2"\nrequired = "80%"\n'
+EVERYTHING = '[stress]\nweight = "2"\nrequired = "80%"\n[signals]\nper_day = 1\n'
 # Only the command adds them, for they take two more replays.
 BY_THE_COMMAND = {"obligations[].theo_sensitivity", "makers[].theo_sensitivity"}
 # Explained by their own lines.
@@ -21,6 +21,7 @@ WHOLE = (
     "obligations[].lapsed_by_reason_ns",
     "makers[].signals[].numbers",
     "makers[].rejects.by_reason",
+    "makers[].programme_trading.raised",
 )
 FED: dict[str, Any] = {  # what the details say something of only where it is fed
     "fills": ["1100,M0,C0,buy,1,5"],

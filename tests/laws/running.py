@@ -14,6 +14,7 @@ from mm_monitor.core.batch import Batch
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.model import Breach
+from mm_monitor.core.pack import pack
 from mm_monitor.core.view import ObligationColumns, StatusView
 from tests.laws.tapes import Case, tape_of
 
@@ -54,7 +55,7 @@ def evaluator_state(e: Evaluator) -> dict[str, Any]:
         "counts": e.counts.tolist(),
         "period": (e.trading_date, e.period),
         "required": (e.required.state(), e.required.mask.tolist()),
-        "conduct": e.conduct.state(),
+        "conduct": pack(e.conduct.state()),
         "unreachable": e.reach.found,
         "final": None if e.final is None else picture(e.final),
         "ledger": [picture(view) for view in e.ledger],

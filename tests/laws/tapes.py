@@ -43,6 +43,7 @@ from mm_monitor.core.rulebook import (
     Ratio,
     RequiredSet,
     Rulebook,
+    Signals,
     SpreadTerm,
 )
 from mm_monitor.core.schedule import Schedule
@@ -119,7 +120,7 @@ def _listing(contract: str, units: int, flags: str = "") -> ReferenceRecord:
     kind, strike, expiry = SERIES[contract]
     return _reference(
         "contracts", "add", contract=contract, tick=f"0.0000000{units}", kind=kind, strike=strike,
-        expiry=expiry, flags=flags, **{"class": CLASSES[contract]},
+        expiry=expiry, flags=flags, multiplier="2.5", **{"class": CLASSES[contract]},
     )  # fmt: skip
 
 
@@ -176,6 +177,9 @@ def calendar_of(changes: Sequence[tuple[int, str]]) -> Calendar:
     )
 
 
+SIGNALS = Signals(
+    per_second=3, per_day=6, cancelled_share=Ratio(1, 2), cancelled_amount=10 * PRICE_SCALE
+)
 CALENDARS = tuple(
     calendar_of(changes)
     for changes in (
@@ -234,6 +238,7 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
         stress_required=draw(st.sampled_from([None, Ratio(2, 3)])),
         longest_hole=draw(st.sampled_from([None, 0, step, 2 * step + 1])),
         exemptions=KINDS,
+        signals=draw(st.sampled_from([None, None, SIGNALS])),
         required_set=draw(required_sets),
     )
 

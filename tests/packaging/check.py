@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-KERNELS = ("_engine", "_merge", "_decode")
+KERNELS = ("_engine", "_merge", "_decode", "_messages", "_pricing")
 _MADE = (".so", ".pyc", ".c")
 
 # Runs in the new environment, isolated from this checkout (-I), in an empty directory.

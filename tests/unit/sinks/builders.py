@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_monitor.core.conduct import ConductView
 from mm_monitor.core.model import (
     REASONS,
     Breach,
@@ -19,11 +20,30 @@ from mm_monitor.core.model import (
     Verdict,
     breach_id,
 )
+from mm_monitor.core.rules.delays import Delays
+from mm_monitor.core.rules.hedging import HedgingRow
+from mm_monitor.core.rules.programme import ProgrammeRow
+from mm_monitor.core.rules.stability import Outage, RejectRow, SessionRow
 from mm_monitor.core.view import ObligationColumns, PresenceRow, StatusView
 
 S = 1_000_000_000
 START = 1_754_011_800 * S  # 2025-08-01T01:30:00Z, the opening in Shenzhen
 REQUIRED = Fraction(9, 10)
+
+
+CONDUCT = ConductView(
+    hedging=(
+        HedgingRow(
+            "M0", "510050", 5, 10, 6 * S, 4 * S, 0, 250_000_000, 2, 3 * S, (), 4, 1, 0, 1,
+            Delays(2, 3_000_000, 2_000_001, [0] * 9 + [1, 1] + [0] * 15),
+        ),
+    ),
+    sessions=(SessionRow("M0", "A1", "on", 9 * S, S, 0, 0, (Outage(1, 2, True),), S, S),),
+    rejects=(RejectRow("M0", 7, {"late": 2}),),
+    programme=(
+        ProgrammeRow("M0", 7, 5, 4, 400_000_000, 100_000_000, Fraction(1, 4), ("per_day",)),
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from mm_monitor.core.model import BreachKind, State
 from mm_monitor.core.view import StatusView
 from mm_monitor.errors import ConfigError
-from mm_monitor.sinks import health_metrics, metrics
+from mm_monitor.sinks import conduct_metrics, health_metrics, metrics
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusConfig, PrometheusSink
-from tests.unit.sinks.builders import START, S, Slot, breach, market, view
+from tests.unit.sinks.builders import CONDUCT, START, S, Slot, breach, market, view
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
+DECLARED = (*metrics.ALL, *conduct_metrics.ALL, *health_metrics.ALL)
 SLOTS = (
     Slot("M0", "C0", "A", quoted=90, lapsed=10),
     Slot("M0", "C1", "A", quoted=40, lapsed=60, state=State.LAPSED),
@@ -183,9 +184,29 @@ def test_every_metric_is_documented_and_every_documented_metric_exists() -> None
         name: (kind, tuple(re.findall(r"`(\w+)`", labels)), meaning)
         for name, kind, labels, meaning in rows
     }
-    declared = {m.name: (m.type, m.labels, m.meaning) for m in (*metrics.ALL, *health_metrics.ALL)}
+    declared = {m.name: (m.type, m.labels, m.meaning) for m in DECLARED}
     assert documented == declared
     assert names(sink_of(view(SLOTS), contracts_allow=("*",)).render()) == set(declared)
+
+
+def test_what_is_watched_beside_the_quotes() -> None:
+    watched = replace(view(SLOTS), conduct=CONDUCT)
+    got, maker = samples(sink_of(watched).render()), ("M0", "szse-2025")
+    klass = ("510050", *maker)
+    assert got["mm_monitor_position_above_limit_seconds_total", klass] == 4
+    assert got["mm_monitor_position_greatest_excess", klass] == 2.5
+    # two delays, one of at most 1 ms (the tenth edge) and one of at most 2 ms
+    for edge, count in (("0.0005", 0), ("0.001", 1), ("0.002", 2), ("100.0", 2), ("+Inf", 2)):
+        assert got["mm_monitor_hedge_delay_seconds_bucket", ("510050", edge, *maker)] == count
+    assert got["mm_monitor_hedge_delay_seconds_sum", klass] == 0.003
+    assert got["mm_monitor_session_seconds_total", ("A1", *maker, "off")] == 1
+    assert got["mm_monitor_session_up", ("A1", *maker)] == 1
+    assert got["mm_monitor_session_disconnects_total", ("A1", *maker)] == 1
+    assert got["mm_monitor_rejected_messages_total", ("M0", "late", "szse-2025")] == 2
+    assert got["mm_monitor_messages_most_per_second", (*maker, "calendar")] == 4
+    assert got["mm_monitor_cancelled_amount", maker] == 1
+    assert got["mm_monitor_programme_signal", (*maker, "per_day")] == 1
+    assert got["mm_monitor_programme_signal", (*maker, "cancelled")] == 0
 
 
 def test_labels_are_those_declared() -> None:
@@ -195,10 +216,10 @@ def test_labels_are_those_declared() -> None:
     context.health.source_lag["mm.quotes", 0] = 4
     context.health.know_sink("mqtt")
     sink = PrometheusSink(PrometheusConfig(contracts_allow=("*",)), context)
-    sink.publish([view(SLOTS, market_hole=[("C0", 1)])], [])
+    sink.publish([replace(view(SLOTS, market_hole=[("C0", 1)]), conduct=CONDUCT)], [])
     sink.watch([sink])
     seen = dict(_labels(sink.render()))
-    for metric in (*metrics.ALL, *health_metrics.ALL):
+    for metric in DECLARED:
         if metric.name != "mm_monitor_period_end_timestamp_seconds":
             assert seen[metric.name] == set(metric.labels), metric.name
 
@@ -213,7 +234,8 @@ def _labels(text: bytes) -> Iterator[tuple[str, set[str]]]:
 def test_promtool_has_nothing_to_say() -> None:
     if (promtool := shutil.which("promtool")) is None:
         pytest.skip("promtool is not installed")
-    text = sink_of(view(SLOTS, [breach()]), contracts_allow=("*",)).render()
+    watched = replace(view(SLOTS, [breach()]), conduct=CONDUCT)
+    text = sink_of(watched, contracts_allow=("*",)).render()
     done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
