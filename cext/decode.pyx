@@ -156,7 +156,8 @@ def decode_quotes(
     """Quote rows of all readable records into `rows`, their codes into `codes`; returns the bad ones.
 
     `rows` and `codes` have as many elements as `scan_records` said; a bad row is flagged QUOTE_BAD
-    and carries no prices. `ticks` (10^-8, positive) is indexed like the table's values.
+    and carries no prices. `ticks` (10^-8) is indexed like the table's values; of a contract with tick 0 the caller
+    knows better: its prices are not held against a tick, and those of withdrawn sides are left.
     """
     cdef Py_ssize_t n = ends.shape[0]
     cdef Py_ssize_t total = rows.shape[0]
@@ -244,7 +245,7 @@ def check_quotes(Row[::1] rows, const int64_t[::1] ticks, unsigned char[::1] cod
         for i in range(n):
             if codes[i] == OK:
                 codes[i] = quote_code(&rows[i], tick, limit)
-            bad += settle_quote(&rows[i], codes[i])
+            bad += settle_quote(&rows[i], codes[i], tick)
     return bad
 
 
@@ -304,7 +305,7 @@ cdef int64_t quote_record(
         codes[j] = quote_code(row, ticks, contracts.limit)
         if row.maker < 0 and codes[j] != BAD_TIME and codes[j] != UNKNOWN_CONTRACT:
             codes[j] = UNKNOWN_MAKER
-        bad += settle_quote(row, codes[j])
+        bad += settle_quote(row, codes[j], ticks)
         at += h.row_length
     return bad
 
@@ -379,7 +380,7 @@ cdef inline unsigned char side_code(int64_t price, int32_t size, int64_t tick, i
         return OK if size == 0 else side + SIZE_WITHOUT_PRICE
     if price > max_price() or price < -max_price():
         return side + BAD_PRICE
-    if price % tick:
+    if tick and price % tick:
         return side + OFF_TICK
     if size and price <= 0:
         return side + NON_POSITIVE
@@ -397,8 +398,10 @@ cdef inline unsigned char theo_code(const Row* row) noexcept nogil:
     return OK
 
 
-cdef inline int settle_quote(Row* row, unsigned char code) noexcept nogil:
+cdef inline int settle_quote(Row* row, unsigned char code, const int64_t* ticks) noexcept nogil:
     """Nothing of a bad quote is left but that it changed; a withdrawn side has no price."""
+    if code == OK and ticks[row.contract] == 0:
+        return False
     if code:
         row.a_size = 0
         row.b_size = 0
@@ -471,8 +474,8 @@ cdef int _check_ticks(const int64_t[::1] ticks) except -1:
     """Every tick divides."""
     cdef Py_ssize_t i
     for i in range(ticks.shape[0]):
-        if ticks[i] <= 0:
-            raise ValueError(f"ticks[{i}]: a positive tick wanted, got {ticks[i]}")
+        if ticks[i] < 0:
+            raise ValueError(f"ticks[{i}]: a tick, or 0, wanted, got {ticks[i]}")
     return 0
 
 

@@ -40,6 +40,7 @@ from mm_monitor.core.model import (
     RejectRecord,
     SessionRecord,
     StressRecord,
+    UnderlyingRecord,
 )
 from mm_monitor.core.reference import Reference
 from mm_monitor.errors import DecodeError
@@ -58,6 +59,7 @@ KINDS: Mapping[type, Kind] = {
     ExemptionRecord: Kind.EXEMPTION,
     FeedRecord: Kind.FEED,
     StressRecord: Kind.STRESS,
+    UnderlyingRecord: Kind.UNDERLYING,
     FillRecord: Kind.FILL,
     PositionRecord: Kind.POSITION,
     SessionRecord: Kind.SESSION,
@@ -152,6 +154,21 @@ def _stress(fields: Fields, raw: RawRecord | None) -> Control:
     return StressRecord(_time(fields), _text(fields, "scope"), action, raw)
 
 
+def _underlying(fields: Fields, raw: RawRecord | None) -> Control:
+    price, bid, ask = (_price(fields, name) for name in ("price", "bid_price", "ask_price"))
+    return UnderlyingRecord(_time(fields), _text(fields, "class"), price, bid, ask, raw)
+
+
+def _price(fields: Fields, name: str) -> int | None:
+    """A price of the underlying: on no contract's tick, and None where it is not known."""
+    text = fields.get(name, "")
+    price = parse_price(text) if text else None
+    if price is not None and price <= 0:
+        detail = f"column {name} is not positive, got {shown(text)}"
+        raise DecodeError(BadReason.NON_POSITIVE_PRICE, detail)
+    return price
+
+
 def _reference(fields: Fields, raw: RawRecord | None) -> Control:
     action = _one_of(fields, "action", ACTIONS, BadReason.UNKNOWN_ACTION)
     table = fields.get("table") or ("contracts" if fields.get("contract") else "makers")
@@ -201,6 +218,7 @@ _BUILDERS: Mapping[str, Callable[[Fields, RawRecord | None], Control]] = {
     "exemption": _exemption,
     "feed": _feed,
     "stress": _stress,
+    "underlying": _underlying,
     "reference": _reference,
     "fill": _fill,
     "position": _position,

@@ -117,16 +117,17 @@ def tick_of(reference: Reference, contract: int, ts: int) -> int:
 
 
 def ticks_of(reference: Reference) -> NDArray[np.int64]:
-    """Ticks by contract for the kernels; 1, which every price is on, where `check_adjusted` has to look."""
+    """Ticks by contract for the kernels; 0, which leaves the prices alone, where `check_adjusted` has to look."""
     ticks = np.array([contract.tick for contract in reference.contracts], np.int64)
-    ticks[list(reference.adjusted)] = 1
+    ticks[list(reference.adjusted)] = 0
     return ticks
 
 
 def check_adjusted(rows: Rows, codes: Codes, reference: Reference) -> int:
     """Off-tick quotes on contracts whose tick changes during the day, by the tick of the quote's own instant.
 
-    Sets `codes` of good rows that turn out bad; returns how many did.
+    Sets `codes` of good rows that turn out bad, and settles all of them as the kernels settle others; returns how
+    many are bad.
     """
     bad = 0
     for index, steps in reference.adjusted.items():
@@ -141,4 +142,7 @@ def check_adjusted(rows: Rows, codes: Codes, reference: Reference) -> int:
         off = which[codes[which] != Code.OK]
         rows["flags"][off] |= QUOTE_BAD
         bad += len(off)
+        for side, size in (("a", "a_size"), ("b", "b_size")):
+            rows[size][off] = 0
+            rows[side][which[rows[size][which] == 0]] = 0
     return bad

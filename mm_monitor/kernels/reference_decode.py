@@ -99,7 +99,7 @@ def decode_quotes(
         if rows[k]["maker"] < 0 and code not in (Code.BAD_TIME, Code.UNKNOWN_CONTRACT):
             code = Code.UNKNOWN_MAKER
         codes[k] = code
-        bad += settle_quote(rows, k, code)
+        bad += settle_quote(rows, k, code, ticks)
     return bad
 
 
@@ -131,7 +131,7 @@ def check_quotes(rows: Rows, ticks: Ints, codes: Codes) -> int:
     for k in range(len(rows)):
         if codes[k] == Code.OK:
             codes[k] = quote_code(rows[k], ticks)
-        bad += settle_quote(rows, k, Code(codes[k]))
+        bad += settle_quote(rows, k, Code(codes[k]), ticks)
     return bad
 
 
@@ -164,7 +164,7 @@ def side_code(price: int, size: int, tick: int, first: Code) -> int:
         return Code.OK if size == 0 else first + 3
     if abs(price) > MAX_PRICE:
         return first + 1
-    if price % tick:
+    if tick and price % tick:
         return first + 2
     return first + 4 if size and price <= 0 else Code.OK
 
@@ -178,8 +178,13 @@ def theo_code(row: np.void) -> Code:
     return Code.OK if row["a"] == NULL or 0 <= row["a"] <= MAX_PRICE else Code.BAD_THEO
 
 
-def settle_quote(rows: Rows, k: int, code: Code) -> int:
-    """Nothing of a bad quote is left but that it changed; a withdrawn side has no price."""
+def settle_quote(rows: Rows, k: int, code: Code, ticks: Ints) -> int:
+    """Nothing of a bad quote is left but that it changed; a withdrawn side has no price.
+
+    With tick 0 the caller knows better: it has not seen the prices of a good quote yet.
+    """
+    if code == Code.OK and ticks[rows["contract"][k]] == 0:
+        return 0
     if code:
         rows["a_size"][k] = rows["b_size"][k] = 0
         rows["flags"][k] = QUOTE_BAD

@@ -239,6 +239,11 @@ CONTROL = (
         "unknown_contract",
         _control(record="fill", maker="M0", contract="no such", side="buy", price="0.0275", size=1),
     ),
+    Defect(
+        "control",
+        "non_positive_price",
+        _control(record="underlying", price="0", **{"class": "no such"}),
+    ),
     Defect("control", "unknown_action", _control(record="session", maker="M0", status="asleep")),
     Defect(
         "control",

@@ -118,6 +118,24 @@ def test_a_quote_off_an_adjusted_tick_leaves_the_slot_unknown(tmp_path: Path) ->
     assert report.records == {"applied": 2 + 2, "dead_letter": 1}
 
 
+@pytest.mark.criterion("TAPE-04")
+@pytest.mark.parametrize("tick", ["0.0001", "0.0002"])
+def test_an_off_tick_price_beside_size_zero_is_a_bad_record_also_once_adjusted(
+    tmp_path: Path, tick: str
+) -> None:
+    # of a contract that is adjusted (or listed again with the tick it had) as of any other
+    for reference in ([], [listing(1200, "C0", tick=tick)]):
+        quotes = [quote(1000), "1400,M0,C0,1.0000,10,1.00015,0", gone(1600)]
+        report = judge(tmp_path, reference=reference, quotes=quotes)
+        assert report.times() == Times(quoted=400, unknown=200, lapsed=400)
+        assert report.records["dead_letter"] == 1
+    # an absent price, and one on the tick, are fine beside size 0
+    quotes = [quote(1400, "1.0000", ""), "1500,M0,C0,,0,1.0002,0"]
+    report = judge(tmp_path, reference=[listing(1200, "C0", tick=tick)], quotes=quotes)
+    assert report.reasons() == {"absent": 900, "one_sided": 100}
+    assert "dead_letter" not in report.records
+
+
 def test_choice_an_adjustment_cannot_move_a_contract_to_another_class(tmp_path: Path) -> None:
     report = judge(
         tmp_path,

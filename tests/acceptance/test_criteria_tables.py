@@ -123,3 +123,76 @@ relief = [{ from = 1970-01-02, to = 1970-01-03, multiple = "1.5" },
 
     limits = [max(n for n in range(1, 7) if passes(date, n)) for date in range(5)]
     assert limits == [2, 3, 4, 4, 2]  # two reliefs on one date: the larger
+
+
+TWICE = """[spread]
+combine = "{}"
+terms = [{{ multiple = "2", of = "underlying_spread" }}, {{ ticks = 3 }}]
+"""
+
+
+@pytest.mark.criterion("VAL-10")
+def test_the_limit_follows_the_underlyings_own_spread(tmp_path: Path) -> None:
+    underlying = [
+        "1000,K0,3.0000,2.9998,3.0000",  # 2 ticks: limit 4
+        "1200,K0,3.0000,2.9999,3.0001",  # the same spread elsewhere
+        "1300,K0,3.0000,2.9998,3.0001",  # 3 ticks: limit 6
+        "1600,K0,3.0000,3.0000,3.0000",  # none: limit 0, and so the 3 ticks
+    ]
+    quotes = [quote(1000, "1.0000", "1.0004"), quote(1100, "1.0000", "1.0006")]
+    report = judge(tmp_path, TWICE.format("max"), underlying=underlying, quotes=quotes)
+    # 4 passes [1000, 1100), 6 fails until 1300, passes until 1600, fails
+    assert report.times() == Times(quoted=100 + 300, lapsed=200 + 400)
+    report = judge(tmp_path, TWICE.format("min"), underlying=underlying, quotes=[quote(1000)])
+    assert report.times() == Times(quoted=600, lapsed=400)
+    assert report.records["applied"] == 2 + 4 + 1
+
+
+@pytest.mark.criterion("VAL-12")
+def test_a_missing_underlying_hangs_like_a_missing_theo(tmp_path: Path) -> None:
+    underlying = [
+        "1200,K0,3.0000,,3.0001",  # no bid: not known
+        "1300,K0,3.0000,2.9998,3.0001",  # 6 ticks
+        "1600,K0,3.0000,,",
+    ]
+    wide, narrow = quote(1000, "1.0000", "1.0005"), quote(1000, "1.0000", "1.0003", maker="M1")
+
+    def judged(rules: str) -> Report:
+        makers = ["M0,*", "M1,*"]
+        return judge(tmp_path, rules, underlying=underlying, quotes=[wide, narrow], makers=makers)
+
+    report = judged(TWICE.format("max"))
+    assert report.times("M0") == Times(quoted=300, unknown=700)
+    assert report.times("M1") == Times(quoted=1000)  # within 3 ticks whatever the underlying does
+    report = judged(TWICE.format("min"))
+    assert report.times("M0") == Times(lapsed=1000)  # beyond 3 ticks whatever it does
+    assert report.times("M1") == Times(quoted=300, unknown=700)
+    skipped = TWICE.format("max") + '[theo]\nwhen_missing = "skip_spread"\n'
+    assert judged(skipped).times("M0") == Times(quoted=1000)
+
+
+@pytest.mark.criterion("VAL-10")
+def test_a_contract_that_is_listed_later_has_the_spread_of_its_class(tmp_path: Path) -> None:
+    report = judge(
+        tmp_path, TWICE.format("max"), underlying=["1000,K0,3.0000,2.9998,3.0001"],
+        reference=["1400,contracts,add,C1,K0,0.0001,,"],
+        quotes=[quote(1500, "1.0000", "1.0006", contract="C1")],
+    )  # fmt: skip
+    assert report.times(contract="C1") == Times(quoted=500, lapsed=100)
+
+
+@pytest.mark.criterion("TAPE-04")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1000,K9,3.0000,,",
+        "1000,K0,0,,",
+        "1000,K0,x,,",
+        "1000,K0,3.000000001,,",
+        "1000,K0,3,-1,2",
+        "x,K0,3,,",
+    ],
+)
+def test_an_underlying_that_cannot_be_used_is_a_dead_letter(tmp_path: Path, line: str) -> None:
+    report = judge(tmp_path, TWICE.format("max"), underlying=[line], quotes=[quote(1000)])
+    assert report.records["dead_letter"] == 1

@@ -115,7 +115,7 @@ def test_a_replay_judges_by_the_theos_that_were_written(tmp_path: Path) -> None:
     priced(tmp_path / "out")
     reports: list[Any] = []
     for change in (False, True):
-        if change:  # prices and vols are nothing to a replay
+        if change:  # prices and vols are nothing to a rulebook that has no rule on them
             for name in ("underlying", "vol"):
                 (tmp_path / "out" / f"{name}.csv").unlink()
         report = tmp_path / "report.json"
@@ -126,6 +126,8 @@ def test_a_replay_judges_by_the_theos_that_were_written(tmp_path: Path) -> None:
             == 0
         )
         reports.append(json.loads(report.read_text()))
+    applied = [report["records"].pop("applied") for report in reports]
+    assert applied[0] > applied[1]  # a replay reads the prices, and no vols
     assert reports[0] == reports[1]
     rows = {(r["maker"], r["contract"]): r for r in reports[0]["obligations"]}
     assert rows["M0", "C3000"]["quoted_ns"] > 0

@@ -58,7 +58,12 @@ def records_of(template: int, row: st.SearchStrategy[tuple[int, ...]]) -> st.Sea
     return st.one_of(good, good, good, broken, st.binary(max_size=60))
 
 
-def decode(module: ModuleType, template: int, records: list[bytes]) -> tuple[Any, ...]:
+UNSEEN = np.array([10_000, 0, 0], np.int64)  # 0: the caller has the tick
+
+
+def decode(
+    module: ModuleType, template: int, records: list[bytes], ticks: Any = TICKS
+) -> tuple[Any, ...]:
     data = b"".join(records)
     ends = np.cumsum([len(r) for r in records], dtype=np.int64)
     offsets = np.arange(100, 100 + len(records), dtype=np.int64)
@@ -68,7 +73,7 @@ def decode(module: ModuleType, template: int, records: list[bytes]) -> tuple[Any
     contracts = (CONTRACTS.keys, CONTRACTS.values)
     if template == QUOTES:
         makers = (MAKERS.keys, MAKERS.values)
-        bad = module.decode_quotes(data, ends, offsets, 3, *makers, *contracts, TICKS, rows, codes)
+        bad = module.decode_quotes(data, ends, offsets, 3, *makers, *contracts, ticks, rows, codes)
     else:
         bad = module.decode_theos(data, ends, offsets, 3, *contracts, rows, codes)
     return bad, counts.tolist(), rows.tobytes(), codes.tobytes(), rows, codes
@@ -76,8 +81,10 @@ def decode(module: ModuleType, template: int, records: list[bytes]) -> tuple[Any
 
 @pytest.mark.criterion("TAPE-04")
 @given(st.lists(records_of(QUOTES, quotes), max_size=6))
-def test_quotes_agree_with_the_plain_twin(records: list[bytes]) -> None:
-    assert decode(_decode, QUOTES, records)[:4] == decode(plain, QUOTES, records)[:4]
+@pytest.mark.parametrize("ticks", [TICKS, UNSEEN], ids=["ticks", "unseen"])
+def test_quotes_agree_with_the_plain_twin(ticks: Any, records: list[bytes]) -> None:
+    one, other = (decode(module, QUOTES, records, ticks) for module in (_decode, plain))
+    assert one[:4] == other[:4]
 
 
 @pytest.mark.criterion("TAPE-04")
@@ -102,11 +109,14 @@ def text_rows(
     st.lists(st.tuples(times, prices, prices, sizes, sizes, st.integers(0, 2), st.integers(-1, 3))),
     st.lists(st.sampled_from([0, 0, 0, int(Code.UNDECODABLE)])),
 )
-def test_checks_agree_with_the_plain_twin(fields: list[tuple[int, ...]], preset: list[int]) -> None:
+@pytest.mark.parametrize("ticks", [TICKS, UNSEEN], ids=["ticks", "unseen"])
+def test_checks_agree_with_the_plain_twin(
+    ticks: Any, fields: list[tuple[int, ...]], preset: list[int]
+) -> None:
     results = []
     for module in (kernels, plain):
         rows, codes = text_rows(fields, preset)
-        bad = module.check_quotes(rows, TICKS, codes)
+        bad = module.check_quotes(rows, ticks, codes)
         theo_rows, theo_codes = text_rows(fields, preset)
         theo_bad = module.check_theos(theo_rows, theo_codes)
         results.append(
@@ -185,7 +195,7 @@ def wrong_calls() -> list[tuple[str, dict[str, Any]]]:
         ("rows", {"rows": empty_rows(2), "codes": np.zeros(2, np.uint8)}),
         ("rows", {"rows": empty_rows(0), "codes": np.zeros(0, np.uint8)}),
         ("part", {"part": 65_536}),
-        ("ticks", {"ticks": np.array([1, 0], ints)}),
+        ("ticks", {"ticks": np.array([1, -1], ints)}),
         ("power of two", {"maker_keys": np.zeros(3, np.uint32)}),
         ("no free cell", {"maker_values": np.zeros(len(MAKERS.values), np.int32)}),
     ]
