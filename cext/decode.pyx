@@ -346,7 +346,7 @@ cdef inline void place(Row* row, int64_t ts, int64_t offset, uint16_t part, uint
     row.sub = sub
     row.kind = kind
     row.flags = 0
-    row.pad = 0
+    row.account = 0
 
 
 cdef inline int32_t find(const Ids* ids, uint32_t key) noexcept nogil:

@@ -174,7 +174,7 @@ cdef packed struct Row:
     uint16_t sub
     uint8_t kind
     uint8_t flags
-    uint16_t pad
+    uint16_t account
 
 cdef enum:
     VALID = 0

@@ -74,7 +74,9 @@ class Journal:
     ) -> None:
         """Records that came after the watermark had passed them; `name` gives what a row's numbers stand for."""
         for row in rows[~is_control(rows)]:
-            numbers = {field: int(row[field]) for field in rows.dtype.names or () if field != "pad"}
+            numbers = {
+                field: int(row[field]) for field in rows.dtype.names or () if field != "account"
+            }
             self.write("late", now, {**numbers, **name(row)})
         for control in controls:
             self.write("late_control", now, control_entry(control))

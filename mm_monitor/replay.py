@@ -10,6 +10,7 @@ from typing import IO
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Control, DeadLetter, PeriodRecord
+from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.rules.judging import Judging
 from mm_monitor.core.schedule import Schedule
@@ -81,6 +82,7 @@ async def replay(
     source = CaptureSource(capture, reference)
     await source.start()
     timetable, period = timetable_of(source, rulebook, capture)
+    _need_makers(reference, rulebook, capture)
     calendar = source.star_phases is None
     parts = source.part_names
     watched = WatchedEngine(rulebook, reference, parts, calendar=calendar) if watch else None
@@ -114,6 +116,15 @@ async def replay(
         rows=pump.stats.apply_rows,
         ignored_files=source.ignored_files,
     )
+
+
+def _need_makers(reference: Reference, rulebook: Rulebook, capture: Path) -> None:
+    """Somebody is to be judged: InputError unless a maker is appointed under the rulebook, or by a record to come."""
+    judged = any(a.rulebook in ("", rulebook.id) for a in reference.appointments)
+    foreseen = set(reference.makers) - {a.maker for a in reference.appointments}
+    if not judged and not foreseen:
+        requirement = f"needs a maker that is appointed under rulebook {rulebook.id!r}"
+        raise InputError(requirement, file=str(capture / "makers.csv"))
 
 
 def timetable_of(

@@ -64,6 +64,8 @@ def quote_rows(
     """Checked rows and the number of bad ones, whose `codes` are set; codes set before stay."""
     rows = _rows(columns.ts, columns.contracts, places, reference, Kind.QUOTE)
     rows["maker"] = maker_indices(columns.makers, reference)
+    if reference.accounts:
+        rows["account"] = account_numbers(columns.makers, reference)
     rows["a"], rows["b"] = columns.bid, columns.ask
     rows["a_size"], rows["b_size"] = sizes(columns.bid_size), sizes(columns.ask_size)
     bad = check_quotes(rows, ticks_of(reference), codes)
@@ -99,6 +101,16 @@ def maker_indices(names: Sequence[str], reference: Reference) -> NDArray[np.int3
     accounts = reference.accounts
     return indices(list(map(accounts.get, names, names)) if accounts else names,
                    reference.maker_index)  # fmt: skip
+
+
+def account_numbers(names: Sequence[str], reference: Reference) -> NDArray[np.uint16]:
+    """The number of every name that is an account now, 0 for a maker's own name."""
+    numbers = {
+        account: reference.account_numbers[account]
+        for account, maker in reference.accounts.items()
+        if account != maker
+    }
+    return np.fromiter(map(numbers.get, names, repeat(0)), np.uint16, len(names))
 
 
 def int64(values: Iterable[int], bad: int) -> Ints:

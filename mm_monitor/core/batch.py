@@ -31,7 +31,7 @@ ROW = np.dtype(
         ("sub", "<u2"),  # row within its record
         ("kind", "u1"),  # Kind
         ("flags", "u1"),  # QUOTE_BAD | RESTLESS | LATE; THEO_MISSING | THEO_DELTA
-        ("pad", "<u2"),
+        ("account", "<u2"),  # quote: number of the account in Reference, 0 = the maker's own name
     ]
 )
 assert ROW.itemsize == 56

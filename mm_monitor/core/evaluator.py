@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mm_monitor.core.accounts import Accounts
 from mm_monitor.core.accrual import Accruals
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.book import appointed, build_book
@@ -92,6 +93,7 @@ class Evaluator:
         self.last = 0  # instant of the last record applied
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
         self.required = Membership(rulebook.required_set, reference)
+        self.accounts = Accounts(rulebook.accounts, reference)
         self.stretches = Stretches() if rulebook.am_pm else None
         self.conduct = Conduct(rulebook, reference)
         self.members = appointed(reference, rulebook.id)
@@ -192,7 +194,8 @@ class Evaluator:
     def apply(self, rows: Rows) -> None:
         """Apply quote and theo rows in tape order, and find what broke on the way, at its own instant."""
         self.conduct.heard(rows)
-        for piece in self.moments.cut(rows):
+        live = self.accruals.cons["live"] > 0
+        for piece in self.moments.cut(self.accounts.fold(rows, self.book, live)):
             self.reach.apply(piece)
 
     def take(self, rows: Rows) -> None:
@@ -349,6 +352,8 @@ class Evaluator:
         which = np.flatnonzero(mask).astype(np.int32)
         bits = self.accruals.slots["unk"][which] if unk is None else unk[which]
         gone = np.zeros(len(which), dtype=np.uint8) if absent is None else _bytes(absent[which])
+        lost = which[gone > 0]
+        self.accounts.withdraw(self.book.slot_maker[lost], self.book.slot_con[lost])
         edges = self.accruals.restate(
             which,
             t,
@@ -479,6 +484,7 @@ class Evaluator:
         self.trading_date = record.trading_date
         self._foresee_phases(record.ts)
         self._begin_date(record, rolls=True)
+        self.accounts.clear()
         self.breaches.new_day()
         self.provisional.clear()
         self._begin_day(record)

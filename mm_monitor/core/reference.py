@@ -51,6 +51,8 @@ class Reference:
     maker_numbers: dict[int, int] = field(default_factory=dict)
     appointments: list[Appointment] = field(default_factory=list)
     accounts: dict[str, str] = field(default_factory=dict)  # account -> maker
+    account_numbers: dict[str, int] = field(default_factory=dict)  # account -> from 1 on, for ever
+    account_changes: int = 0
     classes: list[str] = field(default_factory=list)
     class_index: dict[str, int] = field(default_factory=dict)
     adjusted: dict[int, list[tuple[int, int]]] = field(
@@ -76,7 +78,8 @@ class Reference:
             reference.add_contract(contract)
         for appointment in appointments:
             reference.appoint(appointment)
-        reference.accounts.update(accounts)
+        for account, maker in accounts:
+            reference.open_account(account, maker)
         return reference
 
     def add_contract(self, contract: Contract) -> int:
@@ -150,6 +153,19 @@ class Reference:
             for a in self.appointments
             if (a.maker, a.klass) != (maker, klass) or (rulebook and a.rulebook != rulebook)
         ]
+
+    def open_account(self, account: str, maker: str) -> None:
+        """From now on quotes of `account` are the maker's. ValueError for the name of another maker."""
+        if account != maker and account in self.maker_index:
+            raise ValueError(f"no maker's name but its own, got {account!r}")
+        self.accounts[account] = maker
+        self.account_numbers.setdefault(account, len(self.account_numbers) + 1)
+        self.account_changes += 1
+
+    def close_account(self, account: str) -> None:
+        """Quotes of `account` are nobody's."""
+        self.accounts.pop(account, None)
+        self.account_changes += 1
 
     def find_maker(self, name: str) -> int:
         """Index of the maker of that name or account, or -1: its quotes have no obligation."""

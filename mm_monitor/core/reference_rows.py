@@ -52,7 +52,10 @@ def apply_reference(reference: Reference, record: ReferenceRecord) -> None:
             raise BadRow(f"contract: one that is listed, got {name!r}")
         reference.remove_contract(name)
     elif record.table == "makers" and record.action == "add":
-        reference.appoint(appointment_of(record.row))
+        appointment = appointment_of(record.row)
+        if reference.accounts.get(appointment.maker, appointment.maker) != appointment.maker:
+            raise BadRow(f"maker: no account of another maker, got {appointment.maker!r}")
+        reference.appoint(appointment)
     elif record.table == "makers" and record.action == "remove":
         row = record.row
         named = _text(row, "maker"), _text(row, "class"), row.get("rulebook") or ""

@@ -178,7 +178,9 @@ class Rulebook:
     fills_shrink: bool = False  # the venue does not restate a quote after a fill
     dated_relief: tuple[DatedRelief, ...] = ()
     required_set: RequiredSet | None = None
-    accounts: str = "union"  # union | best: how the accounts of one maker make one quote
+    accounts: str = (
+        ""  # union | best: how the accounts of one maker make one quote; "": the last one is it
+    )
     coverage_all_but_pairs: int = 0  # coverage also passes with all but so many call/put pairs
     contracts_required: int | None = None  # judged_by = contracts: so many of each class pass
     products_required: int | None = None  # judged_by = products: so many classes pass

@@ -86,6 +86,7 @@ def _reference_state(reference: Reference) -> dict[str, Any]:
         "maker_numbers": sorted(reference.maker_numbers.items()),
         "appointments": reference.appointments,
         "accounts": reference.accounts,
+        "account_names": list(reference.account_numbers),
         "adjusted": sorted(reference.adjusted.items()),
         "listed": sorted(reference.listed.items()),
         "theo_vias": reference.theo_vias,
@@ -103,6 +104,8 @@ def _reference(state: Mapping[str, Any]) -> Reference:
     reference.appointments.extend(state["appointments"])
     reference.maker_numbers.update((number, index) for number, index in state["maker_numbers"])
     reference.accounts.update(state["accounts"])
+    names = enumerate(state["account_names"], 1)
+    reference.account_numbers.update((name, number) for number, name in names)
     for index, steps in state["adjusted"]:
         reference.adjusted[index] = [(ts, tick) for ts, tick in steps]
     reference.listed.update((index, ts) for index, ts in state["listed"])
@@ -135,6 +138,7 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "conduct": evaluator.conduct.state(),
         "trading_date": evaluator.trading_date,
         "required": evaluator.required.state(),
+        "accounts": evaluator.accounts.state(),
         "day": evaluator.day,
         "underlying": sorted(conditions.underlying.items()),
         "by_calendar": evaluator.by_calendar,
@@ -160,6 +164,7 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
     evaluator.day = state["day"]
     evaluator.members = [set(group) for group in state["members"]]
     evaluator.required.restore(state["required"])
+    evaluator.accounts.restore(state["accounts"])
     evaluator.lay_out()
     moved = _moved(state, evaluator.book)
     _fill_accruals(evaluator.accruals, state, moved)

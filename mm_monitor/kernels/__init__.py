@@ -13,6 +13,7 @@ if _other_build:
     __path__.insert(0, str(Path(_other_build, "mm_monitor", "kernels")))
 
 try:
+    from mm_monitor.kernels._accounts import fold_accounts
     from mm_monitor.kernels._decode import (
         check_quotes,
         check_theos,
@@ -53,6 +54,7 @@ __all__ = [
     "decode_quotes",
     "decode_theos",
     "end_rests",
+    "fold_accounts",
     "merge_runs",
     "price_columns",
     "restate",

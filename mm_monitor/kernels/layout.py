@@ -132,6 +132,10 @@ EDGE = np.dtype(
 )
 assert EDGE.itemsize == 96
 
+# The standing quote of one account on one contract.
+HELD = np.dtype([("bid", "<i8"), ("ask", "<i8"), ("bid_size", "<i4"), ("ask_size", "<i4")])
+assert HELD.itemsize == 24
+
 TERM = np.dtype([("base", "<i8"), ("num", "<i8"), ("den", "<i8"), ("value", "<i8")])
 # One band of a table: limit = num * base / den while the price is below `until`. Of a table term, `value` is its first
 # cell and `num` the number of bands of each of `den` buckets of days; the last band of a bucket is until NEVER.

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mm_monitor.core.rulebook import Band, Calendar, Cell, PhaseAt, Ratio, Rulebook, SpreadTerm
+from mm_monitor.core.rulebook import (
+    Band,
+    Calendar,
+    Cell,
+    PhaseAt,
+    Ratio,
+    RequiredSet,
+    Rulebook,
+    SpreadTerm,
+)
 from mm_monitor.rulebooks.values import WEEKDAYS
 from mm_monitor.units import show_clock, show_duration, show_multiple, show_percent, show_price
 
@@ -26,6 +35,10 @@ _JUDGED_BY = {
     "days": "the days that pass, each by sums over all contracts",
     "stretches": "every stretch of continuous trading, each by sums over all contracts",
 }
+_ROLLUPS = {
+    "union": "the best bid and ask of all, with the sizes there added",
+    "best": "the best quote of one",
+}
 _EFFECTS = {
     "exclude": "leaves the required time",
     "deem": "counts as quoted",
@@ -37,6 +50,7 @@ def describe(rulebook: Rulebook) -> str:
     """Plain text of several lines without a final newline."""
     sections = {
         "Calendar": _calendar(rulebook.calendar),
+        "A contract is owed while": _required_set(rulebook.required_set),
         "A quote is valid while": _quote(rulebook),
         "Theo": _theo(rulebook),
         "Presence": _presence(rulebook),
@@ -91,6 +105,28 @@ def _continuous(phases: tuple[PhaseAt, ...]) -> int:
     return sum(
         wall[i + 1] - wall[i] for i, phase in enumerate(phases[:-1]) if phase.phase == "continuous"
     )
+
+
+def _required_set(rules: RequiredSet | None) -> Iterator[str]:
+    if rules is None:
+        return
+    if rules.kinds:
+        yield f"it is a {' or '.join(rules.kinds)}"
+    if rules.months is not None:
+        yield f"it expires in one of the {rules.months} nearest months of its class"
+    if rules.min_days is not None:
+        yield f"days to expiry >= {rules.min_days}"
+    if rules.max_days is not None:
+        yield f"days to expiry <= {rules.max_days}"
+    if rules.exclude:
+        yield f"it is not {' or '.join(rules.exclude)}"
+    if rules.strikes is not None:
+        yield f"its strike is the one nearest to spot, or of the {rules.strikes} on each side of it"
+    if rules.within is not None:
+        yield f"its strike is within {show_percent(rules.within)} of spot"
+    if rules.delta is not None:
+        low, high = (show_multiple(bound) for bound in rules.delta)
+        yield f"its delta is {low} to {high}, whatever the sign"
 
 
 def _quote(rulebook: Rulebook) -> Iterator[str]:
@@ -184,6 +220,8 @@ def _presence(rulebook: Rulebook) -> Iterator[str]:
 
 
 def _further(rulebook: Rulebook) -> Iterator[str]:
+    if rulebook.accounts:
+        yield f"the accounts of one maker make one quote: {_ROLLUPS[rulebook.accounts]} (OBL-01)"
     if rulebook.grace is not None:
         yield f"too wide for more than {show_duration(rulebook.grace)} is a `spread` breach"
     if rulebook.longest_permitted is not None:

@@ -141,7 +141,7 @@ def _rulebook(
         fills_shrink=quote.get("after_fill") == "shrinks",
         dated_relief=spread.get("relief", ()),
         required_set=values["required_set"],
-        accounts=table["accounts"].get("rollup", "union"),
+        accounts=table["accounts"].get("rollup", ""),
         coverage_all_but_pairs=presence.get("coverage_all_but_pairs", 0),
         contracts_required=presence.get("contracts_required"),
         products_required=presence.get("products_required"),

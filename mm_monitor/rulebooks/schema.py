@@ -288,7 +288,7 @@ RULEBOOK = {
     "spread": _holding(SPREAD),
     "theo": _holding(THEO),
     "required_set": Key(table_of(REQUIRED_SET, means.required_set), keys=REQUIRED_SET),
-    "accounts": _holding(ACCOUNTS, implemented=False),
+    "accounts": _holding(ACCOUNTS),
     "presence": Key(table_of(PRESENCE, means.presence), keys=PRESENCE),
     "month": _holding(MONTH),
     "lapse": _holding(LAPSE),

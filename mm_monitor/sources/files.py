@@ -29,14 +29,18 @@ class Table:
 
 
 def find_table(directory: Path, name: str) -> Table | None:
-    """The table's file, whichever format, or None. InputError if there are two."""
-    found = [p for p in (directory / f"{name}{ending}" for ending in ENDINGS) if p.is_file()]
+    """The table's file, whichever format, or None. InputError if there are two, or what is there is no file."""
+    paths = [directory / f"{name}{ending}" for ending in ENDINGS]
+    found = [p for p in paths if p.exists() or p.is_symlink()]
     if len(found) > 1:
         raise InputError(f"only one of {found[0].name} and {found[1].name} may be there",
                          file=str(directory))  # fmt: skip
     if not found:
         return None
     path = found[0]
+    if not path.is_file():
+        what = "a link to nothing" if not path.exists() else "no file"
+        raise InputError(f"must be a file, and is {what}", file=str(path))
     if path.suffix == ".csv":
         return Table(path, name, lambda: csv_chunks(path, REQUIRED[name]))
     return Table(path, name, lambda: parquet_chunks(path, name))

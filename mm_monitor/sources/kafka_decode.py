@@ -16,7 +16,7 @@ from mm_monitor.codecs import codec_for
 from mm_monitor.codecs.control import KeyedRecord
 from mm_monitor.codecs.protocol import Chunk
 from mm_monitor.core.batch import Decoded
-from mm_monitor.core.model import RawRecord, ReferenceRecord
+from mm_monitor.core.model import BadReason, DeadLetter, RawRecord, ReferenceRecord
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.reference_rows import BadRow, announce
 from mm_monitor.sources.ahead import refuse_far_ahead
@@ -112,14 +112,20 @@ class KafkaDecoder:
         return _keep(decoded, [control.ts <= limit for control in decoded.controls])
 
     def _without_accounts(self, decoded: Decoded) -> Decoded:
-        accounts = self._reference.accounts
+        dead: list[DeadLetter] = []
         for control in decoded.controls:
             if isinstance(control, ReferenceRecord) and control.table == "accounts":
-                if control.action == "add":
-                    accounts[control.row["account"]] = control.row["maker"]
-                else:
-                    accounts.pop(control.row["account"], None)
-        return _keep(decoded, [getattr(c, "table", "") != "accounts" for c in decoded.controls])
+                if control.action == "remove":
+                    self._reference.close_account(control.row["account"])
+                    continue
+                try:
+                    self._reference.open_account(control.row["account"], control.row["maker"])
+                except ValueError as error:
+                    assert control.raw is not None
+                    detail = f"column account: {error}"
+                    dead.append(DeadLetter(control.raw, BadReason.BAD_REFERENCE, detail))
+        kept = _keep(decoded, [getattr(c, "table", "") != "accounts" for c in decoded.controls])
+        return Decoded(kept.rows, kept.controls, [*kept.dead, *dead])
 
 
 def _keep(decoded: Decoded, keep: Sequence[bool]) -> Decoded:

@@ -127,4 +127,6 @@ def _check_types(schema: Any, file: str) -> None:
 def _text(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bytes):  # text of a writer that does not say so
+        return value.decode("utf-8", "replace")
     return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -98,6 +98,11 @@ def _check_number(reference: Reference, row: dict[str, str], table: Table, line:
 def _load_accounts(reference: Reference, table: Table) -> None:
     for line, row in _rows(table):
         account, maker = row["account"], row["maker"]
-        if reference.accounts.setdefault(account, maker) != maker:
+        if reference.accounts.get(account, maker) != maker:
             raise InputError("another maker has it", file=str(table.path), line=line,
                              column="account", value=account)  # fmt: skip
+        try:
+            reference.open_account(account, maker)
+        except ValueError as error:
+            raise InputError(str(error).split(",")[0], file=str(table.path), line=line,
+                             column="account", value=account) from None  # fmt: skip

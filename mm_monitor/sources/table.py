@@ -96,9 +96,11 @@ class TableChunk(Protocol):
 
 def check_header(header: Sequence[str], required: Sequence[str], file: str, line: int) -> None:
     """InputError for a column that is missing or there twice."""
-    for name in required:
+    for name in required:  # a handful of them
         if name not in header:
             raise InputError("required, but missing", file=file, line=line, column=name)
+    seen: set[str] = set()
     for name in header:
-        if header.count(name) > 1:
+        if name in seen:
             raise InputError("there more than once", file=file, line=line, column=name)
+        seen.add(name)

@@ -162,3 +162,14 @@ def test_numbers_that_make_no_day_are_refused_by_name(
     assert done.returncode == 2, done.stderr
     assert named in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("makers", ["", "M0,*,another\n"])
+def test_nobody_to_judge_is_no_success(tmp_path: Path, makers: str) -> None:
+    case = GOLDEN / "01"
+    for path in case.glob("*.csv"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "makers.csv").write_text(f"maker,class,rulebook\n{makers}")
+    done = command("replay", tmp_path, "--rulebook", case / "rulebook.toml")
+    assert done.returncode == 2
+    assert "makers.csv: needs a maker that is appointed under rulebook" in done.stderr

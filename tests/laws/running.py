@@ -54,6 +54,7 @@ def evaluator_state(e: Evaluator) -> dict[str, Any]:
         "owed": {key: debt.tobytes() for key, debt in owed.items()},
         "counts": e.counts.tolist(),
         "period": (e.trading_date, e.period),
+        "accounts": {name: np.asarray(x).tolist() for name, x in e.accounts.state().items()},
         "required": (e.required.state(), e.required.mask.tolist()),
         "conduct": pack(e.conduct.state()),
         "unreachable": e.reach.found,

@@ -84,6 +84,7 @@ class Tick:
     kind: int
     fields: tuple[int, int, int, int, int, int]
     flags: int = 0
+    account: int = 0  # its number, 0 = the maker's own name
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,14 @@ class Case:
     mode: str  # calendar | feed | phases | periods: who says when a day is judged
     records: tuple[Tick | Control, ...]
     step: int
+    accounts: bool = False  # does M0 quote through two more?
 
     def engine(self, *, announced: bool = True) -> Engine:
         """A new engine that has seen nothing; unless `announced` it has not heard the tape's new names either."""
         reference = Reference.of(
             [Contract(name, CLASSES[name], 1, *SERIES[name]) for name in CONTRACTS[:3]],
             [Appointment("M0", "*"), Appointment("M1", "K0")],
+            [("A1", "M0"), ("Z2", "M0")] if self.accounts else [],
         )
         if announced:
             announce_all(reference)
@@ -240,6 +243,7 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
         exemptions=KINDS,
         signals=draw(st.sampled_from([None, None, SIGNALS])),
         required_set=draw(required_sets),
+        accounts=draw(st.sampled_from(["", "union", "best"])),
     )
 
 
@@ -261,7 +265,8 @@ def quotes(draw: st.DrawFn, ts: int) -> Tick:
     bid_size, ask_size = draw(sizes), draw(sizes)
     ask = max(1, bid + width)
     numbers = (bid if bid_size else 0, ask if ask_size else 0, bid_size, ask_size)
-    return Tick(ts, Kind.QUOTE, (*numbers, maker, contract))
+    account = draw(st.sampled_from([0, 0, 1, 2])) if maker == 0 else 0
+    return Tick(ts, Kind.QUOTE, (*numbers, maker, contract), account=account)
 
 
 @st.composite
@@ -382,7 +387,8 @@ def cases(draw: st.DrawFn, *, fine: bool = False) -> Case:
     most = draw(st.sampled_from([4, 16, 30, 40]))
     drawn = draw(st.lists(records(instants), min_size=most // 2, max_size=most))
     beside = draw(st.lists(instants.flatmap(conduct), max_size=draw(st.sampled_from([0, 0, 12]))))
-    return Case(tuple(books), mode, (*made, *drawn, *beside), step)
+    several = draw(st.booleans())
+    return Case(tuple(books), mode, (*made, *drawn, *beside), step, several)
 
 
 # -- rows -----------------------------------------------------------------------------------------
@@ -418,7 +424,9 @@ def rows_of(records: Sequence[Tick | Control]) -> tuple[Rows, list[Control]]:
         offset = offsets[part]
         offsets[part] += 1
         if isinstance(record, Tick):
-            rows[i] = (record.ts, offset, *record.fields, part, 0, record.kind, record.flags, 0)
+            rows[i] = (
+                record.ts, offset, *record.fields, part, 0, record.kind, record.flags, record.account
+            )  # fmt: skip
         else:
             kind = _KINDS[type(record)]
             rows[i] = (record.ts, offset, len(kept), 0, 0, 0, 0, 0, part, 0, kind, 0, 0)

@@ -72,3 +72,31 @@ def test_a_bare_rulebook_is_honest_about_it() -> None:
     text = describe(parse(b'id = "m"\nversion = 1\nsource = "s"\n'))
     assert "none: the phases of the market come from records" in text
     assert "measured, and not judged" in text
+
+
+def test_a_required_set_and_accounts_in_words() -> None:
+    text = describe(parse(SOUND.encode() + b"""
+[required_set]
+kinds = ["call", "put"]
+months = 4
+min_days = 1
+max_days = 270
+exclude = ["adjusted"]
+strikes = 5
+within = "10%"
+delta = { to = "0.9" }
+[accounts]
+rollup = "best"
+"""))  # fmt: skip
+    section = text.split("A contract is owed while\n")[1].split("\n\n")[0]
+    assert [line.strip() for line in section.splitlines()] == [
+        "it is a call or put",
+        "it expires in one of the 4 nearest months of its class",
+        "days to expiry >= 1",
+        "days to expiry <= 270",
+        "it is not adjusted",
+        "its strike is the one nearest to spot, or of the 5 on each side of it",
+        "its strike is within 10% of spot",
+        "its delta is 0 to 0.9, whatever the sign",
+    ]
+    assert "  the accounts of one maker make one quote: the best quote of one (OBL-01)" in text

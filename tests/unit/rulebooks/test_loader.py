@@ -143,7 +143,7 @@ def test_every_number_of_the_example_reaches_the_rulebook() -> None:
     bare = parse(MINIMAL.encode())
     same = {name for name in bare.__slots__ if getattr(rulebook, name) == getattr(bare, name)}
     assert same == {
-        "version", "verified", "checked", "required", "required_time", "judged_by", "accounts", "rest_counts",
+        "version", "verified", "checked", "required", "required_time", "judged_by", "rest_counts",
         "windows", "am_pm", "at_risk_every", "combine", "when_missing",
     }  # fmt: skip
     assert (rulebook.min_rest, rulebook.fills_shrink) == (5_000_000, True)

@@ -15,7 +15,9 @@ from mm_monitor.core.model import BadReason, FeedRecord, Kind, PhaseRecord
 from mm_monitor.errors import InputError
 from mm_monitor.sources import csv_lines
 from mm_monitor.sources.capture import PARTS, CaptureSource
+from mm_monitor.sources.files import find_table
 from mm_monitor.sources.reference_files import load_reference
+from mm_monitor.sources.table import check_header
 from tests.unit.sources.captures import QUOTES, read, write
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden"
@@ -283,3 +285,20 @@ async def test_golden_captures_are_read(name: str) -> None:
         for path in (GOLDEN / name).glob("*.csv")
         if path.stem in PARTS
     )
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_an_optional_table_that_is_no_file_is_not_passed_over(tmp_path: Path, broken: bool) -> None:
+    path = tmp_path / "theo.csv"
+    if broken:
+        path.symlink_to("nowhere.csv")
+    else:
+        path.mkdir()
+    with pytest.raises(InputError, match=r"theo.csv: must be a file, and is"):
+        find_table(tmp_path, "theo")
+
+
+def test_a_header_of_very_many_columns_is_checked_at_once() -> None:
+    check_header([*map(str, range(200_000))], ("5",), "wide.csv", 1)
+    with pytest.raises(InputError, match="column 7: there more than once"):
+        check_header(["7", *map(str, range(9))], ("5",), "wide.csv", 1)

@@ -160,3 +160,17 @@ async def test_golden_captures_as_parquet(tmp_path: Path) -> None:
     (tmp_path / "theo.csv").unlink()
     wanted, got = (await read(golden)), (await read(tmp_path))
     assert got.rows(PARTS["theo"])["a"].tolist() == wanted.rows(PARTS["theo"])["a"].tolist()
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.binary(), pa.large_binary(), pa.dictionary(pa.int32(), pa.binary())]
+)
+async def test_names_in_bytes_are_names(tmp_path: Path, kind: Any) -> None:
+    write(tmp_path)
+    table = quotes_as("units")
+    table["maker"] = pa.array(
+        [text.encode() for text in table["maker"].to_pylist()], pa.binary()
+    ).cast(kind)
+    store(tmp_path, "quotes", table)
+    rows = (await read(tmp_path)).rows(PARTS["quotes"])
+    assert rows["maker"].tolist()[:2] == [0, 1]
