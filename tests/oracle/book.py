@@ -6,7 +6,9 @@ A test passes (True), fails (False) or hangs on a missing number (None). Prices 
 from __future__ import annotations
 
 import math
+from calendar import monthrange
 from collections import defaultdict
+from datetime import date
 from fractions import Fraction
 from functools import cache
 from typing import Any, NamedTuple
@@ -173,16 +175,20 @@ class Book:
             "months" not in want or not begun or (expiry and (expiry.year, expiry.month) in months),
             want.get("min_days", -math.inf) <= days <= want.get("max_days", math.inf)
             or (expiry and not begun),
+            "below_months" not in want
+            or bool(expiry and (not begun or expiry < _later(self.day.date, want["below_months"]))),
             not {*(row.get("flags") or "").split()} & {*want.get("exclude", [])},
         ]
         spot = self.underlying.get(row["class"], {}).get("spot")
         if spot is not None and strike is None:
-            tests.append(not want.keys() & {"strikes", "within"})
+            tests.append(not want.keys() & {"strikes", "within", "nearest"})
         elif spot is not None:
             ladder = sorted({c["strike"] for c in mates if c["expiry"] == expiry and c["strike"]})
             nearest = min(ladder, key=lambda at: (abs(at - spot), at))
             steps = abs(ladder.index(strike) - ladder.index(nearest))
             tests.append(steps <= want.get("strikes", steps))
+            if "nearest" in want:
+                tests.append(_is_nearest(row, mates, spot, want["nearest"]))
             tests.append("within" not in want or abs(strike - spot) <= ratio(want["within"]) * spot)
         delta = self.theo[contract].row["delta"] if contract in self.theo else None
         if delta is not None and "delta" in want:
@@ -231,6 +237,29 @@ class Book:
         lost = unknown or not obliged or any(for_all)
         return Piece(t0, t1, state if obliged else None, fails, valid, owes and resumes, stress, free,
                      use if valid and not free else 0, lost)  # fmt: skip
+
+
+def _later(day: date, months: int) -> date:
+    """So many calendar months later, at most the last of the month."""
+    years, month = divmod(day.month - 1 + months, 12)
+    last = monthrange(day.year + years, month + 1)[1]
+    return date(day.year + years, month + 1, min(day.day, last))
+
+
+def _is_nearest(row: Row, mates: list[Row], spot: int, want: dict[str, int]) -> bool:
+    """Among the strikes nearest to spot of its expiry and kind, in or out of the money."""
+    sign = {"call": 1, "put": -1}.get(row["kind"])
+    if sign is None:
+        return False
+    mine = {
+        c["strike"] for c in mates if (c["kind"], c["expiry"]) == (row["kind"], row["expiry"])
+    } - {None}
+    out = sign * (row["strike"] - spot) >= 0
+    side = sorted(
+        (strike for strike in mine if (sign * (strike - spot) >= 0) == out),
+        key=lambda at: abs(at - spot),
+    )
+    return row["strike"] in side[: want.get("otm" if out else "itm", 0)]
 
 
 def _reads_theo(rules: Rules) -> bool:

@@ -86,7 +86,7 @@ def _wide(piece: Piece) -> bool:
 
 def sums(pieces: list[Piece], start: int, end: int) -> Sums:
     """The totals of `[start, end)`."""
-    total: Sums = Counter()
+    total: Sums = Counter({"days": 1})
     for piece in pieces:
         ns = min(piece.t1, end) - max(piece.t0, start)
         if ns > 0 and piece.state:
@@ -114,20 +114,31 @@ def _verdict(sure: Fraction | int, maybe: Fraction | int, required: Fraction | i
     return "breached" if maybe < required else "indeterminate"
 
 
+def owed(t: Sums, rules: Rules) -> Fraction | None:
+    """How much must be quoted, in ns; None where nothing is required."""
+    time = rules.get("presence.required_time", duration)
+    if rules.required is None and time is None:
+        return None
+    return max((rules.required or Fraction(0)) * needed(t), Fraction((time or 0) * t["days"]))
+
+
 def verdict(t: Sums, rules: Rules) -> str:
     """PRES-03 for one obligation, or for a sum of them."""
-    if needed(t) == 0 or rules.required is None:
-        return "not_assessed"
-    return _verdict(t["quoted"], hopeful(t), rules.required * needed(t))
+    least = owed(t, rules)
+    return (
+        "not_assessed"
+        if needed(t) == 0 or least is None
+        else _verdict(t["quoted"], hopeful(t), least)
+    )
 
 
 def maker_verdict(mine: dict[Slot, Sums], capture: Capture, rules: Rules) -> str:
     """The verdict of a maker, by the aggregation that the rulebook names."""
     by: str = rules.get("presence.judged_by", default="ratio_of_sums")
     live = {slot: t for slot, t in mine.items() if needed(t)}
-    if by in ("ratio_of_sums", "days") or not live or rules.required is None:
+    if by in ("ratio_of_sums", "days") or not live:
         return verdict(sum(live.values(), Counter()), rules)
-    if by == "mean_of_ratios":
+    if by == "mean_of_ratios" and rules.required is not None:
         sure = sum(Fraction(t["quoted"], needed(t)) for t in live.values())
         maybe = sum(Fraction(hopeful(t), needed(t)) for t in live.values())
         return _verdict(sure, maybe, rules.required * len(live))
@@ -336,9 +347,8 @@ def nine(top: int | Fraction, bottom: int | Fraction) -> str | None:
 
 
 def _obligation_row(slot: Slot, t: Sums, lapses: list[int], judged: Judged) -> Row:
-    rules, slack = judged.rules, None
-    if rules.required is not None:
-        slack = (t["quoted"] - rules.required * needed(t)) // 1
+    rules, least = judged.rules, owed(t, judged.rules)
+    slack = None if least is None else (t["quoted"] - least) // 1
     return {
         "maker": slot[0], "contract": slot[1], "class": judged.capture.cls(slot[1]),
         "quoted_ns": t["quoted"], "lapsed_ns": t["lapsed"], "exempt_ns": t["exempt"],

@@ -107,7 +107,7 @@ def _decode(kind: str, raw: dict[str, str], capture: Capture, rules: Rules) -> R
         row["delta"] = round(_decimal(raw["delta"], exact=False)) if raw.get("delta") else None
     elif kind == "underlying":
         prices = [raw.get(column) for column in ("price", "bid_price", "ask_price")]
-        row["spot"], low, high = (int(_decimal(text)) if text else None for text in prices)
+        row["spot"], low, high = (int(_decimal(text, least=1)) if text else None for text in prices)
         row["spread"] = None if low is None or high is None else high - low
     elif kind == "fill":
         row |= {"price": _decimal(raw["price"], least=1), "size": _whole(raw["size"], 2**31 - 1)}

@@ -21,7 +21,7 @@ PHASES = [*["continuous"] * 9, "break", "halt", "closed", "opening_auction",
 # What a tape may have beside the core, each by itself with its own chance.
 FEATURES = frozenset({
     "rest", "retroactive", "stress", "rfq", "table", "underlying", "dated", "hole", "judged_by", "at_risk",
-    "windows", "fills", "shrinks", "accounts", "required_set", "spot",
+    "windows", "fills", "shrinks", "accounts", "required_set", "spot", "required_time",
 })  # fmt: skip
 # What the engine implements; a rulebook with any other is refused.
 LANDED = frozenset(
@@ -350,6 +350,8 @@ def _presence(world: World) -> list[str]:
             *_some(rng, 0.6, f"coverage_all_but_pairs = {rng.randint(0, 2)}"),
             f"contracts_required = {rng.randint(1, 3)}\nproducts_required = {rng.randint(1, 3)}",
         ],
+        "required_time": [f'required_time = "{world.duration(1, 60)}"']
+        * (judged_by in ("coverage", "contracts")),
         "windows": [f"windows = [{', '.join(sorted(set(widths)))}]"],
         "at_risk": [f'at_risk = [{pairs}]\nat_risk_every = "{world.duration(10, 20)}"'],
     }
@@ -396,8 +398,10 @@ def _required_set(world: World) -> list[str]:
         *_some(rng, 0.3, f"months = {rng.randint(1, 2)}"),
         *_some(rng, 0.3, f"min_days = {rng.choice([0, 0, 1])}"),
         *_some(rng, 0.3, f"max_days = {rng.choice([1, 5, 30])}"),
+        *_some(rng, 0.2, f"below_months = {rng.randint(1, 2)}"),
         *_some(rng, 0.3, f"exclude = {flags}"),
         *_some(rng, 0.3, f"strikes = {rng.randint(0, 1)}"),
+        *_some(rng, 0.3, f"nearest = {{ otm = {rng.randint(0, 2)}, itm = {rng.randint(0, 2)} }}"),
         *_some(rng, 0.3, f'within = "{rng.choice(["10%", "20%", "50%"])}"'),
         *_some(rng, 0.2, f'delta = {{ from = "0.2", to = "{rng.choice(["0.5", "0.8"])}" }}'),
     ]  # fmt: skip
@@ -461,7 +465,7 @@ def _fill(world: World) -> Row:
 
 def _contract(world: World, contract: str) -> Row:
     rng, tick = world.rng, world.ticks[contract]
-    expiry = rng.choice(["", str(world.date() + timedelta(days=rng.choice([0, 1, 5, 30])))])
+    expiry = rng.choice(["", str(world.date() + timedelta(days=rng.choice([0, 1, 5, 30, 31])))])
     strike = rng.choice(["", str(tick * rng.choice([8, 12, 12, 16]))])
     kind = rng.choice(["call", "call", "put", "put", "future"])
     flags = rng.choice(["", "", "quarterly", "adjusted other", "quarterly adjusted"])
