@@ -98,18 +98,14 @@ def _stretches(judged: list[Judged], slots: list[Slot]) -> list[Row]:
     """What these slots were obliged in each stretch of continuous trading of the market."""
     rows: list[Row] = []
     rules = judged[0].rules
-    for j in judged if slots and "am_pm" in rules.get("presence.windows", default=[]) else ():
-        spoken = [(r.ts, r.row["phase"]) for r in j.capture.records
-                  if r.kind == "phase" and r.row["scope"] == "*"]  # fmt: skip
-        phases = [*dict(j.day.phases or spoken).items(), (j.day.end, "")]
-        since: int | None = None
-        for ts, word in phases:
-            if since is not None and word != "continuous" and since < ts:
-                t: Sums = sum((sums(j.pieces[s], since, ts) for s in slots), Counter())
-                row: Row = {f"{state}_ns": t[state] for state in STATES}
-                row |= {"start": since, "end": ts, "verdict": verdict(t, rules)}
-                rows.append(row | {"presence": nine(t["quoted"], needed(t))})
-            since = None if word != "continuous" else ts if since is None else since
+    asked = "am_pm" in rules.get("presence.windows", default=[])
+    asked |= rules.get("presence.judged_by") == "stretches"
+    for j in judged if asked and slots else ():
+        for start, end in j.stretches():
+            t: Sums = sum((sums(j.pieces[s], start, end) for s in slots), Counter())
+            row: Row = {f"{state}_ns": t[state] for state in STATES}
+            row |= {"start": start, "end": end, "verdict": verdict(t, rules)}
+            rows.append(row | {"presence": nine(t["quoted"], needed(t))})
     return rows
 
 

@@ -240,12 +240,25 @@ class Judged:
         return [row[0]._replace(state=row[0].state and words[all(p.valid is False for p in row)], fails=["hole"])
                 for row in at_once]  # fmt: skip
 
+    def stretches(self) -> Iterator[tuple[int, int]]:
+        """The stretches of continuous trading of the market, by `*` alone."""
+        spoken = [(r.ts, r.row["phase"]) for r in self.capture.records
+                  if r.kind == "phase" and r.row["scope"] == "*"]  # fmt: skip
+        since: int | None = None
+        for ts, word in [*dict(self.day.phases or spoken).items(), (self.day.end, "")]:
+            if since is not None and word != "continuous" and since < ts:
+                yield since, ts
+            since = None if word != "continuous" else ts if since is None else since
+
     def _maker_breaches(self, maker: str, mine: Pieces) -> None:
         slot, end, rules = (maker, ""), self.day.end, self.rules
         totals = {s: self.totals[s] for s in mine}
-        if maker_verdict(totals, self.capture, rules) == "breached":
+        if maker_row(maker, totals, [self])["verdict"] == "breached":
             self.breach("presence", slot, end, end)
-        for start, until in self._unreachable(mine) if self.day.phases and mine else ():
+        apart = rules.get("presence.judged_by") == "stretches"
+        for start, until in (
+            self._unreachable(mine) if self.day.phases and mine and not apart else ()
+        ):
             self.breach("presence_unreachable", slot, start, until)
         total: Sums = sum(totals.values(), Counter())
         required = rules.get("stress.required", ratio, "0%")
@@ -358,15 +371,28 @@ def _obligation_row(slot: Slot, t: Sums, lapses: list[int], judged: Judged) -> R
     }  # fmt: skip
 
 
-def _maker_row(maker: str, mine: dict[Slot, Sums], judged: Judged) -> Row:
+def _by_stretches(maker: str, judged: list[Judged]) -> str:
+    """The worst of the stretches."""
+    said = [verdict(sum((sums(own, *span) for own in j.of(maker).values()), Counter()), j.rules)
+            for j in judged for span in j.stretches()]  # fmt: skip
+    return min(
+        said,
+        key=["breached", "indeterminate", "compliant", "not_assessed"].index,
+        default="not_assessed",
+    )
+
+
+def maker_row(maker: str, mine: dict[Slot, Sums], judged: list[Judged]) -> Row:
     total: Sums = sum(mine.values(), Counter())
-    verdicts = [verdict(t, judged.rules) for t in mine.values() if needed(t)]
+    capture, rules = judged[0].capture, judged[0].rules
+    apart = rules.get("presence.judged_by") == "stretches"
+    verdicts = [verdict(t, rules) for t in mine.values() if needed(t)]
     passed = verdicts.count("compliant")
     return {
         "maker": maker, "quoted_ns": total["quoted"], "required_ns": needed(total),
         "presence": nine(total["quoted"], needed(total)), "contracts_required": len(verdicts),
         "contracts_passed": passed, "coverage": nine(passed, len(verdicts)),
-        "verdict": maker_verdict(mine, judged.capture, judged.rules),
+        "verdict": _by_stretches(maker, judged) if apart else maker_verdict(mine, capture, rules),
     }  # fmt: skip
 
 
@@ -414,7 +440,7 @@ def report(judged: list[Judged]) -> Row:
         "records": {"applied": capture.applied - outside, "late": 0, "dead_letter": capture.dead,
                     "duplicate": 0, "no_obligation": capture.no_obligation + outside},
         "obligations": [_obligation_row(s, t, lapses[s], judged[0]) for s, t in totals.items()],
-        "makers": [_maker_row(maker, own, judged[0]) for maker, own in mine.items()],
+        "makers": [maker_row(maker, own, judged) for maker, own in mine.items()],
         "contracts": [{"contract": c, "market_hole_ns": ns} for c, ns in holes.items()],
         "breaches": sorted(breaches, key=lambda b: [b[k] for k in ("start", "kind", "maker", "contract")]),
     }  # fmt: skip

@@ -21,7 +21,7 @@ PHASES = [*["continuous"] * 9, "break", "halt", "closed", "opening_auction",
 # What a tape may have beside the core, each by itself with its own chance.
 FEATURES = frozenset({
     "rest", "retroactive", "stress", "rfq", "table", "underlying", "dated", "hole", "judged_by", "at_risk",
-    "windows", "fills", "shrinks", "accounts", "required_set", "spot", "required_time",
+    "windows", "fills", "shrinks", "accounts", "required_set", "spot", "required_time", "stretches",
 })  # fmt: skip
 # What the engine implements; a rulebook with any other is refused.
 LANDED = frozenset(
@@ -337,7 +337,13 @@ def _presence(world: World) -> list[str]:
     rng = world.rng
     required = rng.choice(["90%", "50%", "33.333%", "0.1%", "100%", "99.9%", "10%"])
     ways = ["ratio_of_sums", "coverage", "mean_of_ratios"]
-    judged_by = rng.choice([*ways, *["contracts", "products", "days"] * world.has("judged_by")])
+    judged_by = rng.choice(
+        [
+            *ways,
+            *["contracts", "products", "days"] * world.has("judged_by"),
+            *["stretches"] * 4 * world.has("stretches"),
+        ]
+    )
     pairs = ", ".join(
         f'{{ long = "{world.duration(10, 40)}", short = "{world.duration(2, 10)}",'
         f' burn = "{rng.choice(["1", "2", "0.5", "6"])}" }}'
