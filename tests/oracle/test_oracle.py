@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from .details import judge_details
 from .oracle import judge_capture, to_text
 from .tapes import HEADERS, random_capture
 
@@ -146,3 +147,85 @@ def test_the_command_prints_the_report() -> None:
     root = Path(__file__).parents[2]
     out = subprocess.run(command, cwd=root, capture_output=True, check=True, text=True).stdout
     assert out == to_text(judge_capture(capture, capture / "rulebook.toml"))
+
+
+def _reasons(report: dict[str, Any]) -> dict[str, int]:
+    row = report["obligations"][0]
+    return {"quoted": row["quoted_ns"]} | {k: v for k, v in row["lapsed_by_reason_ns"].items() if v}
+
+
+@pytest.mark.criterion("VAL-09")
+@pytest.mark.parametrize(
+    ("counts", "reasons"),
+    [
+        # 1000-1010 prices stand, sizes change, 1010-1014 others do, 1014-1100 the first ones again
+        ("from_then", {"quoted": 5 + 81, "flicker": 5 + 4 + 5}),
+        ("retroactive", {"quoted": 10 + 86, "flicker": 4}),
+    ],
+)
+def test_a_quote_rests_from_its_last_change_of_price(
+    tmp_path: Path, counts: str, reasons: dict[str, int]
+) -> None:
+    rules = RULES + f'[quote]\nmin_rest = {{ at_least = "5ns", counts = "{counts}" }}\n'
+    quotes = [
+        "1000,M0,C0,5,1,6,1",
+        "1003,M0,C0,5,9,6,9",
+        "1010,M0,C0,5,1,7,1",
+        "1014,M0,C0,5,1,6,1",
+    ]
+    assert _reasons(_judge(tmp_path, rules, phases=ONE_DAY, quotes=quotes)) == reasons
+
+
+@pytest.mark.criterion("VAL-10")
+def test_of_a_table_the_first_cell_that_matches_decides(tmp_path: Path) -> None:
+    cells = '{ price_to = "10", absolute = "1" }, { price_to = "20", relative = "20%" }'
+    rules = RULES + f'[spread]\nterms = [{{ of = "bid", table = [{cells}] }}]\n'
+    quotes = [
+        "1000,M0,C0,9,1,10,1",
+        "1010,M0,C0,9,1,11,1",
+        "1030,M0,C0,10,1,12,1",
+        "1060,M0,C0,20,1,21,1",
+    ]
+    report = _judge(tmp_path, rules, phases=ONE_DAY, quotes=quotes)
+    assert _reasons(report) == {"quoted": 10 + 30, "spread": 20 + 40}
+
+
+@pytest.mark.criterion("RESP-02")
+def test_a_request_is_answered_by_what_comes_in_time_and_stays(tmp_path: Path) -> None:
+    rules = RULES + '[rfq]\nrespond_within = "5ns"\nstay = "3ns"\nrequired = "100%"\n'
+    quotes = ["1010,M0,C0,5,1,6,1", "1025,M0,C0,5,1,6,1", "1045,M0,C0,5,1,6,1", "1047,M0,C0,,0,,0"]
+    # 1012: what stands does not count; 1020: to the last ns; 1044: gone after 2 ns; 1098: not known
+    rfqs = [f"{at},R,C0," for at in (1012, 1020, 1044, 1098)]
+    report = _judge(tmp_path, rules, phases=ONE_DAY, quotes=quotes, rfqs=rfqs)
+    assert [b[0] for b in _breaches(report)] == ["presence", "rfq"]
+    (maker,) = judge_details(tmp_path, tmp_path / "rulebook.toml")["makers"]
+    assert maker["rfq"] == {"asked": 4, "answered": 1, "undecided": 1}
+
+
+@pytest.mark.criterion("PRES-09")
+def test_presence_inside_stress_has_its_own_requirement(tmp_path: Path) -> None:
+    rules = RULES + '[stress]\nrequired = "50%"\nweight = "2"\n'
+    quotes, stress = ["1000,M0,C0,5,1,6,1", "1095,M0,C0,,0,,0"], ["1091,K0,start", "1100,*,end"]
+    report = _judge(tmp_path, rules, phases=ONE_DAY, quotes=quotes, stress=stress)
+    assert _breaches(report) == [("stress_presence", 1100, 1100)]  # 4 of 9 ns
+    (maker,) = judge_details(tmp_path, tmp_path / "rulebook.toml")["makers"]
+    assert (maker["stress_presence"], maker["weighted_presence"]) == ("0.444444444", "0.908256880")
+
+
+@pytest.mark.criterion("PRES-08")
+def test_a_hole_in_the_market_may_last_so_long(tmp_path: Path) -> None:
+    rules = RULES + '[market_hole]\nlongest_permitted = "20ns"\n'
+    quotes = ["1000,M0,C0,5,1,6,1", "1010,M0,C0,,0,,0", "1041,M1,C0,5,1,6,1"]
+    report = _judge(tmp_path, rules, "M0 M1", phases=ONE_DAY, quotes=quotes)
+    assert _breaches(report)[0] == ("market_hole", 1030, 1041)
+
+
+@pytest.mark.criterion("PRES-06")
+def test_windows_lie_in_obliged_time(tmp_path: Path) -> None:
+    rules = RULES.replace('"90%"', '"50%"') + 'windows = ["15ns"]\n'
+    phases = [*ONE_DAY, "1020,C0,halt", "1050,C0,continuous"]
+    report = _judge(tmp_path, rules, phases=phases, quotes=["1052,M0,C0,5,1,6,1"])
+    assert report["obligations"][0]["quoted_ns"] == 48
+    (row,) = judge_details(tmp_path, tmp_path / "rulebook.toml")["obligations"]
+    counts = {"total": 5, "passed": 3, "failed": 1, "open": 0, "empty": 0, "cut": 1}
+    assert row["windows"] == [counts | {"width_ns": 15, "longest_failed_run": 1}]
