@@ -25,7 +25,18 @@ FEATURES = frozenset({
 })  # fmt: skip
 # What the engine implements; a rulebook with any other is refused.
 LANDED = frozenset(
-    {"fills", "required_set", "windows", "judged_by", "stress", "hole", "rest", "table", "dated"}
+    {
+        "fills",
+        "required_set",
+        "windows",
+        "judged_by",
+        "stress",
+        "hole",
+        "rest",
+        "table",
+        "dated",
+        "stretches",
+    }
 )
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
