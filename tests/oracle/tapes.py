@@ -24,20 +24,10 @@ FEATURES = frozenset({
     "windows", "fills", "shrinks", "accounts", "required_set", "spot", "required_time", "stretches",
 })  # fmt: skip
 # What the engine implements; a rulebook with any other is refused.
-LANDED = frozenset(
-    {
-        "fills",
-        "required_set",
-        "windows",
-        "judged_by",
-        "stress",
-        "hole",
-        "rest",
-        "table",
-        "dated",
-        "stretches",
-    }
-)
+LANDED = frozenset({
+    "fills", "required_set", "spot", "windows", "judged_by", "stretches", "stress", "hole", "rest", "table",
+    "dated", "underlying",
+})  # fmt: skip
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
 HEADERS = {
