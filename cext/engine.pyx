@@ -405,6 +405,44 @@ def restate(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const 
     return i
 
 
+def shrink(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const int32_t[::1] bid,
+           const int32_t[::1] ask):
+    """The quotes of slots `which` lose what was traded at `t`: so much of the bid and of the ask, down to nothing.
+
+    Age and rest stay, but for a side that goes: that is a change. Returns the position reached.
+    """
+    cdef int64_t i, n = which.shape[0]
+    cdef Slot* s
+    cdef Con* c
+    cdef bint goes
+    if bid.shape[0] != n or ask.shape[0] != n:
+        raise ValueError(f"bid, ask: {n} elements, got {bid.shape[0]}, {ask.shape[0]}")
+    check_indices(which, a.w.slot_count, "slot")
+    for i in range(n):
+        if bid[i] < 0 or ask[i] < 0:
+            raise ValueError(f"bid, ask: not negative, got {min(bid[i], ask[i])}")
+    check_start(start, n)
+    i = start
+    with nogil:
+        while i < n and not full(&a.w):
+            s = slot_at(&a.w, which[i])
+            c = a.w.cons + a.slot_con[which[i]]
+            fall_due(&a.w, c, t)
+            accrue(&a.w, s, c, t)
+            remember(&a.w, s, t)
+            goes = (0 < s.bid_size <= bid[i]) or (0 < s.ask_size <= ask[i])
+            s.bid_size = max(0, s.bid_size - bid[i])
+            s.ask_size = max(0, s.ask_size - ask[i])
+            if not (s.bid_size or s.ask_size):
+                age_anew(&a.w, s, c)
+            if goes and a.w.rests != NULL:
+                rest_anew(&a.w, s, c, t, 0, a.w.rests[which[i]].rest_ts != never())
+            rejudge(&a.w, s, c, t)
+            i += 1
+    a.finish()
+    return i
+
+
 def settle(Arrays a, int64_t start, int64_t t):
     """Bring every contract and slot from contract `start` on to instant `t`; returns the contract reached.
 

@@ -143,6 +143,14 @@ class Accruals:
             len(which),
         )
 
+    def shrink(
+        self, which: NDArray[np.int32], t: int, bid: NDArray[np.int32], ask: NDArray[np.int32]
+    ) -> list[NDArray[np.void]]:
+        """The quotes of slots lose so much of their bid and ask at `t`, down to nothing."""
+        return self._run(
+            lambda start: kernels.shrink(self.kernel, which, start, t, bid, ask), len(which)
+        )
+
     def set_underlying(
         self, which: NDArray[np.int32], t: int, spread: NDArray[np.int64]
     ) -> list[NDArray[np.void]]:

@@ -38,6 +38,13 @@ class Book:
         wanted: NDArray[np.bool_] = known & (rank >= 0)
         return wanted
 
+    def find(self, maker: int, contract: int) -> int:
+        """The slot of a maker now appointed to the contract's class, -1 if there is none."""
+        if not 0 <= maker < self.makers or contract >= len(self.slots):
+            return -1
+        rank = int(self.rank[self.cls[contract] * self.makers + maker])
+        return -1 if rank < 0 else int(self.slot0[contract]) + rank
+
     def keys(self) -> dict[tuple[int, int], int]:
         """(maker, contract) -> slot."""
         pairs = zip(self.slot_maker.tolist(), self.slot_con.tolist(), strict=True)

@@ -265,5 +265,7 @@ def _hand_over(evaluator: Evaluator, record: Control) -> None:
         evaluator.underlying(record)
     elif isinstance(record, FillRecord | PositionRecord | SessionRecord | RejectRecord):
         evaluator.conduct.record(record)
+        if isinstance(record, FillRecord) and evaluator.rulebook.fills_shrink:
+            evaluator.shrink(record)
     elif isinstance(record, PeriodRecord):
         evaluator.on_period(record)

@@ -29,6 +29,7 @@ from mm_monitor.core.model import (
     Control,
     ExemptionRecord,
     FeedRecord,
+    FillRecord,
     PeriodRecord,
     PhaseRecord,
     StressRecord,
@@ -419,6 +420,19 @@ class Evaluator:
         spreads = self.effects.spreads(self.conditions.underlying)
         which = np.flatnonzero(self.accruals.cons["under"] != spreads).astype(np.int32)
         return self.accruals.set_underlying(which, t, spreads[which])
+
+    def shrink(self, record: FillRecord) -> None:
+        """The venue does not restate a quote after a fill: what stands is smaller by it, no older and no younger."""
+        maker = self.reference.find_maker(record.maker)
+        contract = self.reference.contract_index[record.contract]
+        slot = self.book.find(maker, contract)
+        if slot < 0 or not self.accruals.cons["live"][contract]:
+            return
+        self.before(record.ts)
+        less = np.array([record.size], np.int32), np.zeros(1, np.int32)
+        bid, ask = less if record.side == "buy" else less[::-1]
+        edges = self.accruals.shrink(np.array([slot], np.int32), record.ts, bid, ask)
+        self._after_control(edges, record.ts)
 
     def reference_changed(self, t: int) -> None:
         """A listing, adjustment or appointment took effect at `t`: lay the slots out anew, carrying state over."""

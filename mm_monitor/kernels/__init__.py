@@ -31,6 +31,7 @@ try:
         set_stress,
         set_underlying,
         settle,
+        shrink,
         slacks,
     )
     from mm_monitor.kernels._merge import count_before, merge_runs, survey
@@ -63,6 +64,7 @@ __all__ = [
     "set_stress",
     "set_underlying",
     "settle",
+    "shrink",
     "slacks",
     "survey",
     "vol_columns",

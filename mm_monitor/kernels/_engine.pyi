@@ -54,6 +54,14 @@ def restate(
     absent: NDArray[np.uint8],
     reliefs: int,
 ) -> int: ...
+def shrink(
+    a: Arrays,
+    which: NDArray[np.int32],
+    start: int,
+    t: int,
+    bid: NDArray[np.int32],
+    ask: NDArray[np.int32],
+) -> int: ...
 def settle(a: Arrays, start: int, t: int) -> int: ...
 def compare(
     have: NDArray[np.int64], whole: NDArray[np.int64], num: int, den: int, out: NDArray[np.uint8]

@@ -2,10 +2,12 @@
 
 Same names, same arguments, same bytes in the same arrays as `cext/engine.pyx` and `cext/merge.pyx`; a thousand times
 slower. The quote tests are in `reference_judge.py`, the lists of what falls due in `reference_rests.py`, the merge in
-`reference_merge.py`; the decode kernel's twin is `reference_decode.py`.
+`reference_merge.py`, comparisons in `reference_rules.py`; the decode kernel's twin is `reference_decode.py`.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from mm_monitor.core.batch import QUOTE_BAD, THEO_MISSING
 from mm_monitor.core.model import Kind, Reason
@@ -46,6 +48,13 @@ from mm_monitor.kernels.reference_rests import (
     remember,
     rest_anew,
 )
+from mm_monitor.kernels.reference_rules import (
+    check_indices,
+    check_start,
+    check_switch,
+    compare,
+    slacks,
+)
 from mm_monitor.kernels.reference_state import (
     Arrays,
     Bytes,
@@ -73,6 +82,7 @@ __all__ = [
     "set_stress",
     "set_underlying",
     "settle",
+    "shrink",
     "slacks",
     "survey",
 ]
@@ -332,18 +342,19 @@ def take_theo(w: World, c: Con, r: Row) -> None:
     stay = [i for i in w.slots_of(c) if i not in left]
     used = [i for i in stay if w.slots[i].rate and r.a != c.theo]
     shown = [i for i in stay if may_break(w, w.slots[i])]
-    for i in sorted({*left, *used, *shown}):
-        accrue(w, i, c, r.ts)
+    before = replace(c)  # totals run up to here under the theo that was
     c.theo_ok = 0 if gone else 1
     if not gone:
         c.theo, c.theo_src, c.theo_until = r.a, source(r), theo_expiry(w, r.ts)
         c.theo_ts, c.theo_via = r.ts, r.a_size
         c.due = min(c.due, c.theo_until)
-    for i in left:
-        rejudge(w, i, c, r.ts)
     w.rejudged += len(left)
-    for i in used:
-        w.slots[i].rate = limit_use(w.slots[i], c, w.param, w.terms_of(w.slots[i], c), w.cells)
+    for i in sorted({*left, *used, *shown}):
+        accrue(w, i, before, r.ts)
+        if i in left:
+            rejudge(w, i, c, r.ts)
+        elif i in used:
+            w.slots[i].rate = limit_use(w.slots[i], c, w.param, w.terms_of(w.slots[i], c), w.cells)
 
 
 def theo_expiry(w: World, ts: int) -> int:
@@ -363,7 +374,7 @@ def apply_rows(a: Arrays, rows: Rows, start: int, counts: Ints) -> int:
     check_rows(rows)
     if len(counts) != len(layout.COUNTS):
         raise ValueError(f"counts: {len(layout.COUNTS)} elements, got {len(counts)}")
-    _check_start(start, len(rows))
+    check_start(start, len(rows))
     w, i, outside = World(a), start, None
     for r in rows_of(rows[start:]):
         if r.kind not in (Kind.QUOTE, Kind.THEO):
@@ -423,10 +434,10 @@ def set_clocks(a: Arrays, which: Indices, start: int, t: int, e_run: Bytes, n_ru
     n = len(which)
     if len(e_run) != n or len(n_run) != n:
         raise ValueError(f"e_run, n_run: {n} elements, got {len(e_run)}, {len(n_run)}")
-    _check_indices(which, len(a.cons), "contract")
-    _check_switch(e_run, "e_run")
-    _check_switch(n_run, "n_run")
-    _check_start(start, n)
+    check_indices(which, len(a.cons), "contract")
+    check_switch(e_run, "e_run")
+    check_switch(n_run, "n_run")
+    check_start(start, n)
     w, i = World(a), start
     while i < n and not a.full():
         c = w.cons[which[i]]
@@ -442,9 +453,9 @@ def set_stress(a: Arrays, which: Indices, start: int, t: int, on: Bytes) -> int:
     """Enter or leave stress on contracts `which` at `t`; their quotes face other limits (OBL-02)."""
     if len(on) != len(which):
         raise ValueError(f"on: {len(which)} elements, got {len(on)}")
-    _check_indices(which, len(a.cons), "contract")
-    _check_switch(on, "on")
-    _check_start(start, len(which))
+    check_indices(which, len(a.cons), "contract")
+    check_switch(on, "on")
+    check_start(start, len(which))
     w, i = World(a), start
     while i < len(which) and not a.full():
         c = w.cons[which[i]]
@@ -463,8 +474,8 @@ def set_underlying(a: Arrays, which: Indices, start: int, t: int, spread: Ints) 
     """The underlying of contracts `which` has another spread from `t` on, LONG_AGO = missing (VAL-10)."""
     if len(spread) != len(which):
         raise ValueError(f"spread: {len(which)} elements, got {len(spread)}")
-    _check_indices(which, len(a.cons), "contract")
-    _check_start(start, len(which))
+    check_indices(which, len(a.cons), "contract")
+    check_start(start, len(which))
     w, i = World(a), start
     while i < len(which) and not a.full():
         c = w.cons[which[i]]
@@ -481,7 +492,7 @@ def set_underlying(a: Arrays, which: Indices, start: int, t: int, spread: Ints) 
 
 def end_rests(a: Arrays, start: int, t: int) -> int:
     """VAL-09: a period has ended at `t`; rests that are reached only after it count as reached from here on."""
-    _check_start(start, len(a.cons))
+    check_start(start, len(a.cons))
     w, i = World(a), start
     while i < len(w.cons) and not a.full():
         c = w.cons[i]
@@ -513,12 +524,12 @@ def restate(
     n = len(which)
     if any(len(column) != n for column in (unk, ex, relax, absent)):
         raise ValueError(f"unk, ex, relax, absent: {n} elements each")
-    _check_indices(which, len(a.slots), "slot")
+    check_indices(which, len(a.slots), "slot")
     if reliefs != a.reliefs:
         raise ValueError(f"reliefs: {a.reliefs}, got {reliefs}")
     if n and relax.max() >= reliefs:
         raise ValueError(f"relax: below {reliefs}, got {relax.max()}")
-    _check_start(start, n)
+    check_start(start, n)
     w, i = World(a), start
     while i < n and not a.full():
         k = int(which[i])
@@ -538,9 +549,41 @@ def restate(
     return i
 
 
+def shrink(a: Arrays, which: Indices, start: int, t: int, bid: Indices, ask: Indices) -> int:
+    """The quotes of slots `which` lose what was traded at `t`: so much of the bid and of the ask, down to nothing.
+
+    Age and rest stay, but for a side that goes: that is a change. Returns the position reached.
+    """
+    n = len(which)
+    if len(bid) != n or len(ask) != n:
+        raise ValueError(f"bid, ask: {n} elements, got {len(bid)}, {len(ask)}")
+    check_indices(which, len(a.slots), "slot")
+    if n and min(bid.min(), ask.min()) < 0:
+        raise ValueError(f"bid, ask: not negative, got {min(bid.min(), ask.min())}")
+    check_start(start, n)
+    w, i = World(a), start
+    while i < n and not a.full():
+        k = int(which[i])
+        s, c = w.slots[k], w.cons[a.slot_con[k]]
+        fall_due(w, c, t)
+        accrue(w, k, c, t)
+        remember(w, k, t)
+        stood = s.has_bid, s.has_ask
+        s.bid_size = max(0, s.bid_size - int(bid[i]))
+        s.ask_size = max(0, s.ask_size - int(ask[i]))
+        if not (s.has_bid or s.has_ask):
+            age_anew(w, k, c)
+        if stood != (s.has_bid, s.has_ask) and w.rests:
+            rest_anew(w, k, c, t, 0, known=w.rests[k].rest_ts != NEVER)
+        rejudge(w, k, c, t)
+        i += 1
+    w.close()
+    return i
+
+
 def settle(a: Arrays, start: int, t: int) -> int:
     """Bring every contract and slot from contract `start` on to instant `t` (TAPE-01); returns the contract reached."""
-    _check_start(start, len(a.cons))
+    check_start(start, len(a.cons))
     w, i = World(a), start
     while i < len(w.cons) and not a.full():
         c = w.cons[i]
@@ -551,41 +594,3 @@ def settle(a: Arrays, start: int, t: int) -> int:
         i += 1
     w.close()
     return i
-
-
-# -- rules ----------------------------------------------------------------------------------------
-
-
-def compare(have: Ints, whole: Ints, num: int, den: int, out: Bytes) -> None:
-    """NUM-03: out[i] = 1 where have[i] >= whole[i] * num / den, exactly."""
-    if not len(have) == len(whole) == len(out):
-        raise ValueError("have, whole, out: equal lengths")
-    for i, (part, of) in enumerate(zip(have.tolist(), whole.tolist(), strict=True)):
-        out[i] = part * den >= of * num
-
-
-def slacks(have: Ints, whole: Ints, num: int, den: int, out: Ints) -> None:
-    """PRES-04: out[i] = floor(have[i] - whole[i] * num / den), exactly; den > 0."""
-    if not len(have) == len(whole) == len(out):
-        raise ValueError("have, whole, out: equal lengths")
-    for i, (part, of) in enumerate(zip(have.tolist(), whole.tolist(), strict=True)):
-        out[i] = (part * den - of * num) // den
-
-
-# -- checks ---------------------------------------------------------------------------------------
-
-
-def _check_indices(which: Indices, limit: int, what: str) -> None:
-    for index in which.tolist():
-        if not 0 <= index < limit:
-            raise ValueError(f"{what} {index} of {limit}")
-
-
-def _check_switch(values: Bytes, name: str) -> None:
-    if len(values) and values.max() > 1:
-        raise ValueError(f"{name}: 0 or 1, got {values.max()}")
-
-
-def _check_start(start: int, n: int) -> None:
-    if not 0 <= start <= n:
-        raise ValueError(f"start: 0 to {n}, got {start}")

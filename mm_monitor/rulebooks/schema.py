@@ -114,7 +114,7 @@ QUOTE = {
     "max_age": Key(unit(duration, positive=True)),
     "min_rest": Key(table_of(REST, means.rest), keys=REST),
     "zero_bid_below": Key(unit(price, positive=True)),
-    "after_fill": Key(choice("restated", "shrinks"), default="restated", implemented=False),
+    "after_fill": Key(choice("restated", "shrinks"), default="restated"),
     **ABOUT,
 }
 CELL = {

@@ -209,7 +209,7 @@ def calls(draw: st.DrawFn, setup: Setup, t: int) -> Call:
     if m:
         names += ["apply_rows"] * 5 + ["set_clocks"] * 2 + ["set_stress", "set_underlying"]
     if n:
-        names += ["restate"]
+        names += ["restate", "shrink"]
     name = draw(st.sampled_from(names))
     if name == "apply_rows":
         most = draw(st.sampled_from([3, 6, 40]))  # 40: the kernel looks some rows ahead
@@ -218,12 +218,13 @@ def calls(draw: st.DrawFn, setup: Setup, t: int) -> Call:
         return Call(name, int(times[-1]), tuple(draw(rows(setup, int(x))) for x in times))
     if name in WHOLE:
         return Call(name, t)
-    limit = n if name == "restate" else m
+    limit = n if name in ("restate", "shrink") else m
     which = draw(st.lists(st.integers(0, limit - 1), max_size=4))
     kinds: dict[str, list[st.SearchStrategy[int]]] = {
         "set_clocks": [flags, flags],
         "set_stress": [flags],
         "set_underlying": [st.one_of(st.just(layout.LONG_AGO), prices, st.integers(-2, 0))],
+        "shrink": [sizes, sizes],
         "restate": [
             st.integers(0, 7), st.integers(0, 7), st.integers(0, setup.reliefs - 1), flags,
         ],
@@ -328,8 +329,8 @@ class Machine:
             tape.flags.writeable = False
             return int(function(self.kernel, tape, start, self.counts))
         which, *columns = call.columns
-        dtype = np.int64 if call.name == "set_underlying" else np.uint8
-        given = [self._array(column, dtype) for column in columns]
+        dtypes = {"set_underlying": np.int64, "shrink": np.int32}
+        given = [self._array(column, dtypes.get(call.name, np.uint8)) for column in columns]
         more = [self.setup.reliefs] if call.name == "restate" else []
         return int(
             function(self.kernel, self._array(which, np.int32), start, call.t, *given, *more)

@@ -241,6 +241,7 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
         stress_required=draw(st.sampled_from([None, Ratio(2, 3)])),
         longest_hole=draw(st.sampled_from([None, 0, step, 2 * step + 1])),
         exemptions=KINDS,
+        fills_shrink=draw(st.booleans()),
         signals=draw(st.sampled_from([None, None, SIGNALS])),
         required_set=draw(required_sets),
         accounts=draw(st.sampled_from(["", "union", "best"])),

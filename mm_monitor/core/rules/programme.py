@@ -105,9 +105,8 @@ class Programme:
         book = self.book
         if not self.judging or book is None:
             return
-        rank = int(book.rank[book.cls[contract] * book.makers + maker])
-        if rank >= 0:
-            slot, name = book.slot0[contract] + rank, "bid_size" if side == "buy" else "ask_size"
+        slot, name = book.find(maker, contract), "bid_size" if side == "buy" else "ask_size"
+        if slot >= 0:
             self.standing[name][slot] = max(0, int(self.standing[name][slot]) - size)
 
     def begin(self) -> None:
