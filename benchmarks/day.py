@@ -194,6 +194,7 @@ def every_rule() -> Rulebook:
 
 def afternoon(engine: Engine) -> Engine:
     """The same engine after a break, so that it keeps the sums of two stretches of trading."""
+    engine.advance(OPEN + NS)  # no rest waits to be decided
     engine.control(PhaseRecord(OPEN + NS, "*", "break"))
     engine.control(PhaseRecord(OPEN + 2 * NS, "*", "continuous"))
     return engine

@@ -65,6 +65,7 @@ class Pump:
                 self.take(delivery)
             await self.step()
             if self.source.finished and not self.merge.buffered:
+                self.engine.finish()
                 return
 
     def take(self, delivery: Delivery) -> None:

@@ -184,6 +184,24 @@ class Accruals:
         """Obliged ns by slot that lapsed because the quote had not stood long enough (VAL-09)."""
         return self.rests["flicker"] if len(self.rests) else np.zeros(len(self.slots), np.int64)
 
+    def wait_to_rest(self, t: int) -> None:
+        """Which prices have not stood long enough at `t`, and in what order they will have (VAL-09)."""
+        since, span = self.rests["rest_ts"], int(self.params.param["min_rest"][0])
+        resting = [i for i, ts in enumerate(since.tolist()) if ts != layout.NEVER and t - ts < span]
+        self.rests["fresh"][resting] = layout.RESTING
+        self.slots["ex"][resting] |= np.uint8(layout.FRESH)
+        prev, next_ = self.rests["prev"][:, layout.RESTS], self.rests["next"][:, layout.RESTS]
+        head, tail = self.cons["head"][:, layout.RESTS], self.cons["tail"][:, layout.RESTS]
+        for i in sorted(resting, key=since.__getitem__):
+            c = self.book.slot_con[i]
+            prev[i], next_[i] = tail[c], layout.END
+            if tail[c] == layout.END:
+                head[c] = i
+            else:
+                next_[tail[c]] = i
+            tail[c] = i
+        self.cons["due"] = layout.LONG_AGO  # to be looked for afresh
+
     def forget_prices(self) -> None:
         """A new day: what stood before this instant was another day's, and does not rest on."""
         self.rests["was_rest"] = layout.NEVER

@@ -7,6 +7,7 @@ and restart are this same object.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,7 @@ from mm_monitor.core.model import (
 )
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.reference_rows import BadRow, apply_reference
+from mm_monitor.core.rests import Rests, Scout, scouted
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.view import StatusView
@@ -62,6 +64,7 @@ class Engine:
         *,
         calendar: bool = True,
         phases_judge: bool = False,
+        judge: type[Evaluator] = Evaluator,
     ) -> None:
         """`phases_judge`: no timetable says when a date is judged, the phases of `*` do: from its first to `closed`.
 
@@ -69,7 +72,7 @@ class Engine:
         self.reference, self.sources = reference, sources
         self.phases_judge = phases_judge
         self.evaluators = [
-            Evaluator(
+            judge(
                 book,
                 reference,
                 sources,
@@ -81,9 +84,56 @@ class Engine:
         self.records = Records()
         self.kinds = {kind for book in rulebooks for kind in book.exemptions}
         self._laid_out = (len(reference.contracts), len(reference.makers))
+        back = judge is Evaluator and scouted(rulebooks)
+        self.rests = Rests(self.new_scout(deepcopy(reference)), reference) if back else None
+
+    def new_scout(self, reference: Reference) -> Engine:
+        """The engine that runs ahead of this one where rests count back (VAL-09), on a reference of its own."""
+        books = scouted([evaluator.rulebook for evaluator in self.evaluators])
+        scout = Engine(
+            books,
+            reference,
+            self.sources,
+            calendar=False,
+            phases_judge=self.phases_judge,
+            judge=Scout,
+        )
+        scout.kinds = self.kinds
+        return scout
 
     def apply(self, batch: Batch) -> list[DeadLetter]:
-        """Apply a piece of the tape; returns the control records that name what does not exist."""
+        """Take a piece of the tape; returns the control records that name what does not exist.
+
+        Where rests count back, what is judged by now is what was decided by this piece.
+        """
+        if self.rests is None or self.rests.over:
+            return self.play(batch)
+        if not len(batch.rows):
+            return []
+        letters = self.rests.take(batch)
+        self._play_decided(self.rests)
+        return letters
+
+    def _play_decided(self, rests: Rests) -> None:
+        for piece in rests.release():
+            self.play(piece)
+        rests.judged()
+
+    def foresee(self, batch: Batch) -> None:
+        """This is the whole tape: it decides every rest; the same rows are then judged as they are applied."""
+        if self.rests is not None:
+            self.rests.take(batch)
+            self.rests.waiting.clear()
+            self.rests.over = True
+
+    def finish(self) -> None:
+        """The tape has ended: what waited is judged by what is known."""
+        if self.rests is not None:
+            self.rests.over = True
+            self._play_decided(self.rests)
+
+    def play(self, batch: Batch) -> list[DeadLetter]:
+        """Judge a piece of the tape now."""
         rows, dead = batch.rows, []
         if not len(rows):
             return []
@@ -139,7 +189,8 @@ class Engine:
         counts = self.evaluators[0].counts
         before = counts.copy()
         for evaluator in self.evaluators:
-            evaluator.apply(rows)
+            known = self.rests.marked(rows, evaluator.rulebook.id) if self.rests else rows
+            evaluator.apply(known)
         quotes, theos, nobody = (counts - before)[:3].tolist()
         if len(self.evaluators) > 1:
             quotes, nobody = self._wanted(rows)
@@ -157,7 +208,7 @@ class Engine:
         return int(wanted.sum()), len(quotes) - int(wanted.sum())
 
     def control(self, record: Control, *, more: bool = False) -> DeadLetter | None:
-        """Apply one control record to every evaluator, or say what it names that does not exist.
+        """Apply one control record to every evaluator now, or say what it names that does not exist.
 
         With `more` a reference record is taken in and the slots are left to the one that follows.
         """
@@ -230,11 +281,20 @@ class Engine:
 
     def advance(self, watermark: int) -> None:
         """Everything before `watermark` has been applied: find what time alone has brought before it."""
+        if self.rests is not None and not self.rests.over:
+            self.rests.head = max(self.rests.head, watermark)
+            self._play_decided(self.rests)
+            watermark = self.rests.decided
         for evaluator in self.evaluators:
             evaluator.advance(watermark)
 
     def at(self, t: int, *, estimate: bool = False) -> list[StatusView]:
-        """One picture per rulebook as of `t` (TAPE-01). Changes no state."""
+        """One picture per rulebook as of `t` (TAPE-01). Changes no state.
+
+        Where rests count back it is as of the last instant before `t` at which they are decided.
+        """
+        if self.rests is not None and not self.rests.over:
+            t = max(self.position, min(t - self.rests.delay, self.rests.decided))
         return [evaluator.at(t, estimate=estimate) for evaluator in self.evaluators]
 
     def drain(self) -> list[BreachEvent]:

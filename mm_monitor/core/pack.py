@@ -17,7 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_monitor.core.conduct import ConductView
-from mm_monitor.core.model import Breach, BreachEvent, Verdict
+from mm_monitor.core.model import (
+    Breach,
+    BreachEvent,
+    ExemptionRecord,
+    FeedRecord,
+    FillRecord,
+    PeriodRecord,
+    PhaseRecord,
+    PositionRecord,
+    RawRecord,
+    ReferenceRecord,
+    RejectRecord,
+    SessionRecord,
+    StressRecord,
+    UnderlyingRecord,
+    Verdict,
+)
 from mm_monitor.core.reference import Appointment, Contract
 from mm_monitor.core.rules.delays import Delays
 from mm_monitor.core.rules.hedging import Desk, Excursion, HedgingRow, Tally
@@ -64,6 +80,18 @@ _TYPES = {
         Session,
         Outage,
         Clock,
+        RawRecord,
+        PeriodRecord,
+        ReferenceRecord,
+        PhaseRecord,
+        ExemptionRecord,
+        FeedRecord,
+        StressRecord,
+        UnderlyingRecord,
+        FillRecord,
+        PositionRecord,
+        SessionRecord,
+        RejectRecord,
     )
 }
 _OF_TUPLES = (ConductView, HedgingRow, SessionRow, ProgrammeRow)  # whose sequences are tuples
@@ -102,6 +130,8 @@ def _plain(value: object, arrays: list[NDArray[Any]]) -> object:
         return str(value) if isinstance(value, Verdict) else value
     if isinstance(value, int | np.integer):
         return int(value)
+    if isinstance(value, bytes):
+        return {"$b": value.hex()}
     if isinstance(value, Fraction):
         return {"$f": [value.numerator, value.denominator]}
     if isinstance(value, np.ndarray):
@@ -132,6 +162,8 @@ def _value(plain: Any, blob: memoryview) -> Any:
         return plain
     if "$f" in plain:
         return Fraction(*plain["$f"])
+    if "$b" in plain:
+        return bytes.fromhex(plain["$b"])
     if "$a" in plain:
         return _array(plain["$a"], blob)
     if "$u" in plain:

@@ -49,6 +49,7 @@ def engine_state(engine: Engine) -> dict[str, Any]:
         "no_obligation": engine.records.no_obligation,
         "reference": _reference_state(engine.reference),
         "evaluators": [_evaluator_state(e) for e in engine.evaluators],
+        "rests": None if engine.rests is None else engine.rests.state(),
     }
 
 
@@ -64,6 +65,13 @@ def engine_from(
         calendar=calendar,
         phases_judge=phases_judge,
     )
+    _fill_engine(engine, state)
+    if engine.rests is not None:
+        engine.rests.restore(state["rests"], engine)
+    return engine
+
+
+def _fill_engine(engine: Engine, state: Mapping[str, Any]) -> None:
     engine.position = state["position"]
     engine.records = Records(state["applied"], state["no_obligation"])
     kept = {(e["rulebook"], e["version"], e["sha256"]): e for e in state["evaluators"]}
@@ -75,7 +83,6 @@ def engine_from(
                 f"snapshot: no state of rulebook {book.id} version {book.version} ({book.sha256})"
             )
         _fill(evaluator, mine)
-    return engine
 
 
 def _reference_state(reference: Reference) -> dict[str, Any]:

@@ -105,7 +105,7 @@ DIFFERENCE = {
 }
 REST = {
     "at_least": Key(unit(duration, positive=True), required=True),
-    "counts": Key(choice("from_then", later=("retroactive",)), required=True),
+    "counts": Key(choice("from_then", "retroactive"), required=True),
     **ABOUT,
 }
 QUOTE = {

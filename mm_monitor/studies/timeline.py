@@ -163,6 +163,7 @@ class _Reader:
         """The moments from the start of `period` to its end."""
         rows = self._wanted(batch.rows)
         found: list[Moment] = []
+        self.engine.foresee(Batch(rows, batch.controls))
         edges = np.flatnonzero(np.diff(rows["ts"])) + 1
         for start, end in pairwise([0, *edges.tolist(), len(rows)]):
             t = int(rows["ts"][start])

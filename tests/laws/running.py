@@ -19,13 +19,15 @@ from mm_monitor.core.view import ObligationColumns, StatusView
 from tests.laws.tapes import Case, tape_of
 
 
-def run(case: Case, cuts: Iterable[int] = ()) -> Engine:
-    """An engine that has applied the whole tape, cut into batches at those row numbers."""
+def run(case: Case, cuts: Iterable[int] = (), *, over: bool = True) -> Engine:
+    """An engine that has applied the whole tape, cut into batches at those row numbers; unless `over` more may come."""
     engine = case.engine()
     rows, controls = tape_of(case)
     edges = sorted({0, len(rows), *(cut % (len(rows) + 1) for cut in cuts)})
     for start, end in pairwise(edges):
         engine.apply(Batch(rows[start:end], controls))
+    if over:
+        engine.finish()
     return engine
 
 
@@ -36,6 +38,7 @@ def state(engine: Engine) -> dict[str, Any]:
         "records": engine.records,
         "live": list(engine.reference.live),
         "evaluators": [evaluator_state(e) for e in engine.evaluators],
+        "rests": engine.rests and pack(engine.rests.state() | {"head": 0}),
     }
 
 

@@ -215,6 +215,7 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
         sha256="0" * 64,
         calendar=draw(st.sampled_from(CALENDARS)),
         min_rest=draw(ages),
+        rest_counts=draw(st.sampled_from(["from_then", "retroactive"])),
         dated_relief=tuple(draw(st.lists(st.sampled_from(RELIEFS), max_size=2))),
         min_size=draw(st.sampled_from([None, 5])),
         size_difference=draw(st.sampled_from([None, None, Ratio(1, 2)])),

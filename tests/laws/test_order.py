@@ -82,6 +82,7 @@ def merged(
             engine.advance(merge.watermark)
             engine.at(max(merge.watermark, engine.position))
     engine.apply(merge.release(AFTER_ALL))
+    engine.finish()
     assert merge.buffered == 0
     assert merge.duplicates == sum(len(tape[i].decoded.rows) for i in twice)
     return engine

@@ -83,6 +83,7 @@ def watch(case: Case, plan: list[Look], *, guesses: bool = False) -> Engine:
             engine.at(t)
         if guesses:
             engine.at(FAR if share == 4 else t + share * case.step, estimate=True)
+    engine.finish()
     return engine
 
 

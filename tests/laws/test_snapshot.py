@@ -39,6 +39,7 @@ def test_a_restart_is_never_noticed(case: Case, where: list[int], read: bool) ->
         assert again.drain() == events
         engine = again
     engine.apply(Batch(rows[at:], controls))
+    engine.finish()
     plain = run(case)
     assert differences(state(plain), state(engine)) == []
     assert differences(breaches(plain, case.end), breaches(engine, case.end)) == []
@@ -46,9 +47,10 @@ def test_a_restart_is_never_noticed(case: Case, where: list[int], read: bool) ->
 
 
 @pytest.mark.criterion("L5")
-@given(cases(), cuts)
-def test_the_same_state_gives_the_same_bytes(case: Case, where: list[int]) -> None:
-    whole, pieces = run(case), run(case, where)
+@given(cases(), cuts, st.booleans())
+def test_the_same_state_gives_the_same_bytes(case: Case, where: list[int], over: bool) -> None:
+    whole, pieces = run(case, over=over), run(case, where, over=over)
+    assert differences(state(whole), state(pieces)) == []
     for engine in (whole, pieces):
         engine.advance(case.end)
         engine.at(case.end)

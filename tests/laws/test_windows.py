@@ -89,6 +89,7 @@ def watch(engine: Engine, case: Case) -> list[Watched]:
     """Apply a tape whose step is one nanosecond, looking at each of them."""
     rows, controls = tape_of(case)
     found = [Watched() for _ in engine.evaluators]
+    engine.foresee(Batch(rows, controls))
     at = 0
     for t in range(int(rows["ts"][0]), case.end + 1):
         end = int((rows["ts"] < t).sum())

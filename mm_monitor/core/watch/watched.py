@@ -38,12 +38,12 @@ class WatchedEngine(Engine):
         self.papers.arrive(decoded.rows, part)
         self.papers.letters(decoded.dead)
 
-    def apply(self, batch: Batch) -> list[DeadLetter]:
-        """As `Engine.apply`; stops at every whole second to look."""
+    def play(self, batch: Batch) -> list[DeadLetter]:
+        """As `Engine.play`; stops at every whole second to look."""
         self.messages.take(batch)
         dead: list[DeadLetter] = []
         for rows in self.seconds.cut(batch.rows):
-            dead += super().apply(Batch(rows, batch.controls))
+            dead += super().play(Batch(rows, batch.controls))
         return dead
 
     def control(self, record: Control, *, more: bool = False) -> DeadLetter | None:
