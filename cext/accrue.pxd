@@ -4,8 +4,10 @@
 # lasted zero clock time leaves no trace. Plain twin: mm_monitor/kernels/reference.py.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.string cimport memset
 from layout cimport *
 from windows cimport add_apart, add_time
+from reply cimport end_instant, note, turn
 from judge cimport Judged, common_use, is_plain, judge, limit_use, theo_needed, within_ticks
 
 cdef struct World:
@@ -28,6 +30,10 @@ cdef struct World:
     int64_t slot_count
     bint by_width       # reads_width
     bint common         # of a quote of both sides the tests read the least size and a limit that is_common
+    Reply* replies      # NULL where nobody asks how fast makers answer
+    int64_t* latency    # by class and maker, cause, bucket
+    bint hangs          # did the last judgement hang on a missing theo?
+    unsigned int mask   # the tests that failed in it
     bint overrun        # debug builds: an index was out of range, nothing was touched
 
 cdef extern from *:
@@ -223,6 +229,8 @@ cdef inline void rejudge_fully(World* w, Slot* s, Con* c, int64_t t) noexcept no
     cdef const Term* terms = terms_of(w, s, c)
     cdef Judged j = judge(s, c, w.p, terms, w.cells)
     cdef uint8_t state, maybe
+    w.hangs = j.hang
+    w.mask = j.mask
     if j.mask:
         state = LAPSED + MM_CTZ(j.mask)
     elif j.hang and w.p.missing != MISSING_SKIP:
@@ -257,9 +265,53 @@ cdef inline void rejudge_usual(World* w, Slot* s, Con* c, const Term* terms, int
     s.state = VALID if valid else LAPSED + MM_CTZ(B_SPREAD)
     s.rate = common_use(spread, c, terms) if valid else 0
 
+cdef inline void tell_watched(World* w, const Slot* s, int kind, int64_t t, uint8_t answer) noexcept nogil:
+    # an edge of a watched slot: `n` is its instant, `state` the answer
+    if MM_CHECKS and w.edge_count >= w.edge_room:
+        w.overrun = True
+        return
+    cdef Edge* e = w.edges + w.edge_count
+    w.edge_count += 1
+    memset(e, 0, sizeof(Edge))
+    e.n = t
+    e.slot = <int32_t>(s - w.slots)
+    e.kind = kind
+    e.state = answer
+
+cdef inline uint8_t answer_of(const World* w, const Slot* s) noexcept nogil:
+    # does the standing quote pass? Of the judgement that was last
+    if s.state == NONE or not s.ex & MAYBE:
+        return V_FAILS
+    if s.unk:
+        return V_UNKNOWN
+    return V_HANGS if w.hangs and w.p.missing != MISSING_SKIP else V_PASSES
+
+cdef inline void witness(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
+    cdef Reply* h = w.replies + (s - w.slots)
+    if turn(h, w.latency, s, c, t, answer_of(w, s), w.mask) and h.watched:
+        tell_watched(w, s, WATCHED, t, h.now)
+
+cdef inline void note_quote(World* w, const Slot* s, const Row* r) noexcept nogil:
+    cdef bint taken = (s.bid_size and not r.a_size) or (s.ask_size and not r.b_size)
+    note(w.replies + (s - w.slots), w.latency, r.ts, BY_QUOTE | (BY_WITHDRAWAL if taken else 0))
+
+cdef inline void note_theo(World* w, Con* c, int64_t t) noexcept nogil:
+    # what turned at this instant before the theo came may be its doing
+    cdef int32_t k
+    c.theo_at = t
+    if w.replies != NULL and c.turn_at == t:
+        for k in range(c.slots):
+            if w.replies[c.slot0 + k].at == t:
+                note(w.replies + c.slot0 + k, w.latency, t, BY_THEO)
+
 cdef inline void rejudge(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
     # the slot must be accrued to t
+    cdef uint8_t was = s.state
+    w.hangs = False
     if is_usual(w, s, c):
         rejudge_usual(w, s, c, terms_of(w, s, c), t)
+        w.mask = B_SPREAD
     else:
         rejudge_fully(w, s, c, t)
+    if w.replies != NULL and (was != VALID or s.state != VALID):
+        witness(w, s, c, t)

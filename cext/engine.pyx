@@ -11,6 +11,7 @@ from layout cimport *
 from judge cimport all_common, common_use, floor_div, is_plain, limit_use, reads_width
 from rests cimport *
 from checks cimport *
+from reply cimport LATENCIES, end_instant, note
 
 
 cdef class Arrays:
@@ -62,10 +63,24 @@ cdef class Arrays:
         self.w.by_width = reads_width(self.w.p, self.w.terms)
         self.w.common = self.w.by_width and all_common(self.w.p, self.w.terms, reliefs * 2)
         self.w.overrun = False
+        self.w.replies = NULL
+        self.w.latency = NULL
         self.con_count = cons.shape[0]
         self.reliefs = reliefs
         self.rank = &rank[0] if rank.shape[0] else NULL
         self.slot_con = &slot_con[0] if slot_con.shape[0] else NULL
+
+    def follow(self, Reply[::1] replies, int64_t[::1] latency):
+        """Note how fast makers answer: replies (n,) REPLY, latency (classes * makers * 3 * LATENCIES,) int64."""
+        cdef int64_t i
+        if replies.shape[0] != self.w.slot_count:
+            raise ValueError(f"replies: {self.w.slot_count} elements, got {replies.shape[0]}")
+        for i in range(replies.shape[0]):
+            if not 0 <= replies[i].cell < latency.shape[0] // (3 * LATENCIES) or replies[i].cause > 2:
+                raise ValueError(f"replies {i}: cell {replies[i].cell}, cause {replies[i].cause}")
+        self.keep = (self.keep, replies, latency)
+        self.w.replies = &replies[0] if replies.shape[0] else NULL
+        self.w.latency = &latency[0] if latency.shape[0] else NULL
 
     @property
     def edge_count(self):
@@ -140,6 +155,8 @@ cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept no
     cdef bint again = as_before(w, s, r)
     accrue(w, s, c, r.ts)
     remember(w, s, r.ts)
+    if w.replies != NULL and not r.flags & ROW_QUOTE_BAD:
+        note_quote(w, s, r)
     if r.flags & ROW_QUOTE_BAD:
         s.unk |= BAD
         rest_anew(w, s, c, r.ts, r.flags, False)
@@ -156,6 +173,8 @@ cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept no
         rest_anew(w, s, c, r.ts, r.flags, True)
     if not again:
         rejudge(w, s, c, r.ts)
+    if w.replies != NULL and w.replies[s - w.slots].watched:
+        tell_watched(w, s, ANSWERED, r.ts, w.replies[s - w.slots].now)
 
 
 cdef inline void set_theo(World* w, Con* c, const Row* r) noexcept nogil:
@@ -223,6 +242,7 @@ cdef inline bint take_row(Arrays a, const Row* r, int64_t slot, int64_t* counts)
     if r.ts >= c.due:
         fall_due(&a.w, c, r.ts)
     if r.kind == K_THEO:
+        note_theo(&a.w, c, r.ts)
         counts[1] += 1
         take_theo(&a.w, c, r)
         return True
@@ -443,25 +463,48 @@ def shrink(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const i
     return i
 
 
-def settle(Arrays a, int64_t start, int64_t t):
+cdef inline void settle_slot(World* w, Slot* s, const Con* c, int64_t t) noexcept nogil:
+    accrue(w, s, c, t)
+    if w.replies != NULL and w.replies[s - w.slots].at < t:
+        end_instant(w.replies + (s - w.slots), w.latency)
+
+
+def settle(Arrays a, int64_t start, int64_t t, int64_t stop=-1):
     """Bring every contract and slot from contract `start` on to instant `t`; returns the contract reached.
 
-    Meant for a copy of the arrays (TAPE-01): it is how `at(t)` reads.
+    Only those before contract `stop`, if it is given. Meant for a copy of the arrays (TAPE-01): it is how `at(t)` reads.
     """
-    cdef int64_t i = start
+    cdef int64_t i = start, end = a.con_count if stop < 0 else stop
     cdef int32_t k
     cdef Con* c
-    check_start(start, a.con_count)
+    check_start(end, a.con_count)
+    check_start(start, end)
     with nogil:
-        while i < a.con_count and not full(&a.w):
+        while i < end and not full(&a.w):
             c = a.w.cons + i
             fall_due(&a.w, c, t)
             for k in range(c.slots):
-                accrue(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+                settle_slot(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
             move_clocks(&a.w, c, t)
             i += 1
     a.finish()
     return i
+
+
+def note_fill(Arrays a, int64_t slot, int64_t t):
+    """A fill of `slot` at `t`: it may be why its quote turns at that instant (RESP-01).
+
+    Returns 0 if edges must be read first.
+    """
+    if not 0 <= slot < a.w.slot_count:
+        raise ValueError(f"slot {slot} of {a.w.slot_count}")
+    if full(&a.w):
+        return 0
+    fall_due(&a.w, a.w.cons + a.slot_con[slot], t)
+    if a.w.replies != NULL:
+        note(a.w.replies + slot, a.w.latency, t, BY_FILL)
+    a.finish()
+    return 1
 
 
 def compare(const int64_t[::1] have, const int64_t[::1] whole, int64_t num, int64_t den, uint8_t[::1] out):
@@ -523,6 +566,7 @@ def as_structs(bytes data):
     cdef Row row
     cdef Win win
     cdef Apart apart
+    cdef Reply reply
     cdef const char* start = data
     if <size_t>len(data) < sizeof(Slot):
         raise ValueError(f"data: at least {sizeof(Slot)} bytes, got {len(data)}")
@@ -534,6 +578,7 @@ def as_structs(bytes data):
     memcpy(&term, start, sizeof(Term))
     memcpy(&param, start, sizeof(Param))
     memcpy(&row, start, sizeof(Row))
+    memcpy(&reply, start, sizeof(Reply))
     memcpy(&win, start, sizeof(Win))
     memcpy(&apart, start, sizeof(Apart))
     return {
@@ -541,4 +586,5 @@ def as_structs(bytes data):
         "slot": (sizeof(Slot), slot), "con": (sizeof(Con), con), "edge": (sizeof(Edge), edge),
         "term": (sizeof(Term), term), "param": (sizeof(Param), param), "row": (sizeof(Row), row),
         "win": (sizeof(Win), win), "apart": (sizeof(Apart), apart),
+        "reply": (sizeof(Reply), reply),
     }

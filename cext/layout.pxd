@@ -68,6 +68,8 @@ cdef packed struct Con:
     int64_t due
     int64_t hole
     int64_t hole_e
+    int64_t theo_at
+    int64_t turn_at
     int64_t hole_now
     int64_t under
     int32_t slot0
@@ -120,6 +122,23 @@ cdef packed struct Edge:
     uint8_t state
     uint8_t flags
     uint8_t relax
+
+cdef packed struct Reply:
+    int64_t at
+    int64_t since
+    int64_t n
+    int64_t n_at
+    int64_t by_at
+    int32_t cell
+    uint8_t was
+    uint8_t now
+    uint8_t cause
+    uint8_t by
+    uint8_t lapsed
+    uint8_t watched
+    uint8_t reads_theo
+    uint8_t pad0
+    uint32_t pad1
 
 cdef packed struct Term:
     int64_t base
@@ -225,6 +244,8 @@ cdef enum:
     LAPSE_CLOSE = 1
     SPREAD_OPEN = 2
     SPREAD_CLOSE = 3
+    WATCHED = 6
+    ANSWERED = 7
     HOLE_OPEN = 8
     HOLE_CLOSE = 9
     REST_ENDS = 4
@@ -255,6 +276,19 @@ cdef enum:
 cdef enum:
     K_THEO = 8
     K_QUOTE = 9
+    K_FILL = 11
+
+cdef enum:
+    V_FAILS = 0
+    V_PASSES = 1
+    V_UNKNOWN = 2
+    V_HANGS = 3
+
+cdef enum:
+    BY_QUOTE = 1
+    BY_WITHDRAWAL = 2
+    BY_THEO = 4
+    BY_FILL = 8
 
 cdef enum:
     ROW_QUOTE_BAD = 1
@@ -263,7 +297,7 @@ cdef enum:
     ROW_LATE = 16
 
 cdef enum:
-    EDGES_PER_SLOT = 16
+    EDGES_PER_SLOT = 24
 
 cdef inline int64_t never() noexcept nogil:
     return INT64_MAX

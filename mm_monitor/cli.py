@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from mm_monitor import __version__, cli_pricing, cli_reports, cli_studies
-from mm_monitor.errors import MonitorError
+from mm_monitor.errors import ConfigError, MonitorError
 from mm_monitor.screens import capture_progress, replay_progress, summary_table
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -88,6 +88,19 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(work)
 
 
+def _resolution(text: str) -> int:
+    """A positive duration in ns."""
+    from mm_monitor.units import UnitError, duration
+
+    try:
+        ns = duration(text)
+    except UnitError:
+        ns = 0
+    if ns <= 0:
+        raise ConfigError("--clock-resolution", 'a duration such as "1ms"', text)
+    return ns
+
+
 # -- replay -----------------------------------------------------------------------------------
 
 
@@ -106,6 +119,10 @@ def replay(
     ledger: Annotated[
         Path | None, typer.Option(help="Directory that keeps each finished trading date.")
     ] = None,
+    clock_resolution: Annotated[
+        str,
+        typer.Option(help="Of the clock that wrote ts_event; no latency is told finer than this."),
+    ] = "1ns",
     dead_letters: Annotated[
         Path | None,
         typer.Option(help="Write each line that could not be used here, as JSON lines."),
@@ -120,16 +137,16 @@ def replay(
     from mm_monitor.rulebooks import load
     from mm_monitor.studies.sensitivity import add_sensitivity
 
-    book = load(rulebook)
+    book, resolution = load(rulebook), _resolution(clock_resolution)
     _spare_inputs(capture, rulebook, report, details, dead_letters)
     with ExitStack() as stack:
         letters = stack.enter_context(_open(dead_letters)) if dead_letters else None
         progress = stack.enter_context(replay_progress(quiet))
-        done = _run(
-            run_replay(
-                capture, book, dead_letters=letters, progress=progress, watch=details is not None
-            )
-        )
+        work = run_replay(
+            capture, book, dead_letters=letters, progress=progress, watch=details is not None,
+            resolution=resolution,
+        )  # fmt: skip
+        done = _run(work)
         if details is not None:
             _run(add_sensitivity(capture, book, done.report, done.details, progress))
     data = to_bytes(done.report)

@@ -146,7 +146,12 @@ class Topics:
 
     quotes: str = _key("mm.quotes", _topic, "Quotes, keyed by class.")
     theo: str = _key("mm.theo", _topic, "Theos, keyed by class, partitioned as the quotes.")
-    control: str = _key("mm.control", _topic, "Phases, exemptions, feed, stress, reference; JSON.")
+    control: str = _key(
+        "mm.control",
+        _topic,
+        "Phases, exemptions, feed, stress, reference, requests, fills, positions, sessions, "
+        "rejects; JSON.",
+    )
     reference: str = _key(
         "mm.reference", _topic_or_none, "Compacted topic of contracts and makers; empty: none."
     )
@@ -211,6 +216,11 @@ class Tape:
     )
     idle_after: int = _key(
         "500ms", _SOME_TIME, "A partition idle for longer no longer holds up the watermark."
+    )
+    clock_resolution: int = _key(
+        "1ns",
+        _SOME_TIME,
+        "Of the clock that writes ts_event; no latency is published finer than this.",
     )
     start: str = _key(
         "trading_date",

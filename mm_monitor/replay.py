@@ -72,10 +72,12 @@ async def replay(
     progress: Progress | None = None,
     wrap: Callable[[Source], Source] | None = None,
     watch: bool = False,
+    resolution: int = 1,
 ) -> Replayed:
     """Judge `capture`. InputError for a directory that cannot be judged; bad lines are counted, not fatal.
 
-    `wrap` puts something between the files and the judge. With `watch` the details have signals.
+    `wrap` puts something between the files and the judge. With `watch` the details have signals. `resolution` is
+    that of the clock of `ts_event`, ns.
     """
     tell = progress or (lambda stage, done, of: None)
     reference = load_reference(capture)
@@ -110,7 +112,7 @@ async def replay(
     judging = replace(of_date, required_time=of_date.required_time * len(days))
     return Replayed(
         report=build_report(days, judging, period, counts),
-        details=build_details(days, judging, period, watched),
+        details=build_details(days, judging, period, watched, resolution),
         days=days,
         judging=of_date,
         rows=pump.stats.apply_rows,

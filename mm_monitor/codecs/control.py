@@ -38,6 +38,7 @@ from mm_monitor.core.model import (
     RawRecord,
     ReferenceRecord,
     RejectRecord,
+    RfqRecord,
     SessionRecord,
     StressRecord,
     UnderlyingRecord,
@@ -60,6 +61,7 @@ KINDS: Mapping[type, Kind] = {
     FeedRecord: Kind.FEED,
     StressRecord: Kind.STRESS,
     UnderlyingRecord: Kind.UNDERLYING,
+    RfqRecord: Kind.RFQ,
     FillRecord: Kind.FILL,
     PositionRecord: Kind.POSITION,
     SessionRecord: Kind.SESSION,
@@ -180,6 +182,12 @@ def _reference(fields: Fields, raw: RawRecord | None) -> Control:
     return ReferenceRecord(_time(fields), table, action, row, raw)
 
 
+def _rfq(fields: Fields, raw: RawRecord | None) -> Control:
+    makers = tuple(name for name in fields.get("makers", "").split("|") if name)
+    name, contract = _text(fields, "rfq_id"), _text(fields, "contract")
+    return RfqRecord(_time(fields), name, contract, makers, raw)
+
+
 def _fill(fields: Fields, raw: RawRecord | None) -> Control:
     side = _one_of(fields, "side", SIDES, BadReason.UNKNOWN_ACTION)
     price, size = parse_price(_text(fields, "price")), parse_size(_text(fields, "size"))
@@ -220,6 +228,7 @@ _BUILDERS: Mapping[str, Callable[[Fields, RawRecord | None], Control]] = {
     "stress": _stress,
     "underlying": _underlying,
     "reference": _reference,
+    "rfq": _rfq,
     "fill": _fill,
     "position": _position,
     "session": _session,

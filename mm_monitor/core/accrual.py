@@ -19,7 +19,9 @@ from mm_monitor.core.book import Book
 from mm_monitor.core.params import Params
 from mm_monitor.kernels import layout
 
-ClockHistory = list[tuple[int, int]]  # (instant, net clock then) of every change, ascending
+ClockHistory = list[
+    tuple[int, int]
+]  # (instant, net clock then) whenever it began to run, ascending
 
 
 BESIDE = (
@@ -35,6 +37,7 @@ class Accruals:
 
     `wide` (n,) int64 with a grace, `win` (n, k) WIN with k window widths, `apart` (n,) APART with rules for stress,
     `rests` (n,) REST with a max age or a min rest.
+    `replies` (n,) REPLY, and `latency` (classes, makers, causes, LATENCIES) int64: how fast makers answer (RESP-01).
     """
 
     def __init__(self, book: Book, params: Params) -> None:
@@ -46,6 +49,12 @@ class Accruals:
         self.apart = np.zeros(n if params.param["apart"][0] else 0, dtype=layout.APART)
         timed = max(params.param["max_age"][0], params.param["min_rest"][0]) >= 0
         self.rests = np.zeros(n if timed else 0, dtype=layout.REST)
+        self.replies = np.zeros(n, dtype=layout.REPLY)
+        cells = book.cls[book.slot_con] * book.makers + book.slot_maker
+        self.replies["at"] = self.replies["by_at"] = layout.LONG_AGO
+        self.replies["since"], self.replies["cell"] = -1, cells
+        classes = len(book.rank) // book.makers
+        self.latency = np.zeros((classes, book.makers, 3, layout.LATENCIES), dtype=np.int64)
         self.cons = np.zeros(m, dtype=layout.CON)
         self.histories: list[ClockHistory] = [[] for _ in range(m)]
         self._reset_rows()
@@ -68,6 +77,7 @@ class Accruals:
         self.cons["due"] = layout.NEVER
         self.cons["theo_until"] = layout.NEVER
         self.cons["live"] = 1
+        self.cons["theo_at"] = self.cons["turn_at"] = layout.LONG_AGO
 
     def _bind(self) -> None:
         book, params = self.book, self.params
@@ -76,6 +86,7 @@ class Accruals:
             book.slot_con, self.cons, book.rank, params.param, params.terms, params.cells,
             self.edges, len(params.reliefs),
         )  # fmt: skip
+        self.kernel.follow(self.replies, self.latency.reshape(-1))
 
     def use(self, params: Params, buckets: NDArray[np.uint16]) -> None:
         """Judge by other limits from here on: of another date, with other days to expiry. Slots must be judged anew."""
@@ -89,6 +100,7 @@ class Accruals:
         twin.slots, twin.cons = self.slots.copy(), self.cons.copy()
         for name in BESIDE:
             setattr(twin, name, getattr(self, name).copy())
+        twin.replies, twin.latency = self.replies.copy(), self.latency.copy()
         twin.edges = np.empty_like(self.edges)
         twin._bind()
         return twin
@@ -98,6 +110,8 @@ class Accruals:
         _octets(self.slots)[:] = _octets(other.slots)
         for name in BESIDE:
             _octets(getattr(self, name))[:] = _octets(getattr(other, name))
+        self.latency[:] = other.latency
+        _octets(self.replies)[:] = _octets(other.replies)
         _octets(self.cons)[:] = _octets(other.cons)
 
     def apply(self, rows: Rows, counts: NDArray[np.int64]) -> list[NDArray[np.void]]:
@@ -113,8 +127,9 @@ class Accruals:
         edges = self._run(
             lambda start: kernels.set_clocks(self.kernel, which, start, t, e_run, n_run), len(which)
         )
-        for c, n in zip(which.tolist(), self.cons["n_val"][which].tolist(), strict=True):
-            self.histories[c].append((t, n))
+        values, runs = self.cons["n_val"][which].tolist(), self.cons["n_run"][which].tolist()
+        for c, n, run in zip(which.tolist(), values, runs, strict=True):
+            _note(self.histories[c], t, n, run)
         return edges
 
     def set_stress(
@@ -162,6 +177,17 @@ class Accruals:
     def end_rests(self, t: int) -> list[NDArray[np.void]]:
         """VAL-09: rests that are reached only after the period that ends at `t` count from there on."""
         return self._run(lambda start: kernels.end_rests(self.kernel, start, t), len(self.cons))
+
+    def note_fill(self, slot: int, t: int) -> list[NDArray[np.void]]:
+        """A fill of `slot` at `t` (RESP-01)."""
+        return self._run(lambda _: kernels.note_fill(self.kernel, slot, t), 1)
+
+    def settle_contract(self, contract: int, t: int) -> list[NDArray[np.void]]:
+        """Bring one contract and its slots to `t`."""
+        stop = contract + 1
+        return self._run(
+            lambda start: kernels.settle(self.kernel, max(start, contract), t, stop), stop
+        )
 
     def settle(self, t: int) -> list[NDArray[np.void]]:
         """Bring everything to `t`. For copies, and for the edges of a period."""
@@ -229,6 +255,7 @@ class Accruals:
         for name in ("use_lo", "use_hi", "lapses"):
             self.slots[name] = 0
         self.slots["last_valid"] = -1
+        self.replies["since"], self.latency[:] = -1, 0
         for name in BESIDE:
             if name != "rests":
                 _octets(getattr(self, name))[:] = 0
@@ -239,6 +266,14 @@ class Accruals:
             history.clear()
             if self.cons["n_run"][c]:
                 history.append((t, 0))
+
+
+def _note(history: ClockHistory, t: int, n: int, run: int) -> None:
+    """A clock runs or stands from `t` on; what lasted no time leaves nothing, however the tape was cut."""
+    if history and history[-1][0] == t:
+        history.pop()
+    if run and not (history and t - history[-1][0] == n - history[-1][1]):
+        history.append((t, n))
 
 
 def _octets(rows: NDArray[Any]) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ and a quote finds its slot by one look into a small table: `slot0[contract] + ra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,11 @@ class Book:
         """(maker, contract) -> slot."""
         pairs = zip(self.slot_maker.tolist(), self.slot_con.tolist(), strict=True)
         return {pair: slot for slot, pair in enumerate(pairs)}
+
+    def keys_of(self, subjects: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+        """Slots of those (maker, contract), in their order."""
+        keys = self.keys()
+        return np.array([keys[subject] for subject in subjects], dtype=np.int64)
 
 
 def appointed(reference: Reference, rulebook_id: str) -> list[set[int]]:

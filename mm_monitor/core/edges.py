@@ -61,7 +61,7 @@ class EdgeReader:
     ) -> None:
         """Open and close breaches; edges that were noticed before change nothing."""
         for chunk in chunks:
-            for edge in chunk:
+            for edge in chunk[~np.isin(chunk["kind"], (layout.WATCHED, layout.ANSWERED))]:
                 if edge["kind"] in (layout.HOLE_OPEN, layout.HOLE_CLOSE):
                     self._hole(edge, breaches, noticed_at)
                 else:

@@ -30,6 +30,7 @@ from mm_monitor.core.model import (
     RawRecord,
     ReferenceRecord,
     RejectRecord,
+    RfqRecord,
     SessionRecord,
     StressRecord,
     UnderlyingRecord,
@@ -236,6 +237,8 @@ class Engine:
             return None
         if isinstance(record, UnderlyingRecord):
             return self._unknown_class(record.klass)
+        if isinstance(record, RfqRecord):
+            return self._unlisted(record)
         if isinstance(record, FillRecord | PositionRecord | SessionRecord | RejectRecord):
             return self._unknown(record)
         if not self.reference.knows_scope(record.scope):
@@ -251,13 +254,15 @@ class Engine:
             )
         return None
 
+    def _unlisted(self, record: RfqRecord | FillRecord) -> tuple[BadReason, str] | None:
+        if record.contract in self.reference.contract_index:
+            return None
+        return BadReason.UNKNOWN_CONTRACT, f"contract is not listed, got {record.contract!r}"
+
     def _unknown(self, record: ConductRecord) -> tuple[BadReason, str] | None:
         """What a record about a maker's conduct names that is not there; the maker may be anybody."""
-        if isinstance(record, FillRecord) and record.contract not in self.reference.contract_index:
-            return (
-                BadReason.UNKNOWN_CONTRACT,
-                f"contract is not listed, got {record.contract!r}",
-            )
+        if isinstance(record, FillRecord):
+            return self._unlisted(record)
         return self._unknown_class(record.klass) if isinstance(record, PositionRecord) else None
 
     def _unknown_class(self, klass: str) -> tuple[BadReason, str] | None:
@@ -275,7 +280,10 @@ class Engine:
             letter = DeadLetter(record.raw or _NOWHERE, BadReason.BAD_REFERENCE, str(error))
         if not more:
             self._laid_out = (len(self.reference.contracts), len(self.reference.makers))
-            for evaluator in self.evaluators:
+        for evaluator in self.evaluators:
+            if more:
+                evaluator.enrol()  # also who is dismissed before the slots are laid out
+            else:
                 evaluator.reference_changed(record.ts)
         return letter
 
@@ -325,7 +333,11 @@ def _hand_over(evaluator: Evaluator, record: Control) -> None:
         evaluator.underlying(record)
     elif isinstance(record, FillRecord | PositionRecord | SessionRecord | RejectRecord):
         evaluator.conduct.record(record)
-        if isinstance(record, FillRecord) and evaluator.rulebook.fills_shrink:
-            evaluator.shrink(record)
+        if isinstance(record, FillRecord):
+            evaluator.response.fill(record)
+            if evaluator.rulebook.fills_shrink:
+                evaluator.shrink(record)
+    elif isinstance(record, RfqRecord):
+        evaluator.response.request(record)
     elif isinstance(record, PeriodRecord):
         evaluator.on_period(record)

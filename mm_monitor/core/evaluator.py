@@ -41,14 +41,16 @@ from mm_monitor.core.params import Params, bucket_of, build_params, day_breaks, 
 from mm_monitor.core.reach import Reach
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.relayout import carry_over
+from mm_monitor.core.remaining import foresee_phases, remaining
 from mm_monitor.core.required import Membership
+from mm_monitor.core.response import Response
 from mm_monitor.core.rulebook import Ratio, Rulebook
 from mm_monitor.core.rules.stress import short
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.stretches import Stretches
 from mm_monitor.core.times import Times
 from mm_monitor.core.totals import Totals, read_totals
-from mm_monitor.core.view import Ints, StatusView
+from mm_monitor.core.view import StatusView
 from mm_monitor.core.views import ViewBuilder
 from mm_monitor.kernels import layout
 
@@ -90,6 +92,7 @@ class Evaluator:
         self.ledger: list[StatusView] = []  # final pictures of the days before
         self.reach = Reach(self)
         self.moments = Moments(self._meet)
+        self.response = Response(self)
         self.quiet_until = layout.LONG_AGO  # no lapse, spread or hole crosses its limit before
         self.last = 0  # instant of the last record applied
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
@@ -153,25 +156,9 @@ class Evaluator:
         self.scratch.load(self.accruals)
         edges = self.scratch.settle(t)
         if not estimate:
-            self._notice(edges, t)
+            self.notice(edges, t)
             self.quiet_until = t + time_to_edge(self.scratch)
-        return read_totals(self.scratch, self.remaining(t))
-
-    def remaining(self, t: int) -> Ints:
-        """R of PRES-04 by contract: what would still be obliged if from now on only the calendar spoke."""
-        rest = np.zeros(len(self.book.slots), dtype=np.int64)
-        if self.schedule is None or not self.trading_date or self.period[1] is not None:
-            return rest
-        rest[:] = self.schedule.remaining(self.trading_date, t)
-        for scope, phase in self.conditions.phases.items():
-            if (
-                not self.by_calendar and phase == "closed"
-                if scope == ALL
-                else phase != "continuous"
-            ):
-                rest[self.effects.contracts(scope)] = 0
-        rest[(self.accruals.cons["live"] == 0) | (self.accruals.cons["outside"] > 0)] = 0
-        return rest
+        return read_totals(self.scratch, remaining(self, t))
 
     def at(self, t: int, *, estimate: bool = False, exact: bool = False) -> StatusView:
         """The picture as of `t` (TAPE-01); after the end of the period it stands still."""
@@ -185,6 +172,7 @@ class Evaluator:
             self.scratch, totals, t, estimate=estimate, exact=exact, trading_date=self.trading_date,
             period=self.period, unreachable=self._unreachable_names(), breaches=self.breaches.sorted(),
             provisional=self.provisional, stretches=self.stretches, conduct=self.conduct,
+            response=self.response,
         )  # fmt: skip
 
     def _unreachable_names(self) -> frozenset[str]:
@@ -203,7 +191,8 @@ class Evaluator:
         """Apply rows, at least one, looking at nothing but the edges that they bring."""
         edges = self.accruals.apply(rows, self.counts)
         self.last = int(rows["ts"][-1])
-        self._notice(edges, self.last)
+        self.notice(edges, self.last)
+        self.response.hear(edges)
 
     def mark(self) -> Mark:
         """The state as it is now, to go back to."""
@@ -221,7 +210,8 @@ class Evaluator:
         """Is a trading date being judged now?"""
         return self.period[0] is not None and self.final is None
 
-    def _notice(self, edges: list[NDArray[np.void]], noticed_at: int) -> None:
+    def notice(self, edges: list[NDArray[np.void]], noticed_at: int) -> None:
+        """Make breaches of the edges of lapses, spreads and holes."""
         if edges and self.in_period:
             self.edges.notice(edges, self.accruals, self.breaches, noticed_at)
 
@@ -244,19 +234,15 @@ class Evaluator:
             self.moments.reach(t)
 
     def _meet(self, t: int, name: str, detail: Any) -> None:
-        getattr(self, f"_meet_{name}")(t, detail)
+        if name == "phase":
+            self._meet_phase(t)
+        else:
+            getattr(self.response, f"meet_{name}")(t, detail)
 
-    def _meet_phase(self, t: int, _: None) -> None:
+    def _meet_phase(self, t: int) -> None:
         """The calendar says another phase; the market need not follow it."""
         self.reach.look(t - 1)
         self.reach.touch(t)
-
-    def unforeseen_at(self, t: int) -> bool:
-        """Does anything trade though the calendar says that nothing does? Only records can bring that about."""
-        if self.schedule is None or not self.trading_date or self.by_calendar:
-            return False
-        spoken = any(a <= t < b for a, b in self.schedule.continuous_intervals(self.trading_date))
-        return not spoken and bool(self.accruals.cons["e_run"].any())
 
     def open_maker(
         self, kind: BreachKind, k: int, start: int, totals: Totals, noticed_at: int
@@ -270,6 +256,7 @@ class Evaluator:
     def phase(self, record: PhaseRecord) -> None:
         """A scope enters a phase: clocks run or stop (OBL-01)."""
         self.before(record.ts)
+        self.response.before(record.ts)
         self.conditions.phases[record.scope] = record.phase
         if record.scope == ALL:
             self.by_calendar = bool(record.rulebook)
@@ -305,7 +292,8 @@ class Evaluator:
         self.conduct.trade(t, frozenset(self.reference.makers[m] for m in makers))
 
     def _after_control(self, edges: list[NDArray[np.void]], t: int) -> None:
-        self._notice(edges, t)
+        self.notice(edges, t)
+        self.response.hear(edges)
         self.last = max(self.last, t)
         self.reach.touch(t)
 
@@ -403,6 +391,7 @@ class Evaluator:
         if starts == (record.scope in self.conditions.stress):
             return
         self.before(record.ts)
+        self.response.before(record.ts)
         (self.conditions.stress.add if starts else self.conditions.stress.discard)(record.scope)
         mask = self.effects.contracts(record.scope)
         self.effects.stress[mask] += 1 if starts else -1
@@ -413,6 +402,13 @@ class Evaluator:
         self._after_control(
             self.accruals.set_stress(which.astype(np.int32), record.ts, on), record.ts
         )
+
+    def enrol(self) -> list[set[int]]:
+        """Makers appointed now, by class; who ever was stays a member."""
+        now = appointed(self.reference, self.rulebook.id)
+        before = [*self.members, *([set()] * len(now))]
+        self.members = [old | new for old, new in zip(before, now, strict=False)]
+        return now
 
     def _set_underlying(self, t: int) -> list[NDArray[np.void]]:
         if not self.rulebook.reads_underlying:
@@ -437,12 +433,8 @@ class Evaluator:
     def reference_changed(self, t: int) -> None:
         """A listing, adjustment or appointment took effect at `t`: lay the slots out anew, carrying state over."""
         self.before(t)
-        self._notice(self.accruals.settle(t), t)
-        now = appointed(self.reference, self.rulebook.id)
-        names = self._unreachable_names()
-        self.members = [
-            old | new for old, new in zip([*self.members, *([set()] * len(now))], now, strict=False)
-        ]
+        self.notice(self.accruals.settle(t), t)
+        now, names = self.enrol(), self._unreachable_names()
         old_accruals, old_book = self.accruals, self.book
         waits = self.accruals.slots["unk"] & np.uint8(layout.WAIT) > 0
         old_owed = {key: debt & waits for key, debt in self.effects.owed.items()}
@@ -458,6 +450,7 @@ class Evaluator:
         self.scratch = self.accruals.copy()
         self.reach.found = frozenset(k for k, name in enumerate(self.views.makers) if name in names)
         self._inherit(t)
+        self.response.relaid()
 
     def _inherit(self, t: int) -> None:
         """New slots and contracts are born into the conditions that are on."""
@@ -495,8 +488,9 @@ class Evaluator:
         self.effects.owed.clear()
         self.final, self.period = None, (None, None)
         self.reach.clear()
+        self.response.clear()
         self.trading_date = record.trading_date
-        self._foresee_phases(record.ts)
+        foresee_phases(self, record.ts)
         self._begin_date(record, rolls=True)
         self.accounts.clear()
         self.breaches.new_day()
@@ -516,6 +510,7 @@ class Evaluator:
         self.reach.begin(record.ts)
         if self._begin_day(record):
             self._restate(np.ones(len(self.book.slot_con), dtype=np.bool_), record.ts)
+        self.response.begin(record.ts)
         if self.stretches is not None:
             self.stretches.clear()
             self._stretch(record.ts)
@@ -531,13 +526,6 @@ class Evaluator:
         self.scratch, self.edges = self.accruals.copy(), self._edge_reader()
         return True
 
-    def _foresee_phases(self, t: int) -> None:
-        self.moments.forget("phase")
-        phases = self.schedule.phases(self.trading_date) if self.schedule is not None else ()
-        for at, _ in phases:
-            if at > t:
-                self.moments.add(at, "phase")
-
     def _begin_date(self, record: PeriodRecord, *, rolls: bool) -> None:
         self.required.begin(record.ts, record.trading_date, rolls=rolls)
         if (self.accruals.cons["outside"] == self.required.mask).any():
@@ -546,17 +534,21 @@ class Evaluator:
     def _period_resume(self, record: PeriodRecord) -> None:
         """The market opened again after its close: what was said at the close is taken back."""
         self.period, self.final = (self.period[0], None), None
-        for kind in (BreachKind.PRESENCE, BreachKind.STRESS_PRESENCE):
+        for kind in (BreachKind.PRESENCE, BreachKind.STRESS_PRESENCE, BreachKind.RFQ):
             self.breaches.withdraw(kind, record.ts)
         self.conduct.resume(record.ts)
+        self.response.resume(record.ts)
 
     def _period_end(self, record: PeriodRecord) -> None:
         if self.period[0] is None or self.final is not None:
             return
         t = record.ts
+        self.before(t - 1)
+        self.response.ends()
         self.before(
             t
         )  # what is lost at the last instant is a failed presence, no longer one out of reach
+        self.response.end(t)
         self.period = (self.period[0], t)
         totals = self.totals_at(t)
         for k, verdict in enumerate(self.views.maker_verdicts(totals, self.stretches)):

@@ -212,6 +212,17 @@ class PeriodRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RfqRecord:
+    """A request for quotes on `contract`, to all who are obliged or to those of them in `makers`."""
+
+    ts: int
+    rfq_id: str
+    contract: str
+    makers: tuple[str, ...] = ()
+    raw: RawRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FillRecord:
     """`maker` traded on its quote: `side` is what the maker did, so `buy` takes from its bid."""
 
@@ -266,6 +277,7 @@ Control = (
     | UnderlyingRecord
     | ReferenceRecord
     | PeriodRecord
+    | RfqRecord
     | ConductRecord
 )
 
@@ -279,6 +291,8 @@ class BreachKind(StrEnum):
     SPREAD = "spread"
     STRESS_PRESENCE = "stress_presence"
     MARKET_HOLE = "market_hole"
+    RFQ = "rfq"
+    PRESENCE_AT_RISK = "presence_at_risk"
 
 
 def breach_id(

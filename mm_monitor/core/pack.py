@@ -42,6 +42,8 @@ from mm_monitor.core.rules.stability import Clock, Outage, RejectRow, Session, S
 from mm_monitor.core.view import (
     ObligationColumns,
     PresenceRow,
+    ProfileRow,
+    RfqRow,
     StatusView,
     StressColumns,
     StretchColumns,
@@ -64,6 +66,8 @@ _TYPES = {
         StretchColumns,
         StressColumns,
         PresenceRow,
+        RfqRow,
+        ProfileRow,
         Breach,
         BreachEvent,
         Contract,

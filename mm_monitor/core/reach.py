@@ -12,6 +12,7 @@ import numpy as np
 
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.model import BreachKind
+from mm_monitor.core.remaining import unforeseen
 from mm_monitor.core.rules.unreachable import first_instant, safe_for, unreachable
 from mm_monitor.kernels import layout
 
@@ -95,7 +96,7 @@ class Reach:
         t, self.pending = self.pending, None
         assert t is not None
         self.judged = t
-        self.unforeseen = self.evaluator.unforeseen_at(t)
+        self.unforeseen = unforeseen(self.evaluator, t)
         if not self.watched:
             return
         e, found = self.evaluator, self._check(t)

@@ -35,12 +35,23 @@ def carry_over(
         if len(getattr(new, name)):
             getattr(new, name)[after] = getattr(old, name)[before]
     _carry_lists(old, new, after)
+    _carry_replies(old, new, before, after)
     live = np.array(reference.live, dtype=np.bool_)[book.slot_con]
     makers = zip(book.slot_maker.tolist(), book.cls[book.slot_con].tolist(), strict=True)
     obliged = live & np.array([maker in now[cls] for maker, cls in makers], dtype=np.bool_)
     _begin_and_end(new, fresh, obliged)
     new.count_held()
     return before, after
+
+
+def _carry_replies(
+    old: Accruals, new: Accruals, before: NDArray[np.int64], after: NDArray[np.int64]
+) -> None:
+    cells = new.replies["cell"].copy()
+    new.replies[after] = old.replies[before]
+    new.replies["cell"] = cells
+    classes, makers = old.latency.shape[:2]
+    new.latency[:classes, :makers] = old.latency
 
 
 def _carry_contracts(old: Accruals, new: Accruals, reference: Reference, t: int) -> None:

@@ -133,6 +133,8 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "contract": book.slot_con,
         "slots": evaluator.accruals.slots,
         **{name: getattr(evaluator.accruals, name) for name in BESIDE},
+        "replies": evaluator.accruals.replies,
+        "latency": evaluator.accruals.latency,
         "cons": evaluator.accruals.cons,
         "histories": evaluator.accruals.histories,
         "phases": conditions.phases,
@@ -154,6 +156,7 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "ledger": evaluator.ledger,
         "reach": evaluator.reach.state(),
         "moments": evaluator.moments.state(),
+        "response": evaluator.response.state(),
         "last": evaluator.last,
         "provisional": sorted(evaluator.provisional),
         "breaches": evaluator.breaches.sorted(),
@@ -185,6 +188,7 @@ def _fill(evaluator: Evaluator, state: Mapping[str, Any]) -> None:
     evaluator.trading_date, evaluator.period = state["trading_date"], tuple(state["period"])
     evaluator.final, evaluator.ledger = state["final"], state["ledger"]
     evaluator.reach.restore(state["reach"])
+    evaluator.response.restore(state["response"])
     evaluator.moments.restore([tuple(moment) for moment in state["moments"]])
     evaluator.last = state["last"]
     evaluator.provisional.update(tuple(pair) for pair in state["provisional"])
@@ -225,6 +229,8 @@ def _fill_accruals(accruals: Accruals, state: Mapping[str, Any], moved: np.ndarr
     if len(accruals.rests):
         for name in ("prev", "next"):
             accruals.rests[name][moved] = renumbered(state["rests"][name], moved)
+    accruals.replies[moved] = state["replies"]
+    accruals.latency[:] = state["latency"]
     slot0, slots = accruals.cons["slot0"].copy(), accruals.cons["slots"].copy()
     accruals.cons[:] = state["cons"]
     accruals.cons["slot0"], accruals.cons["slots"] = slot0, slots

@@ -109,6 +109,31 @@ class PresenceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RfqRow:
+    """RESP-02: a maker's requests for quotes. `latency`: counts by bucket, then the sum of ns (layout.LATENCIES)."""
+
+    maker: str
+    asked: int
+    answered: int
+    undecided: int
+    waiting: int  # may still be decided
+    latency: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """RESP-03: sums over a maker's obligations in the first `first` ns after each start of `kind`."""
+
+    maker: str
+    kind: str  # stress | resumption
+    first: int
+    starts: int
+    quoted: int
+    required_time: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """Everything as of `at`, under one rulebook. Published views are at the watermark (`estimate` False)."""
 
@@ -129,6 +154,9 @@ class StatusView:
     maker_rows: Sequence[PresenceRow]  # sorted by maker
     class_rows: Sequence[PresenceRow]  # sorted by maker, class
     market_hole: Sequence[tuple[str, int]]  # contract, ns; sorted by contract
+    latency: Ints  # RESP-01, (class rows, causes, LATENCIES): by cause theo, fill, withdrawal
+    rfq: Sequence[RfqRow]
+    profile: Sequence[ProfileRow]
     breaches: Sequence[
         Breach
     ]  # of this trading date, open and closed, sorted by start, kind, maker, contract

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from mm_monitor.core.stretches import Stretches
 from mm_monitor.core.totals import Totals
 from mm_monitor.core.view import Ints, ObligationColumns, PresenceRow, StatusView, StressColumns
 from mm_monitor.kernels import layout
+
+if TYPE_CHECKING:
+    from mm_monitor.core.response import Response
 
 
 class LimitUse(Sequence[int]):
@@ -72,6 +75,12 @@ class ViewBuilder:
         held = list(self._groups())
         self.class_names = [(maker, klass) for maker, klass, _ in held]
         self.by_class = Groups([slots for _, _, slots in held])
+        self.cells = (
+            np.array(
+                [reference.class_index[klass] for _, klass in self.class_names], dtype=np.int64
+            ),
+            np.array([reference.maker_index[name] for name, _ in self.class_names], dtype=np.int64),
+        )
         self.contracts = tuple(c.name for c in reference.contracts)
         self.classes = tuple(reference.classes)
         position = np.zeros(max(1, len(reference.makers)), dtype=np.int32)
@@ -90,7 +99,8 @@ class ViewBuilder:
     def build(
         self, settled: Accruals, totals: Totals, t: int, *, estimate: bool, exact: bool, trading_date: str,
         period: tuple[int | None, int | None], unreachable: frozenset[str], breaches: Sequence[Breach],
-        provisional: set[tuple[int, int]], conduct: Conduct, stretches: Stretches | None = None,
+        provisional: set[tuple[int, int]], conduct: Conduct, response: Response,
+        stretches: Stretches | None = None,
     ) -> StatusView:  # fmt: skip
         """The picture as of `t`; `exact` sums means of ratios exactly however long that takes."""
         holes = settled.cons["hole"].tolist()
@@ -118,6 +128,9 @@ class ViewBuilder:
             ),
             class_rows=classes,
             market_hole=[(self.contracts[c], holes[c]) for c in self.by_name],
+            latency=settled.latency[self.cells],
+            rfq=response.rfq_rows(),
+            profile=response.profile_rows(),
             breaches=breaches,
             conduct=conduct.view(t, self.makers),
         )

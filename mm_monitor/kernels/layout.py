@@ -71,6 +71,11 @@ CON = np.dtype(
         ("due", "<i8"),  # nothing falls due by time alone on this contract before this instant
         ("hole", "<i8"),  # market hole so far
         ("hole_e", "<i8"),  # obliged clock up to which it is counted
+        ("theo_at", "<i8"),  # instant of the last theo record, whatever it said
+        (
+            "turn_at",
+            "<i8",
+        ),  # instant at which a slot's quote last began or ceased to pass its tests
         ("hole_now", "<i8"),  # obliged ns of the hole now open
         ("under", "<i8"),  # spread of its underlying, LONG_AGO = missing
         ("slot0", "<i4"),  # its slots are slot0 .. slot0 + slots - 1
@@ -90,7 +95,7 @@ CON = np.dtype(
         ("pad2", "<u4"),
     ]
 )
-assert CON.itemsize == 168
+assert CON.itemsize == 184
 
 WIN = np.dtype(
     [
@@ -135,6 +140,30 @@ assert EDGE.itemsize == 96
 # The standing quote of one account on one contract.
 HELD = np.dtype([("bid", "<i8"), ("ask", "<i8"), ("bid_size", "<i4"), ("ask_size", "<i4")])
 assert HELD.itemsize == 24
+
+REPLY = np.dtype(
+    [
+        ("at", "<i8"),  # instant of the last turn: the quote passes its tests, or no longer does
+        (
+            "since",
+            "<i8",
+        ),  # RESP-01: instant of the record that made it lapse, -1 = none is measured
+        ("n", "<i8"),  # net clock then
+        ("n_at", "<i8"),  # the same at the last turn
+        ("by_at", "<i8"),  # instant of the records in `by`
+        ("cell", "<i4"),  # class * makers + maker: whose latencies
+        ("was", "u1"),  # V_* before that instant
+        ("now", "u1"),  # V_* since
+        ("cause", "u1"),  # of `since`: 0 theo, 1 fill, 2 withdrawal
+        ("by", "u1"),  # BY_* of the records of that instant
+        ("lapsed", "u1"),  # did it count as lapsed then?
+        ("watched", "u1"),  # write an edge for each turn and each quote
+        ("reads_theo", "u1"),  # is a test that reads theo among those that fail?
+        ("pad0", "u1"),
+        ("pad1", "<u4"),
+    ]
+)
+assert REPLY.itemsize == 56
 
 TERM = np.dtype([("base", "<i8"), ("num", "<i8"), ("den", "<i8"), ("value", "<i8")])
 # One band of a table: limit = num * base / den while the price is below `until`. Of a table term, `value` is its first
@@ -204,6 +233,12 @@ AGE, RESTS = 0, 1
 END, OUT = -1, -2
 # Edge.kind
 LAPSE_OPEN, LAPSE_CLOSE, SPREAD_OPEN, SPREAD_CLOSE = 0, 1, 2, 3
+# Of a watched slot, a turn and a quote: `n` is the instant, `state` V_*
+WATCHED, ANSWERED = 6, 7
+# Reply.now: do the quote tests pass, whatever the phase?
+V_FAILS, V_PASSES, V_UNKNOWN, V_HANGS = 0, 1, 2, 3
+BY_QUOTE, BY_WITHDRAWAL, BY_THEO, BY_FILL = 1, 2, 4, 8
+LATENCIES = 27  # 25 buckets from 1 us to 100 s, one beyond, and the sum of ns
 HOLE_OPEN, HOLE_CLOSE = 8, 9
 REST_ENDS, REST_STANDS = 4, 5  # of RESTS_SCOUT: `n` began a rest that is cut short, or is not
 # Term.base: limit = num * base / den
@@ -217,5 +252,5 @@ RESTS_THEN, RESTS_FLAGGED, RESTS_SCOUT = 0, 1, 2
 NEVER = 2**63 - 1
 LONG_AGO = -(2**63)
 SRC_OFFSET_BITS = 48
-EDGES_PER_SLOT = 16  # an upper bound of what one pass over a slot can emit
+EDGES_PER_SLOT = 24  # an upper bound of what one pass over a slot can emit
 COUNTS = ("quotes", "theos", "no_obligation", "bad_quotes", "rejudged")

@@ -10,41 +10,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mm_monitor.core.batch import QUOTE_BAD, THEO_MISSING
-from mm_monitor.core.model import Kind, Reason
+from mm_monitor.core.model import Kind
 from mm_monitor.kernels import layout
 from mm_monitor.kernels.layout import (
-    AGE,
     BAD,
-    DEEM,
-    DEEMED,
     DOWN,
-    EXCLUDE,
     EXEMPT,
     FRESH,
-    LAPSED,
     LATE,
     MAYBE,
-    MISSING_EXCLUDE,
     MISSING_HOLD,
-    MISSING_SKIP,
     NEVER,
     NONE,
     RESTED,
-    RESTS,
     STALE,
-    UNKNOWN,
-    VALID,
     WAIT,
     WIDE,
 )
 from mm_monitor.kernels.reference_hole import count_hole
-from mm_monitor.kernels.reference_judge import Judging, limit_use
+from mm_monitor.kernels.reference_judge import limit_use
 from mm_monitor.kernels.reference_merge import count_before, merge_runs, survey
+from mm_monitor.kernels.reference_reply import end_instant, note, note_quote, note_theo
 from mm_monitor.kernels.reference_rests import (
     age_anew,
-    first_rested,
-    leave,
-    oldest,
     remember,
     rest_anew,
 )
@@ -54,6 +42,14 @@ from mm_monitor.kernels.reference_rules import (
     check_switch,
     compare,
     slacks,
+)
+from mm_monitor.kernels.reference_slots import (
+    accrue,
+    add_windows,
+    changes,
+    fall_due,
+    is_lapsed,
+    rejudge,
 )
 from mm_monitor.kernels.reference_state import (
     Arrays,
@@ -68,7 +64,6 @@ from mm_monitor.kernels.reference_state import (
     check_rows,
     rows_of,
 )
-from mm_monitor.kernels.reference_windows import Rule, add, add_apart
 
 __all__ = [
     "Arrays",
@@ -77,6 +72,7 @@ __all__ = [
     "count_before",
     "end_rests",
     "merge_runs",
+    "note_fill",
     "restate",
     "set_clocks",
     "set_stress",
@@ -86,202 +82,6 @@ __all__ = [
     "slacks",
     "survey",
 ]
-
-# -- integration ----------------------------------------------------------------------------------
-
-
-def is_lapsed(s: Slot) -> bool:
-    """The slot's state is a lapse with a reason."""
-    return LAPSED <= s.state < DEEMED
-
-
-def net_clock(c: Con, t: int) -> int:
-    """OBL-04: net time obliged so far; a pause stops it for all slots of the contract at once."""
-    return c.n_val + (t - c.t_last) * c.n_run
-
-
-def accrue(w: World, i: int, c: Con, t: int) -> None:
-    """NUM-04: bring slot `i` to instant `t`; its state has been constant since it was accrued last.
-
-    A state that lasted zero clock time leaves no trace.
-    """
-    s = w.slots[i]
-    n = net_clock(c, t)
-    d = n - s.n_last
-    if d <= 0:
-        return
-    if s.state != NONE:
-        accrue_beside(w, i, c, d)
-    if s.state == EXEMPT:  # PRES-07: pauses a lapse, neither ends it nor adds to it
-        s.exempt += d
-    elif s.state != NONE:
-        stand_wide(w, i, c, d)
-        count(w, i, c, t, d)
-    s.n_last = n
-
-
-def accrue_beside(w: World, i: int, c: Con, d: int) -> None:
-    """PRES-06, PRES-09: the same `d` ns in windows, and apart if they are inside stress."""
-    state = w.slots[i].state
-    add_windows(w, i, state, d)
-    if w.param.apart and c.stress:
-        add_apart(w.apart[i], state, d)
-
-
-def add_windows(w: World, i: int, state: int, d: int) -> None:
-    """`d` ns of obliged time of slot `i` in `state`."""
-    for k, width in enumerate(w.widths):
-        add(w.win[i * len(w.widths) + k], Rule.of(width, w.param), state, d)
-
-
-def count(w: World, i: int, c: Con, t: int, d: int) -> None:
-    """PRES-01: `d` ns go to exactly one of quoted, unknown and lapsed."""
-    s = w.slots[i]
-    if is_lapsed(s):
-        lapse_goes_on(w, i, c, d)
-        return
-    if s.state == UNKNOWN:
-        s.unknown += d
-    else:
-        s.quoted += d
-    if s.state == VALID:
-        if s.rate:
-            use = (s.use_hi << 64) + s.use_lo + s.rate * d
-            s.use_hi, s.use_lo = use >> 64, use % 2**64
-        s.last_valid = t if c.n_run else c.n_at
-    lapse_ends(w, i, c)
-
-
-def lapse_goes_on(w: World, i: int, c: Con, d: int) -> None:
-    """A lapse of `d` more ns; it breaks the rule at the instant at which it exceeds what is permitted."""
-    s, permitted = w.slots[i], w.param.longest
-    before = s.current
-    if before == 0:
-        s.lapses += 1
-    s.current = before + d
-    if s.state == LAPSED + Reason.FLICKER:
-        w.rests[i].flicker += d
-    else:
-        s.lapsed[s.state - LAPSED] += d
-    s.longest = max(s.longest, s.current)
-    if permitted >= 0 and before <= permitted < s.current:
-        w.emit(i, c, layout.LAPSE_OPEN, s.n_last + (permitted - before))
-
-
-def lapse_ends(w: World, i: int, c: Con) -> None:
-    """PRES-07: quoted, deemed and unknown time end a lapse, at the time up to which it was accrued."""
-    s, permitted = w.slots[i], w.param.longest
-    if s.current and 0 <= permitted < s.current:
-        w.emit(i, c, layout.LAPSE_CLOSE, s.n_last)
-    s.current = 0
-
-
-def stand_wide(w: World, i: int, c: Con, d: int) -> None:
-    """How long a lapsed quote's spread test has failed, primary or not; beyond the grace it is a breach."""
-    grace = w.param.grace
-    if grace < 0:
-        return
-    s, before = w.slots[i], w.wide[i]
-    if is_lapsed(s) and s.ex & WIDE:
-        w.wide[i] = before + d
-        if before <= grace < before + d:
-            w.emit(i, c, layout.SPREAD_OPEN, s.n_last + (grace - before))
-    else:
-        if before > grace:
-            w.emit(i, c, layout.SPREAD_CLOSE, s.n_last)
-        w.wide[i] = 0
-
-
-# -- judging --------------------------------------------------------------------------------------
-
-
-def rejudge(w: World, i: int, c: Con, t: int) -> None:
-    """Look at the standing quote afresh; the slot must be accrued to `t`."""
-    s = w.slots[i]
-    terms = w.terms_of(s, c)
-    j = Judging(s, c, w.param, terms, w.cells).run()
-    cover_changes(w, s, c, t, may_be_valid=s.state != NONE and (s.unk != 0 or not j.failed))
-    s.ex = s.ex | WIDE if Reason.SPREAD in j.failed else s.ex & ~WIDE
-    s.theo_lo, s.theo_hi = j.theo_lo, j.theo_hi
-    s.state = overrule(w, s, c, verdict(w, j))
-    s.rate = limit_use(s, c, w.param, terms, w.cells) if s.state == VALID else 0
-
-
-def verdict(w: World, j: Judging) -> int:
-    """The first test that fails names the lapse; a test that hangs is unknown, or passes if the policy says so."""
-    if j.failed:
-        return LAPSED + min(j.failed)
-    return UNKNOWN if j.hangs and w.param.missing != MISSING_SKIP else VALID
-
-
-def overrule(w: World, s: Slot, c: Con, state: int) -> int:
-    """OBL-02, OBL-03, VAL-12: exclude, deem, unknown feed, policy `exclude` for a missing theo; in this order."""
-    if s.state == NONE:
-        return NONE
-    if s.ex & EXCLUDE:
-        return EXEMPT
-    if s.ex & DEEM:
-        return DEEMED
-    if s.unk:
-        return UNKNOWN
-    if not c.theo_ok and w.param.missing == MISSING_EXCLUDE and w.param.reads_theo:
-        return EXEMPT
-    return state
-
-
-def cover_changes(w: World, s: Slot, c: Con, t: int, *, may_be_valid: bool) -> None:
-    """PRES-08: keep count of the slots that are, or may be, valid."""
-    if may_be_valid == bool(s.ex & MAYBE):
-        return
-    count_hole(w, c, t)
-    c.cover += 1 if may_be_valid else -1
-    s.ex ^= MAYBE
-
-
-# -- what falls due by time alone -----------------------------------------------------------------
-
-
-def next_due(w: World, c: Con) -> int:
-    """The first instant at which something on this contract expires."""
-    return min(c.theo_until if c.theo_ok else NEVER, oldest(w, c), first_rested(w, c))
-
-
-def fall_due(w: World, c: Con, t: int) -> None:
-    """Everything that expires on this contract up to and including `t`, each at its own instant."""
-    while c.due <= t:
-        c.due = next_due(w, c)
-        if c.due > t or c.due == NEVER:
-            return
-        expire(w, c, c.due)
-
-
-def expire(w: World, c: Con, at: int) -> None:
-    """VAL-08, VAL-09, VAL-12: quotes and theo whose age, and quotes whose rest, is reached at instant `at`."""
-    if c.theo_ok and c.theo_until <= at:
-        for i in w.slots_of(c):
-            accrue(w, i, c, at)
-        c.theo_ok = 0
-        for i in w.slots_of(c):
-            rejudge(w, i, c, at)
-        w.rejudged += c.slots
-    while oldest(w, c) <= at < NEVER:
-        i = c.head[AGE]
-        leave(w, c, i, AGE)
-        changes(w, i, c, at, set_bit=STALE)
-    while first_rested(w, c) <= at < NEVER:
-        i = c.head[RESTS]
-        leave(w, c, i, RESTS)
-        w.rests[i].fresh = RESTED
-        changes(w, i, c, at, clear_bit=FRESH)
-
-
-def changes(w: World, i: int, c: Con, t: int, *, set_bit: int = 0, clear_bit: int = 0) -> None:
-    """Slot `i` is another from `t` on."""
-    accrue(w, i, c, t)
-    w.slots[i].ex = w.slots[i].ex & ~clear_bit | set_bit
-    rejudge(w, i, c, t)
-    w.rejudged += 1
-
 
 # -- rows -----------------------------------------------------------------------------------------
 
@@ -309,6 +109,8 @@ def take_quote(w: World, i: int, c: Con, r: Row) -> None:
     s = w.slots[i]
     accrue(w, i, c, r.ts)
     remember(w, i, r.ts)
+    if not r.flags & QUOTE_BAD:
+        note_quote(w, i, r)
     if r.flags & QUOTE_BAD:
         s.unk |= BAD
         rest_anew(w, i, c, r.ts, r.flags, known=False)
@@ -320,6 +122,8 @@ def take_quote(w: World, i: int, c: Con, r: Row) -> None:
         age_anew(w, i, c)
         rest_anew(w, i, c, r.ts, r.flags, known=True)
     rejudge(w, i, c, r.ts)
+    if w.replies and w.replies[i].watched:
+        w.tell(i, layout.ANSWERED, r.ts, w.replies[i].now)
 
 
 def may_break(w: World, s: Slot) -> bool:
@@ -399,6 +203,7 @@ def apply_row(w: World, r: Row, counts: Ints) -> None:
     c = w.cons[r.contract]
     fall_due(w, c, r.ts)
     if r.kind == Kind.THEO:
+        note_theo(w, c, r.ts)
         counts[theos] += 1
         take_theo(w, c, r)
         return
@@ -581,16 +386,40 @@ def shrink(a: Arrays, which: Indices, start: int, t: int, bid: Indices, ask: Ind
     return i
 
 
-def settle(a: Arrays, start: int, t: int) -> int:
-    """Bring every contract and slot from contract `start` on to instant `t` (TAPE-01); returns the contract reached."""
-    check_start(start, len(a.cons))
+def settle(a: Arrays, start: int, t: int, stop: int = -1) -> int:
+    """Bring every contract and slot from contract `start` on to instant `t` (TAPE-01); returns the contract reached.
+
+    Only those before contract `stop`, if it is given.
+    """
+    end = len(a.cons) if stop < 0 else stop
+    check_start(end, len(a.cons))
+    check_start(start, end)
     w, i = World(a), start
-    while i < len(w.cons) and not a.full():
+    while i < end and not a.full():
         c = w.cons[i]
         fall_due(w, c, t)
         for k in w.slots_of(c):
             accrue(w, k, c, t)
+            if w.replies and w.replies[k].at < t:
+                end_instant(w, w.replies[k])
         move_clocks(w, c, t)
         i += 1
     w.close()
     return i
+
+
+def note_fill(a: Arrays, slot: int, t: int) -> int:
+    """A fill of `slot` at `t`: it may be why its quote turns at that instant (RESP-01).
+
+    Returns 0 if edges must be read first.
+    """
+    if not 0 <= slot < len(a.slots):
+        raise ValueError(f"slot {slot} of {len(a.slots)}")
+    if a.full():
+        return 0
+    w = World(a)
+    fall_due(w, w.cons[a.slot_con[slot]], t)
+    if w.replies:
+        note(w, w.replies[slot], t, layout.BY_FILL)
+    w.close()
+    return 1

@@ -101,6 +101,8 @@ class Con:
     due: int
     hole: int
     hole_e: int
+    theo_at: int
+    turn_at: int
     hole_now: int
     under: int
     slot0: int
@@ -142,6 +144,27 @@ class Apart:
     quoted: int
     lapsed: int
     unknown: int
+
+
+@dataclass(slots=True)
+class Reply:
+    """How fast a maker answers on one contract; fields as in `layout.REPLY`."""
+
+    at: int
+    since: int
+    n: int
+    n_at: int
+    by_at: int
+    cell: int
+    was: int
+    now: int
+    cause: int
+    by: int
+    lapsed: int
+    watched: int
+    reads_theo: int
+    pad0: int
+    pad1: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +271,8 @@ class World:
         self.terms: list[Term] = objects(Term, arrays.terms)
         self.cells: list[Cell] = objects(Cell, arrays.cells)
         self.rejudged = 0
+        self.replies: list[Reply] = objects(Reply, arrays.replies)
+        self.latency: list[int] = arrays.latency.tolist()
 
     def slots_of(self, c: Con) -> range:
         """The slots of a contract follow each other."""
@@ -269,8 +294,19 @@ class World:
         )  # fmt: skip
         a.edge_count += 1
 
+    def tell(self, i: int, kind: int, t: int, answer: int) -> None:
+        """Write an edge of the watched slot `i` at instant `t`."""
+        a = self.arrays
+        edge = np.zeros(1, layout.EDGE)
+        for name, value in zip(("n", "slot", "kind", "state"), (t, i, kind, answer), strict=True):
+            edge[name] = value
+        a.edges[a.edge_count] = edge[0]
+        a.edge_count += 1
+
     def close(self) -> None:
         """Write everything back."""
+        write_back(self.replies, self.arrays.replies)
+        self.arrays.latency[:] = self.latency
         write_back(self.slots, self.arrays.slots)
         write_back(self.rests, self.arrays.rests)
         write_back(self.cons, self.arrays.cons)
@@ -310,6 +346,7 @@ class Arrays:
         self.slot_con, self.cons = slot_con, cons
         self.rank, self.param, self.terms, self.edges = rank, param, terms, edges
         self.reliefs = reliefs
+        self.replies, self.latency = np.zeros(0, layout.REPLY), np.zeros(0, np.int64)
         self.edge_count = 0
         _check_types(self)
         _check_lengths(self)
@@ -321,6 +358,15 @@ class Arrays:
         room = self.most_slots * layout.EDGES_PER_SLOT * 2
         if len(edges) < room:
             raise ValueError(f"edges: at least {room}, got {len(edges)}")
+
+    def follow(self, replies: Rows, latency: Ints) -> None:
+        """Note how fast makers answer: replies (n,) REPLY, latency (classes * makers * 3 * LATENCIES,) int64."""
+        if len(replies) != len(self.slots):
+            raise ValueError(f"replies: {len(self.slots)} elements, got {len(replies)}")
+        for i, h in enumerate(objects(Reply, replies)):
+            if not 0 <= h.cell < len(latency) // (3 * layout.LATENCIES) or h.cause > 2:
+                raise ValueError(f"replies {i}: cell {h.cell}, cause {h.cause}")
+        self.replies, self.latency = replies, latency
 
     def clear_edges(self) -> None:
         """Forget the edges that were read."""

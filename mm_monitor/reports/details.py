@@ -17,6 +17,7 @@ from mm_monitor.reports.sections import (
     limit_use,
     makers,
     programme,
+    response,
     signals,
     stability,
     stress,
@@ -40,6 +41,7 @@ MAKERS: tuple[Section[str], ...] = (
     makers.section,
     windows.makers,
     stress.makers,
+    response.section,
     signals.section,
     hedging.section,
     stability.section,
@@ -53,12 +55,13 @@ def build_details(
     judging: Judging,
     period: tuple[int, int],
     engine: WatchedEngine | None = None,
+    resolution: int = 1,
 ) -> dict[str, object]:
     """The details over the final pictures of the period's trading dates, all under one rulebook, at least one.
 
-    With the `engine` that watched they have signals too.
+    With the `engine` that watched they have signals too. No latency is finer than `resolution`, ns (NUM-01).
     """
-    last, whole = days[-1], Period.of(days, judging, engine)
+    last, whole = days[-1], Period.of(days, judging, engine, resolution)
     obligations = {key: {"maker": key[0], "contract": key[1]} for key in whole.rows}
     contracts = {name: {"contract": name} for name in last.contracts}
     return {

@@ -236,9 +236,8 @@ PRESENCE = {
         default=(),
         keys=BURN,
         many=True,
-        implemented=False,
     ),
-    "at_risk_every": Key(unit(duration, positive=True), default=MINUTE, implemented=False),
+    "at_risk_every": Key(unit(duration, positive=True), default=MINUTE),
     **ABOUT,
 }
 MONTH = {
@@ -294,7 +293,7 @@ RULEBOOK = {
     "lapse": _holding(LAPSE),
     "stress": _holding(STRESS),
     "market_hole": _holding(MARKET_HOLE),
-    "rfq": Key(table_of(RFQ, means.rfq), keys=RFQ, implemented=False),
+    "rfq": Key(table_of(RFQ, means.rfq), keys=RFQ),
     "signals": Key(table_of(SIGNALS, means.signals), keys=SIGNALS),
     "exemptions": Key(
         _exemptions,

@@ -30,6 +30,7 @@ REQUIRED = {
     "reference": ("ts_event", "action"),
     "underlying": ("ts_event", "class", "price"),
     "vol": ("ts_event", "vol"),
+    "rfqs": ("ts_event", "rfq_id", "contract"),
     "fills": ("ts_event", "maker", "contract", "side", "price", "size"),
     "positions": ("ts_event", "maker", "class", "net_delta", "limit"),
     "sessions": ("ts_event", "maker", "account", "status"),

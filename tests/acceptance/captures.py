@@ -23,6 +23,7 @@ HEADERS = {
     "exemptions": "ts_event,scope,maker,kind,action",
     "feed": "ts_event,scope,maker,status",
     "stress": "ts_event,scope,action",
+    "rfqs": "ts_event,rfq_id,contract,makers",
     "fills": "ts_event,maker,contract,side,price,size",
     "positions": "ts_event,maker,class,net_delta,limit",
     "sessions": "ts_event,maker,account,status",

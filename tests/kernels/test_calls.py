@@ -25,7 +25,7 @@ PARAM = {
 }  # fmt: skip
 SETUP = Setup(
     cls=[0, 0], rank=[[0, 1]], ticks=[1, 1], dead=[False] * 2, outside=[False] * 2,
-    idle=[False] * 4, param=PARAM, widths=[5],
+    idle=[False] * 4, watched=[False] * 4, param=PARAM, widths=[5],
     terms=[(layout.TICKS, 1, 1, 0)] * 4, cells=[], buckets=[0, 0], reliefs=2, start=0, spare_edges=0, shift=0,
 )  # fmt: skip
 MODULES = pytest.mark.parametrize("module", [kernels, plain], ids=["kernel", "twin"])
@@ -220,6 +220,8 @@ WRONG_CALLS: list[tuple[str, str, tuple[Any, ...]]] = [
     ("end_rests", "start", (3, 5)),
     ("settle", "start", (-1, 5)),
     ("settle", "start", (3, 5)),
+    ("settle", "start", (2, 5, 1)),
+    ("settle", "start", (0, 5, 3)),
 ]
 
 
@@ -232,6 +234,21 @@ def test_a_call_that_would_leave_the_arrays(
     with pytest.raises(ValueError, match=message):
         getattr(module, name)(machine.kernel, *arguments)
     assert machine.kernel.edge_count == 0
+
+
+@MODULES
+@pytest.mark.parametrize(
+    ("n", "field", "value", "message"),
+    [(3, "cell", 0, "replies: 4"), (4, "cell", 2, "cell 2"), (4, "cell", -1, "cell -1"),
+     (4, "cause", 3, "cause 3")],
+)  # fmt: skip
+def test_replies_that_would_leave_the_latencies(
+    module: ModuleType, n: int, field: str, value: int, message: str
+) -> None:
+    replies = np.zeros(n, layout.REPLY)
+    replies[field][-1] = value
+    with pytest.raises(ValueError, match=message):
+        Machine(module, SETUP).kernel.follow(replies, np.zeros(2 * 3 * layout.LATENCIES, np.int64))
 
 
 @MODULES
@@ -266,7 +283,7 @@ def test_a_row_of_another_kind_stops_the_loop(module: ModuleType) -> None:
 
 @MODULES
 def test_no_contracts_at_all(module: ModuleType) -> None:
-    setup = replace(SETUP, cls=[], ticks=[], dead=[], outside=[], idle=[], buckets=[])
+    setup = replace(SETUP, cls=[], ticks=[], dead=[], outside=[], idle=[], watched=[], buckets=[])
     machine = Machine(module, setup)
     assert module.settle(machine.kernel, 0, 5) == 0
     assert module.set_clocks(machine.kernel, ints(), 0, 5, octets(), octets()) == 0

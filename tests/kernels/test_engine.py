@@ -18,7 +18,7 @@ from tests.kernels.worlds import LAST, WHOLE, Call, Machine, Setup, sequences
 DTYPES = {
     "slot": layout.SLOT, "con": layout.CON, "edge": layout.EDGE, "term": layout.TERM,
     "param": layout.PARAM, "row": ROW, "win": layout.WIN, "apart": layout.APART,
-    "rest": layout.REST, "cell": layout.CELL,
+    "rest": layout.REST, "cell": layout.CELL, "reply": layout.REPLY,
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def unlike(one: dict[str, bytes], other: dict[str, bytes]) -> dict[str, Any]:
     """Which fields of which rows differ, for a person."""
     dtypes = {
         "slots": layout.SLOT, "cons": layout.CON, "edges": layout.EDGE, "win": layout.WIN,
-        "apart": layout.APART, "rests": layout.REST,
+        "apart": layout.APART, "rests": layout.REST, "replies": layout.REPLY,
     }  # fmt: skip
     found: dict[str, Any] = {}
     for name in one:
@@ -74,6 +74,7 @@ def run_both(setup: Setup, calls: list[Call]) -> None:
             other.kernel.clear_edges()
     event(f"resumed {min(resumed, 2)}")
     event(f"edges {min(one.kernel.edge_count, 3)}")
+    event(f"latencies {min(int(one.latency.sum()), 1)}")
 
 
 @pytest.mark.criterion("L6")

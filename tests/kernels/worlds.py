@@ -43,6 +43,7 @@ class Setup:
     dead: list[bool]  # contracts that are not live
     outside: list[bool]  # contracts that are not in the required set
     idle: list[bool]  # slots whose obligation has ended
+    watched: list[bool]  # slots of which every turn is told
     param: dict[str, int]
     widths: list[int]  # of windows
     terms: list[tuple[int, ...]]
@@ -168,6 +169,7 @@ def setups(draw: st.DrawFn) -> Setup:
         dead=[draw(st.integers(0, 9)) == 9 for _ in cls],
         outside=[draw(st.integers(0, 4)) == 4 for _ in cls],
         idle=[draw(st.integers(0, 9)) == 9 for _ in range(slots)],
+        watched=[draw(st.integers(0, 2)) == 2 for _ in range(slots)],
         param=param | {"terms": len(bases), "makers": makers, "widths": len(widths)},
         widths=widths,
         terms=terms,
@@ -209,7 +211,7 @@ def calls(draw: st.DrawFn, setup: Setup, t: int) -> Call:
     if m:
         names += ["apply_rows"] * 5 + ["set_clocks"] * 2 + ["set_stress", "set_underlying"]
     if n:
-        names += ["restate", "shrink"]
+        names += ["restate", "shrink", "note_fill"]
     name = draw(st.sampled_from(names))
     if name == "apply_rows":
         most = draw(st.sampled_from([3, 6, 40]))  # 40: the kernel looks some rows ahead
@@ -218,6 +220,8 @@ def calls(draw: st.DrawFn, setup: Setup, t: int) -> Call:
         return Call(name, int(times[-1]), tuple(draw(rows(setup, int(x))) for x in times))
     if name in WHOLE:
         return Call(name, t)
+    if name == "note_fill":
+        return Call(name, t, ((draw(st.integers(0, n - 1)),),))
     limit = n if name in ("restate", "shrink") else m
     which = draw(st.lists(st.integers(0, limit - 1), max_size=4))
     kinds: dict[str, list[st.SearchStrategy[int]]] = {
@@ -290,6 +294,24 @@ class Machine:
             setup.reliefs,
         )
 
+        self.replies, self.latency = self._replies()
+        self.kernel.follow(self.replies, self.latency)
+
+    def _replies(self) -> tuple[Any, Any]:
+        setup = self.setup
+        cells = [
+            k * setup.makers + maker
+            for k in setup.cls
+            for maker in sorted(range(setup.makers), key=setup.rank[k].__getitem__)
+            if setup.rank[k][maker] >= 0
+        ]
+        replies = np.zeros(len(self.slots), layout.REPLY)
+        replies["at"] = replies["by_at"] = layout.LONG_AGO
+        replies["since"] = -1
+        replies["cell"], replies["watched"] = cells, setup.watched
+        room = len(setup.rank) * setup.makers * 3 * layout.LATENCIES
+        return shifted(replies, setup.shift), self._array([0] * room, np.int64)
+
     def _array(self, values: Any, dtype: Any) -> Any:
         return shifted(np.array(values, dtype), self.setup.shift)
 
@@ -324,6 +346,8 @@ class Machine:
         function = getattr(self.module, call.name)
         if call.name in WHOLE:
             return int(function(self.kernel, start, call.t))
+        if call.name == "note_fill":
+            return int(function(self.kernel, call.columns[0][0], call.t))
         if call.name == "apply_rows":
             tape = shifted(np.array(list(call.columns), ROW), self.setup.shift)
             tape.flags.writeable = False
@@ -350,5 +374,7 @@ class Machine:
                 ("rests", self.rests),
                 ("edges", edges),
                 ("counts", self.counts),
+                ("replies", self.replies),
+                ("latency", self.latency),
             )
         }

@@ -87,7 +87,7 @@ PYTHON = (
     ),
     _core(
         "L3", "a guess opens breaches", "evaluator.py",
-        "if not estimate:\n            self._notice", "if edges:\n            self._notice", GUESSING,
+        "if not estimate:\n            self.notice", "if edges:\n            self.notice", GUESSING,
     ),
     _core(
         "L4", "a breach starts when it is noticed", "edges.py",

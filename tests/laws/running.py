@@ -52,6 +52,8 @@ def evaluator_state(e: Evaluator) -> dict[str, Any]:
         "stretches": plain(e.stretches),
         "underlying": c.underlying,
         "day": e.day,
+        "replies": e.accruals.replies.tobytes(),
+        "latency": e.accruals.latency.tolist(),
         "histories": e.accruals.histories,
         "conditions": (c.phases, c.exemptions, c.feed, c.stress),
         "owed": {key: debt.tobytes() for key, debt in owed.items()},
@@ -69,6 +71,7 @@ def evaluator_state(e: Evaluator) -> dict[str, Any]:
 def picture(view: StatusView) -> dict[str, Any]:
     """A view as plain values."""
     plain = {f.name: getattr(view, f.name) for f in fields(view) if f.name != "obligations"}
+    plain["latency"] = view.latency.tolist()
     columns = {f.name: column(view.obligations, f.name) for f in fields(ObligationColumns)}
     return plain | {"obligations": columns}
 

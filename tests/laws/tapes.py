@@ -27,6 +27,7 @@ from mm_monitor.core.model import (
     RawRecord,
     ReferenceRecord,
     RejectRecord,
+    RfqRecord,
     SessionRecord,
     StressRecord,
     UnderlyingRecord,
@@ -35,6 +36,7 @@ from mm_monitor.core.reference import Appointment, Contract, Reference
 from mm_monitor.core.reference_rows import announce
 from mm_monitor.core.rulebook import (
     Band,
+    Burn,
     Calendar,
     Cell,
     DatedRelief,
@@ -42,6 +44,7 @@ from mm_monitor.core.rulebook import (
     PhaseAt,
     Ratio,
     RequiredSet,
+    Rfq,
     Rulebook,
     Signals,
     SpreadTerm,
@@ -246,6 +249,21 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
         signals=draw(st.sampled_from([None, None, SIGNALS])),
         required_set=draw(required_sets),
         accounts=draw(st.sampled_from(["", "union", "best"])),
+        rfq=draw(st.one_of(st.none(), requests(step))),
+        at_risk=draw(st.sampled_from([(), (Burn(4 * step, step, Ratio(2, 1)),)])),
+        at_risk_every=step,
+    )
+
+
+@st.composite
+def requests(draw: st.DrawFn, step: int) -> Rfq:
+    """Short and long times to answer and to stay."""
+    return Rfq(
+        respond_within=draw(st.sampled_from([0, 1, step, 3 * step])),
+        stay=draw(st.sampled_from([0, 1, step, 2 * step])),
+        required=draw(st.sampled_from([None, Ratio(1, 2), Ratio(1, 1)])),
+        standing_quote_counts=draw(st.booleans()),
+        deemed_fulfilled_up_to=draw(st.integers(0, 1)),
     )
 
 
@@ -287,7 +305,7 @@ def controls(draw: st.DrawFn, ts: int) -> Control:
     maker = draw(st.sampled_from(["*", "*", "M0", "M1", "N0", "nobody"]))
     switch = draw(st.sampled_from(["start", "start", "end"]))
     kind = draw(st.sampled_from(["exemption"] * 4 + ["feed"] * 4 + ["phase"] * 3 + ["stress"] * 2
-                                + ["reference"] * 4 + ["underlying"] * 2))  # fmt: skip
+                                + ["reference"] * 4 + ["underlying"] * 2 + ["rfq"] * 4))  # fmt: skip
     if kind == "underlying":
         price = draw(st.sampled_from([None, 0, 4, 5, 6, 7, 8, 10]))
         klass = draw(st.sampled_from(["K0", "K0", "K1", "K9"]))
@@ -295,6 +313,9 @@ def controls(draw: st.DrawFn, ts: int) -> Control:
         if width is None:
             return UnderlyingRecord(ts, klass, price, raw=RAW)
         return UnderlyingRecord(ts, klass, price, bid, bid + width, RAW)
+    if kind == "rfq":
+        named = draw(st.sampled_from([(), (), ("M0",), ("M0", "nobody")]))
+        return RfqRecord(ts, "Q", draw(st.sampled_from(CONTRACTS)), named, RAW)
     if kind == "exemption":
         name = draw(st.sampled_from(["halt", *KINDS, "unheard of"]))
         return ExemptionRecord(ts, scope, maker, name, switch, RAW)
@@ -402,6 +423,7 @@ _KINDS = {
     ExemptionRecord: Kind.EXEMPTION,
     FeedRecord: Kind.FEED,
     StressRecord: Kind.STRESS,
+    RfqRecord: Kind.RFQ,
     FillRecord: Kind.FILL,
     PositionRecord: Kind.POSITION,
     SessionRecord: Kind.SESSION,

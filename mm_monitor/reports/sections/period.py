@@ -19,13 +19,18 @@ class Period:
     judging: Judging
     rows: Mapping[Key, Row]
     engine: WatchedEngine | None = None  # where somebody watched
+    resolution: int = 1  # ns, of the clock that wrote ts_event
 
     @classmethod
     def of(
-        cls, days: Sequence[StatusView], judging: Judging, engine: WatchedEngine | None = None
+        cls,
+        days: Sequence[StatusView],
+        judging: Judging,
+        engine: WatchedEngine | None = None,
+        resolution: int = 1,
     ) -> Period:
         """Sum those days."""
-        return cls(days, judging, sum_rows(days), engine)
+        return cls(days, judging, sum_rows(days), engine, resolution)
 
     def slots(self) -> Iterator[tuple[Key, ObligationColumns, int]]:
         """Every obligation of every day, dates ascending: its key, the day's columns, and its place in them."""

@@ -317,7 +317,7 @@ REFUSED = {
     ("[lapse]\nlongest_permitted", "lapse.shortest"): (
         "presence.lapse: unknown key"
     ),
-    ("[lapse]", "[rfq]\nstay = \"20s\"\n[lapse]"): "rfq: not implemented yet",
+    ("[lapse]", "[rfq]\nstay = \"20s\"\n[lapse]"): "rfq.respond_within: required, and missing",
     ("[lapse]", "[laps]"): (
         "laps: unknown key (did you mean lapse?)"
     ),

@@ -25,6 +25,7 @@ from mm_monitor.core.rules.hedging import HedgingRow
 from mm_monitor.core.rules.programme import ProgrammeRow
 from mm_monitor.core.rules.stability import Outage, RejectRow, SessionRow
 from mm_monitor.core.view import ObligationColumns, PresenceRow, StatusView
+from mm_monitor.kernels.layout import LATENCIES
 
 S = 1_000_000_000
 START = 1_754_011_800 * S  # 2025-08-01T01:30:00Z, the opening in Shenzhen
@@ -104,6 +105,9 @@ def view(
             for m, k in pairs
         ],
         market_hole=market_hole,
+        latency=np.zeros((len(pairs), 3, LATENCIES), np.int64),
+        rfq=(),
+        profile=(),
         breaches=breaches,
     )
 
