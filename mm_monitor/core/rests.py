@@ -59,7 +59,8 @@ class Scout(Evaluator):
         params.param["rests"] = layout.RESTS_SCOUT
         return params
 
-    def _notice(self, edges: list[NDArray[np.void]], noticed_at: int) -> None:
+    def notice(self, edges: list[NDArray[np.void]], noticed_at: int) -> None:
+        """Take down the rests that are decided."""
         for chunk in edges:
             told = chunk[
                 (chunk["kind"] == layout.REST_ENDS) | (chunk["kind"] == layout.REST_STANDS)

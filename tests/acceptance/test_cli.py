@@ -82,10 +82,17 @@ def test_undecodable_lines_are_dead_lettered_with_position(tmp_path: Path) -> No
     ).items()
 
 
-def test_key_that_is_not_implemented_is_an_error() -> None:
-    done = command("rules", "lint", "all-keys-example")
+def test_a_key_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    book = tmp_path / "rulebook.toml"
+    book.write_text('id = "a"\nversion = 1\nsource = "made up"\n[presence]\nrequiered = "90%"\n')
+    done = command("rules", "lint", book)
     assert done.returncode == 2
-    assert "not implemented" in done.stderr
+    assert "presence.requiered" in done.stderr
+
+
+def test_the_example_of_every_key_is_a_rulebook() -> None:
+    done = command("rules", "show", "all-keys-example")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_rules_list_show_and_lint() -> None:
