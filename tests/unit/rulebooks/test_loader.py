@@ -122,7 +122,7 @@ def test_szse_2025_has_what_its_source_says_and_nothing_else() -> None:
     assert "深证会〔2025〕273号" in rulebook.source
 
 
-def test_the_example_of_every_key_is_a_rulebook() -> None:
+def test_the_example_of_every_key_is_judged_by() -> None:
     assert load("all-keys-example").id == "all-keys-example"
 
 
