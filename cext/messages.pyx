@@ -38,8 +38,10 @@ cdef packed struct Sums:
 cdef class Messages:
     """The arrays of one count, checked once; m contracts, n slots.
 
-    parties (p,) PARTY, standing (n,) STANDING, sums (p * groups,) SUMS, queue (k,) HEARD, ring (2,) int64: head and
-    length of what it holds; slot0, cls, group (m,) int32, rank (classes * makers,) int32.
+    A party is a maker, or behind all makers an account by its number. parties (makers + accounts,) PARTY, standing
+    (slots + accounts * m,) STANDING: of makers by slot, of accounts by contract; sums (parties * groups,) SUMS; queue
+    (k,) HEARD, ring (2,) int64: head and length of what it holds; slot0, cls, group (m,) int32, rank (classes *
+    makers,) int32.
     """
 
     cdef Party[::1] parties
@@ -53,10 +55,11 @@ cdef class Messages:
     cdef const int32_t[::1] rank
     cdef int64_t makers
     cdef int64_t groups
+    cdef int64_t slots
 
     def __init__(self, Party[::1] parties, Standing[::1] standing, Sums[::1] sums, Heard[::1] queue,
                  int64_t[::1] ring, const int32_t[::1] slot0, const int32_t[::1] cls, const int32_t[::1] group,
-                 const int32_t[::1] rank, int64_t makers, int64_t groups):
+                 const int32_t[::1] rank, int64_t makers, int64_t groups, int64_t slots):
         cdef int64_t i, m = slot0.shape[0]
         if cls.shape[0] != m or group.shape[0] != m:
             raise ValueError(f"cls, group: {m} elements, got {cls.shape[0]}, {group.shape[0]}")
@@ -64,6 +67,9 @@ cdef class Messages:
             raise ValueError(f"sums: {parties.shape[0]} parties x {groups}, got {sums.shape[0]}")
         if makers < 1 or rank.shape[0] % makers:
             raise ValueError(f"rank: a multiple of {makers} elements, got {rank.shape[0]}")
+        if slots < 0 or parties.shape[0] < makers or standing.shape[0] != slots + (parties.shape[0] - makers) * m:
+            raise ValueError(f"standing: {slots} slots and {parties.shape[0]} - {makers} accounts x {m}, "
+                             f"got {standing.shape[0]}")
         if ring.shape[0] != 2 or queue.shape[0] < 1:
             raise ValueError(f"ring: 2 elements and a queue, got {ring.shape[0]}, {queue.shape[0]}")
         if not (0 <= ring[0] < queue.shape[0] and 0 <= ring[1] <= queue.shape[0]):
@@ -72,11 +78,11 @@ cdef class Messages:
             if not 0 <= queue[i].party < max(1, parties.shape[0]):
                 raise ValueError(f"queue {i}: party {queue[i].party} of {parties.shape[0]}")
         for i in range(m):
-            check_contract(i, slot0[i], cls[i], group[i], rank, makers, groups, standing.shape[0])
+            check_contract(i, slot0[i], cls[i], group[i], rank, makers, groups, slots)
         self.parties, self.standing, self.sums = parties, standing, sums
         self.queue, self.ring = queue, ring
         self.slot0, self.cls, self.group, self.rank = slot0, cls, group, rank
-        self.makers, self.groups = makers, groups
+        self.makers, self.groups, self.slots = makers, groups, slots
 
 
 cdef int check_contract(int64_t i, int32_t slot0, int32_t cls, int32_t group, const int32_t[::1] rank, int64_t makers,
@@ -155,8 +161,8 @@ def count_messages(Messages w, const Row[::1] rows, int64_t start):
     Times must not go back. A quote by nobody that is known is no message; one without an obligation is a message
     without an amount.
     """
-    cdef int64_t i, n = rows.shape[0], contracts = w.slot0.shape[0], parties = w.parties.shape[0], m
-    cdef int64_t capacity = w.queue.shape[0]
+    cdef int64_t i, n = rows.shape[0], contracts = w.slot0.shape[0], parties = w.parties.shape[0], m, at
+    cdef int64_t capacity = w.queue.shape[0], party
     cdef int32_t rank
     cdef const Row* r
     if not 0 <= start <= n:
@@ -165,17 +171,19 @@ def count_messages(Messages w, const Row[::1] rows, int64_t start):
     with nogil:
         while i < n:
             r = &rows[i]
-            if r.kind == K_QUOTE and 0 <= r.maker < parties:
+            party = r.maker if r.account == 0 else w.makers + r.account - 1
+            if r.kind == K_QUOTE and 0 <= r.maker < w.makers and party < parties:
                 forget_old(&w.parties[0], &w.queue[0], capacity, &w.ring[0], r.ts)
                 if w.ring[1] == capacity:
                     break
-                remember(&w.queue[0], capacity, &w.ring[0], r.ts, r.maker)
-                count(&w.parties[r.maker], r.ts)
+                remember(&w.queue[0], capacity, &w.ring[0], r.ts, party)
+                count(&w.parties[party], r.ts)
                 m = r.contract
-                if 0 <= m < contracts and r.maker < w.makers:
+                if 0 <= m < contracts:
                     rank = w.rank[w.cls[m] * w.makers + r.maker]
                     if rank >= 0:
-                        replace(&w.standing[w.slot0[m] + rank], &w.sums[r.maker * w.groups + w.group[m]], r)
+                        at = w.slot0[m] + rank if r.account == 0 else w.slots + (r.account - 1) * contracts + m
+                        replace(&w.standing[at], &w.sums[party * w.groups + w.group[m]], r)
             i += 1
     return i
 

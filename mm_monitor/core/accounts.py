@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_monitor import kernels
-from mm_monitor.core.batch import Rows
+from mm_monitor.core.batch import Rows, empty_rows
 from mm_monitor.core.book import Book
+from mm_monitor.core.model import Kind
 from mm_monitor.core.reference import Reference
 from mm_monitor.kernels.layout import HELD
 
@@ -44,6 +45,21 @@ class Accounts:
             self._members, self.rollup == "best",
         )  # fmt: skip
         return folded
+
+    def shrink(self, maker: int, number: int, contract: int, side: str, size: int) -> Rows | None:
+        """One row with what is left of the account's quote after a fill; None for a maker without accounts."""
+        if not self.rollup or not self.reference.accounts:
+            return None
+        self._fit()
+        if self._own[maker] < 0:
+            return None
+        place = int(self._place[number] if number else self._own[maker])
+        held, row = self.quotes[place, contract], empty_rows(1)
+        row["kind"], row["maker"], row["contract"] = Kind.QUOTE, maker, contract
+        row["account"], row["a"], row["b"] = number, held["bid"], held["ask"]
+        row["a_size"] = max(0, int(held["bid_size"]) - (size if side == "buy" else 0))
+        row["b_size"] = max(0, int(held["ask_size"]) - (size if side == "sell" else 0))
+        return row
 
     def withdraw(self, makers: NDArray[np.int32], contracts: NDArray[np.int32]) -> None:
         """All accounts of these makers on these contracts, pair by pair, are known to be absent."""

@@ -62,7 +62,8 @@ class Conduct:
             contract = self.reference.contract_index[record.contract]
             self.hedging.fill(record.ts, maker, self.reference.contracts[contract].klass)
             if self.programme is not None:
-                self.programme.fill(index, contract, record.side, record.size)
+                number = self.reference.account_number(record.maker)
+                self.programme.fill(index, number, contract, record.side, record.size)
         elif isinstance(record, PositionRecord):
             self.hedging.position(record.ts, maker, record.klass, record.net_delta, record.limit)
         elif isinstance(record, SessionRecord):

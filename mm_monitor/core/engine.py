@@ -14,6 +14,7 @@ import numpy as np
 
 from mm_monitor.core.batch import QUOTE_BAD, Batch, Rows, is_control
 from mm_monitor.core.evaluator import Evaluator
+from mm_monitor.core.fills import take_fill
 from mm_monitor.core.model import (
     BadReason,
     BreachEvent,
@@ -336,7 +337,7 @@ def _hand_over(evaluator: Evaluator, record: Control) -> None:
         if isinstance(record, FillRecord):
             evaluator.response.fill(record)
             if evaluator.rulebook.fills_shrink:
-                evaluator.shrink(record)
+                take_fill(evaluator, record)
     elif isinstance(record, RfqRecord):
         evaluator.response.request(record)
     elif isinstance(record, PeriodRecord):

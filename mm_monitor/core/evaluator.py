@@ -29,7 +29,6 @@ from mm_monitor.core.model import (
     Control,
     ExemptionRecord,
     FeedRecord,
-    FillRecord,
     PeriodRecord,
     PhaseRecord,
     StressRecord,
@@ -280,7 +279,7 @@ class Evaluator:
         changed = (cons["e_run"] != e_run) | (cons["n_run"] != n_run)
         which = np.flatnonzero(changed).astype(np.int32)
         edges = self.accruals.set_clocks(which, t, _bytes(e_run[which]), _bytes(n_run[which]))
-        self._after_control(edges, t)
+        self.after_control(edges, t)
         if len(which):
             self._note_trading(t)
 
@@ -291,7 +290,8 @@ class Evaluator:
         makers = np.unique(self.book.slot_maker[on]).tolist()
         self.conduct.trade(t, frozenset(self.reference.makers[m] for m in makers))
 
-    def _after_control(self, edges: list[NDArray[np.void]], t: int) -> None:
+    def after_control(self, edges: list[NDArray[np.void]], t: int) -> None:
+        """Something other than rows changed slots at `t` and wrote these edges."""
         self.notice(edges, t)
         self.response.hear(edges)
         self.last = max(self.last, t)
@@ -306,7 +306,7 @@ class Evaluator:
         if spread != self.conditions.underlying.get(record.klass):
             self.before(record.ts)
             self.conditions.say_spread(record.klass, spread)
-            self._after_control(self._set_underlying(record.ts), record.ts)
+            self.after_control(self._set_underlying(record.ts), record.ts)
         if self.required.spot(record.klass, record.price):
             self._owe(record.ts)
 
@@ -351,7 +351,7 @@ class Evaluator:
             self.effects.relief(which),
             gone,
         )
-        self._after_control(edges, t)
+        self.after_control(edges, t)
 
     def feed(self, record: FeedRecord) -> None:
         """A feed goes down, comes up, or is complete again (OBL-03)."""
@@ -399,7 +399,7 @@ class Evaluator:
             mask & ((self.effects.stress > 0) != (self.accruals.cons["stress"] > 0))
         )
         on = _bytes(self.effects.stress[which] > 0)
-        self._after_control(
+        self.after_control(
             self.accruals.set_stress(which.astype(np.int32), record.ts, on), record.ts
         )
 
@@ -416,19 +416,6 @@ class Evaluator:
         spreads = self.effects.spreads(self.conditions.underlying)
         which = np.flatnonzero(self.accruals.cons["under"] != spreads).astype(np.int32)
         return self.accruals.set_underlying(which, t, spreads[which])
-
-    def shrink(self, record: FillRecord) -> None:
-        """The venue does not restate a quote after a fill: what stands is smaller by it, no older and no younger."""
-        maker = self.reference.find_maker(record.maker)
-        contract = self.reference.contract_index[record.contract]
-        slot = self.book.find(maker, contract)
-        if slot < 0 or not self.accruals.cons["live"][contract]:
-            return
-        self.before(record.ts)
-        less = np.array([record.size], np.int32), np.zeros(1, np.int32)
-        bid, ask = less if record.side == "buy" else less[::-1]
-        edges = self.accruals.shrink(np.array([slot], np.int32), record.ts, bid, ask)
-        self._after_control(edges, record.ts)
 
     def reference_changed(self, t: int) -> None:
         """A listing, adjustment or appointment took effect at `t`: lay the slots out anew, carrying state over."""

@@ -162,6 +162,10 @@ class Reference:
         self.account_numbers.setdefault(account, len(self.account_numbers) + 1)
         self.account_changes += 1
 
+    def account_number(self, name: str) -> int:
+        """Number of the account of that name, 0 for a maker's own name."""
+        return self.account_numbers[name] if self.accounts.get(name, name) != name else 0
+
     def close_account(self, account: str) -> None:
         """Quotes of `account` are nobody's."""
         self.accounts.pop(account, None)

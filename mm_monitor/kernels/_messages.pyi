@@ -19,6 +19,7 @@ class Messages:
         rank: NDArray[np.int32],
         makers: int,
         groups: int,
+        slots: int,
     ) -> None: ...
 
 def count_messages(w: Messages, rows: NDArray[np.void], start: int) -> int: ...

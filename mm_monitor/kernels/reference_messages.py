@@ -16,18 +16,20 @@ SECOND = 1_000_000_000
 class Messages:
     """The arrays of one count, checked once; m contracts, n slots.
 
-    parties (p,) PARTY, standing (n,) STANDING, sums (p * groups,) SUMS, queue (k,) HEARD, ring (2,) int64: head and
-    length of what it holds; slot0, cls, group (m,) int32, rank (classes * makers,) int32.
+    A party is a maker, or behind all makers an account by its number. parties (makers + accounts,) PARTY, standing
+    (slots + accounts * m,) STANDING: of makers by slot, of accounts by contract; sums (parties * groups,) SUMS; queue
+    (k,) HEARD, ring (2,) int64: head and length of what it holds; slot0, cls, group (m,) int32, rank (classes *
+    makers,) int32.
     """
 
     def __init__(
         self, parties: Rows, standing: Rows, sums: Rows, queue: Rows, ring: Ints, slot0: Indices,
-        cls: Indices, group: Indices, rank: Indices, makers: int, groups: int,
+        cls: Indices, group: Indices, rank: Indices, makers: int, groups: int, slots: int,
     ) -> None:  # fmt: skip
         self.parties, self.standing, self.sums = parties, standing, sums
         self.queue, self.ring = queue, ring
         self.slot0, self.cls, self.group, self.rank = slot0, cls, group, rank
-        self.makers, self.groups = makers, groups
+        self.makers, self.groups, self.slots = makers, groups, slots
         _check_types(self)
         _check_lengths(self)
         for i in range(len(slot0)):
@@ -53,6 +55,9 @@ def _check_lengths(w: Messages) -> None:
         raise ValueError(f"sums: {parties} parties x {w.groups}, got {len(w.sums)}")
     if w.makers < 1 or len(w.rank) % w.makers:
         raise ValueError(f"rank: a multiple of {w.makers} elements, got {len(w.rank)}")
+    if w.slots < 0 or parties < w.makers or len(w.standing) != w.slots + (parties - w.makers) * m:
+        whole = f"{w.slots} slots and {parties} - {w.makers} accounts x {m}"
+        raise ValueError(f"standing: {whole}, got {len(w.standing)}")
     if len(w.ring) != 2 or len(w.queue) < 1:
         raise ValueError(f"ring: 2 elements and a queue, got {len(w.ring)}, {len(w.queue)}")
     if not (0 <= w.ring[0] < len(w.queue) and 0 <= w.ring[1] <= len(w.queue)):
@@ -63,7 +68,7 @@ def _check_lengths(w: Messages) -> None:
 
 
 def _check_contract(w: Messages, i: int) -> None:
-    cls, group, slots = int(w.cls[i]), int(w.group[i]), len(w.standing)
+    cls, group, slots = int(w.cls[i]), int(w.group[i]), w.slots
     if not 0 <= group < w.groups:
         raise ValueError(f"contract {i}: group {group} of {w.groups}")
     if cls < 0 or (cls + 1) * w.makers > len(w.rank):
@@ -132,19 +137,22 @@ def count_messages(w: Messages, rows: Rows, start: int) -> int:
     if not 0 <= start <= len(rows):
         raise ValueError(f"start: 0 to {len(rows)}, got {start}")
     for i, r in enumerate(rows_of(rows[start:]), start):
-        if r.kind != Kind.QUOTE or not 0 <= r.maker < len(w.parties):
+        party = w.makers + r.account - 1 if r.account else r.maker
+        if r.kind != Kind.QUOTE or not 0 <= r.maker < w.makers or party >= len(w.parties):
             continue
         forget_old(w, r.ts)
         if w.ring[1] == len(w.queue):
             return i
-        w.queue[(w.ring[0] + w.ring[1]) % len(w.queue)] = (r.ts, r.maker)
+        w.queue[(w.ring[0] + w.ring[1]) % len(w.queue)] = (r.ts, party)
         w.ring[1] += 1
-        count(w, r.maker, r.ts)
-        if 0 <= r.contract < len(w.slot0) and r.maker < w.makers:
+        count(w, party, r.ts)
+        if 0 <= r.contract < len(w.slot0):
             rank = int(w.rank[int(w.cls[r.contract]) * w.makers + r.maker])
             if rank >= 0:
-                group = int(w.group[r.contract])
-                replace(w, int(w.slot0[r.contract]) + rank, r.maker * w.groups + group, r)
+                at = int(w.slot0[r.contract]) + rank
+                if r.account:
+                    at = w.slots + (r.account - 1) * len(w.slot0) + r.contract
+                replace(w, at, party * w.groups + int(w.group[r.contract]), r)
     return len(rows)
 
 

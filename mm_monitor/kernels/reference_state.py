@@ -235,7 +235,7 @@ class Row:
     sub: int
     kind: int
     flags: int
-    pad: int
+    account: int
 
 
 def objects(cls: type[Any], array: Rows) -> list[Any]:

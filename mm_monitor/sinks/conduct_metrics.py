@@ -56,14 +56,14 @@ def _session_seconds(view: StatusView) -> Iterator[Sample]:
 
 def _seconds_of_programme(view: StatusView) -> Iterator[Sample]:
     for row in view.conduct.programme:
-        yield (row.maker, "sliding"), row.most_sliding
-        yield (row.maker, "calendar"), row.most_calendar
+        yield (row.maker, row.account, "sliding"), row.most_sliding
+        yield (row.maker, row.account, "calendar"), row.most_calendar
 
 
 def _raised(view: StatusView) -> Iterator[Sample]:
     for row in view.conduct.programme:
         for name in SIGNALS:
-            yield (row.maker, name), int(name in row.raised)
+            yield (row.maker, row.account, name), int(name in row.raised)
 
 
 HEDGE_DELAY = Metric(
@@ -160,42 +160,44 @@ METRICS = (
     _metric(
         "messages_total",
         "counter",
-        MAKER,
+        ACCOUNT,
         "Quotes heard of the maker, good or bad. Only with [signals] in the rulebook.",
-        lambda view: [((row.maker,), row.messages) for row in view.conduct.programme],
+        lambda view: [((row.maker, row.account), row.messages) for row in view.conduct.programme],
     ),
     _metric(
         "messages_most_per_second",
         "gauge",
-        (*MAKER, "second"),
+        (*ACCOUNT, "second"),
         "The most messages in one second, sliding or of the calendar.",
         _seconds_of_programme,
     ),
     _metric(
         "submitted_amount",
         "gauge",
-        MAKER,
+        ACCOUNT,
         "Size by price by multiplier of the sides that were submitted, in the currency.",
         lambda view: [
-            ((row.maker,), row.submitted / PRICE_SCALE) for row in view.conduct.programme
+            ((row.maker, row.account), row.submitted / PRICE_SCALE)
+            for row in view.conduct.programme
         ],
     ),
     _metric(
         "cancelled_amount",
         "gauge",
-        MAKER,
+        ACCOUNT,
         "The same of the sides that were withdrawn or replaced, without what was traded.",
         lambda view: [
-            ((row.maker,), row.cancelled / PRICE_SCALE) for row in view.conduct.programme
+            ((row.maker, row.account), row.cancelled / PRICE_SCALE)
+            for row in view.conduct.programme
         ],
     ),
     _metric(
         "cancelled_share_ratio",
         "gauge",
-        MAKER,
+        ACCOUNT,
         "Cancelled amount / submitted amount. No sample while nothing was submitted.",
         lambda view: [
-            ((row.maker,), ratio_number(row.share))
+            ((row.maker, row.account), ratio_number(row.share))
             for row in view.conduct.programme
             if row.share is not None
         ],
@@ -203,7 +205,7 @@ METRICS = (
     _metric(
         "programme_signal",
         "gauge",
-        (*MAKER, "signal"),
+        (*ACCOUNT, "signal"),
         "1 when a threshold of the rulebook is reached; a signal to look at, never a breach.",
         _raised,
     ),

@@ -95,3 +95,22 @@ def test_an_unknown_quote_stays_unknown(tmp_path: Path) -> None:
         tmp_path, "1300 buy 6", quotes=[quote(1000), quote(1200, "1.00005"), quote(1600)]
     )
     assert report.times() == Times(quoted=200 + 400, unknown=400)
+
+
+def test_of_several_accounts_the_filled_one_shrinks(tmp_path: Path) -> None:
+    rules = SHRINKS.replace("5", "15") + '[accounts]\nrollup = "union"\n'
+    tables: dict[str, Any] = {
+        "accounts": ["A,M0", "B,M0"],
+        "headers": {"accounts": "account,maker"},
+        "quotes": [quote(1000, maker="A"), quote(1000, maker="B")],
+        "fills": ["1200,A,C0,sell,1.0001,4", "1300,A,C0,sell,1.0001,2", "1600,A,C0,buy,1.0000,10"],
+    }
+    report = judge(tmp_path, rules, **tables)
+    # asks of 20, 16 and 14 at one price
+    assert report.times() == Times(quoted=300, lapsed=700)
+    tables["quotes"] = [quote(1000, maker="A"), quote(1000, "0.9999", maker="B")]
+    wide = '[spread]\nterms = [{ absolute = "0.0001" }]\n'
+    tables["fills"] = ["1600,A,C0,buy,1.0000,10"]
+    report = judge(tmp_path, SHRINKS + '[accounts]\nrollup = "union"\n' + wide, **tables)
+    # the bid that is left is B's, a tick lower: two ticks wide
+    assert (report.times(), report.reasons()) == (Times(600, 400), {"spread": 400})

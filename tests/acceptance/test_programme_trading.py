@@ -21,7 +21,8 @@ def counted(directory: Path, limits: str, quotes: list[str], **tables: Any) -> A
     """What the details say of M0; continuous trading is over [1000 s, 2000 s)."""
     report = judge(directory, LIMITS + limits, quotes=quotes, phases=DAY, **tables)
     assert report.breaches("presence") == report.breaches()  # a signal opens none
-    return report.maker_detail()["programme_trading"]
+    (row,) = report.maker_detail()["programme_trading"]
+    return row
 
 
 def test_the_sliding_second_finds_what_two_seconds_of_the_clock_share(tmp_path: Path) -> None:
@@ -88,3 +89,22 @@ def test_what_stood_before_the_period_is_not_looked_at(tmp_path: Path) -> None:
 def test_without_thresholds_nothing_is_counted(tmp_path: Path) -> None:
     detail = judge(tmp_path, quotes=[quote(1000)]).maker_detail()
     assert detail["programme_trading"] == "not_assessed"
+
+
+def test_each_account_is_counted_by_itself(tmp_path: Path) -> None:
+    quotes = [
+        quote(at(1100.1), "2.0000", "2.1000", 10, 10, maker="A"),
+        quote(at(1100.2), "2.0000", "2.1000", 10, 10, maker="B"),
+        quote(at(1100.3), "", "2.1000", 0, 10, maker="B"),
+    ]
+    tables: dict[str, Any] = {"accounts": ["A,M0", "B,M0"]}
+    tables["headers"] = {"accounts": "account,maker"}
+    fills = [f"{at(1100.25)},B,C0,buy,2.0000,4"]
+    report = judge(
+        tmp_path, LIMITS + "per_day = 2", quotes=quotes, phases=DAY, fills=fills, **tables
+    )
+    rows = report.maker_detail()["programme_trading"]
+    # B's quote replaces none of A's; of its bid 6 were left to cancel
+    assert [(r["account"], r["messages"], r["cancelled_amount"], r["raised"]) for r in rows] == [
+        ("A", 1, "0", []), ("B", 2, "12", ["per_day"]),
+    ]  # fmt: skip

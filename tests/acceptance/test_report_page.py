@@ -21,11 +21,11 @@ WHOLE = (
     "obligations[].lapsed_by_reason_ns",
     "makers[].signals[].numbers",
     "makers[].rejects.by_reason",
-    "makers[].programme_trading.raised",
     "makers[].requote.buckets",
     "makers[].requote_by_class",
     "makers[].rfq.latency",
     "makers[].profile",
+    "makers[].programme_trading[].raised",
 )
 FED: dict[str, Any] = {  # what the details say something of only where it is fed
     "fills": ["1100,M0,C0,buy,1,5"],

@@ -16,7 +16,8 @@ from mm_monitor.core.model import MAX_PRICE, MAX_SIZE, Kind
 from mm_monitor.kernels import _messages, layout, reference_messages
 
 SECOND = 1_000_000_000
-MAKERS, CONTRACTS = 3, 2
+MAKERS, CONTRACTS, ACCOUNTS, SLOTS = 3, 2, 1, 4
+PARTIES = MAKERS + ACCOUNTS
 SLOT0, CLS, GROUP = [0, 2], [0, 0], [0, 1]
 RANK = [0, 1, -1]  # the third maker is not appointed
 DTYPES = {
@@ -24,6 +25,7 @@ DTYPES = {
 }  # fmt: skip
 
 steps = st.sampled_from([0, 0, 1, SECOND // 3, SECOND - 1, SECOND, 5 * SECOND, 2**61])
+accounts = st.sampled_from([0, 0, 0, 1, 2])  # the last one is not known
 prices = st.sampled_from([1, 2, 2, MAX_PRICE])
 sizes = st.sampled_from([0, 1, 5, 5, MAX_SIZE])
 
@@ -40,7 +42,21 @@ def tapes(draw: st.DrawFn) -> np.ndarray[Any, Any]:
         maker, contract = draw(st.integers(-1, MAKERS)), draw(st.integers(0, CONTRACTS - 1))
         kind = draw(st.sampled_from([Kind.QUOTE] * 9 + [Kind.THEO]))
         flags = draw(st.sampled_from([0, 0, 0, 0, QUOTE_BAD]))
-        rows[i] = (t, i, bid, ask, bid_size, ask_size, maker, contract, 0, 0, kind, flags, 0)
+        rows[i] = (
+            t,
+            i,
+            bid,
+            ask,
+            bid_size,
+            ask_size,
+            maker,
+            contract,
+            0,
+            0,
+            kind,
+            flags,
+            draw(accounts),
+        )
     return rows
 
 
@@ -49,13 +65,13 @@ class Machine:
 
     def __init__(self, module: Any, room: int) -> None:
         self.module = module
-        self.parties = np.zeros(MAKERS, layout.PARTY)
-        self.standing = np.zeros(4, layout.STANDING)
-        self.sums = np.zeros(MAKERS * 2, layout.SUMS)
+        self.parties = np.zeros(PARTIES, layout.PARTY)
+        self.standing = np.zeros(SLOTS + ACCOUNTS * CONTRACTS, layout.STANDING)
+        self.sums = np.zeros(PARTIES * 2, layout.SUMS)
         self.queue, self.ring = np.zeros(room, layout.HEARD), np.zeros(2, np.int64)
         tables = (np.array(column, np.int32) for column in (SLOT0, CLS, GROUP, RANK))
         self.watch = module.Messages(
-            self.parties, self.standing, self.sums, self.queue, self.ring, *tables, MAKERS, 2
+            self.parties, self.standing, self.sums, self.queue, self.ring, *tables, MAKERS, 2, SLOTS
         )
 
     def run(self, rows: np.ndarray[Any, Any], start: int) -> int:
@@ -93,18 +109,21 @@ def test_the_kernel_is_its_plain_twin(rows: Any, room: int, cut: int) -> None:
 def test_what_it_counts_is_what_a_slow_count_finds(rows: Any) -> None:
     machine = Machine(kernels, 40)
     assert machine.run(rows, 0) == len(rows)
-    for maker in range(MAKERS):
-        mine = rows[(rows["kind"] == Kind.QUOTE) & (rows["maker"] == maker)]
+    known = (rows["kind"] == Kind.QUOTE) & (rows["maker"] >= 0) & (rows["maker"] < MAKERS)
+    for party in range(PARTIES):
+        own = (rows["account"] == 0) & (rows["maker"] == party)
+        mine = rows[known & (own if party < MAKERS else rows["account"] == party - MAKERS + 1)]
         times = mine["ts"].tolist()
         in_any_second = [sum(t - SECOND < s <= t for s in times) for t in times]
-        party = machine.parties[maker]
-        assert party["messages"] == len(times)
-        assert party["sliding_most"] == max(in_any_second, default=0)
+        seen = machine.parties[party]
+        assert seen["messages"] == len(times)
+        assert seen["sliding_most"] == max(in_any_second, default=0)
         seconds = Counter(t // SECOND for t in times)
-        assert party["second_most"] == max(seconds.values(), default=0)
+        assert seen["second_most"] == max(seconds.values(), default=0)
         for group in range(2):
-            amounts = slow_amounts(mine[mine["contract"] == group]) if RANK[maker] >= 0 else (0, 0)
-            sums = machine.sums[maker * 2 + group]
+            obliged = np.array([RANK[maker] >= 0 for maker in mine["maker"]], np.bool_)
+            amounts = slow_amounts(mine[(mine["contract"] == group) & obliged])
+            sums = machine.sums[party * 2 + group]
             assert total(sums, "submitted") == amounts[0]
             assert total(sums, "cancelled") == amounts[1]
 
@@ -131,7 +150,8 @@ def slow_amounts(quotes: Any) -> tuple[int, int]:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"sums": np.zeros(5, layout.SUMS)}, "sums: 3 parties x 2, got 5"),
+    ({"sums": np.zeros(5, layout.SUMS)}, "sums: 4 parties x 2, got 5"),
+    ({"standing": np.zeros(5, layout.STANDING)}, "standing: 4 slots and 4 - 3 accounts x 2, got 5"),
     ({"ring": np.array([3, 0])}, "ring: within 2, got 3, 0"),
     ({"ring": np.zeros(1, np.int64)}, "ring: 2 elements"),
     ({"slot0": np.array([0, 3], np.int32)}, "contract 1: slot 4 of 4"),
@@ -139,7 +159,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"cls": np.array([0, 1], np.int32)}, "contract 1: class 1 is outside the rank table"),
     ({"group": np.array([0, 2], np.int32)}, "contract 1: group 2 of 2"),
     ({"rank": np.array([0, 1], np.int32)}, "rank: a multiple of 3 elements, got 2"),
-    ({"queue": np.array([(0, 3), (0, 0)], layout.HEARD)}, "queue 0: party 3 of 3"),
+    ({"queue": np.array([(0, 4), (0, 0)], layout.HEARD)}, "queue 0: party 4 of 4"),
 ]
 
 
@@ -151,14 +171,14 @@ def test_arrays_that_do_not_belong_together(
     module: Any, wrong: dict[str, Any], message: str
 ) -> None:
     arguments: dict[str, Any] = {
-        "parties": np.zeros(MAKERS, layout.PARTY), "standing": np.zeros(4, layout.STANDING),
-        "sums": np.zeros(MAKERS * 2, layout.SUMS), "queue": np.zeros(2, layout.HEARD),
+        "parties": np.zeros(PARTIES, layout.PARTY), "standing": np.zeros(SLOTS + ACCOUNTS * CONTRACTS, layout.STANDING),
+        "sums": np.zeros(PARTIES * 2, layout.SUMS), "queue": np.zeros(2, layout.HEARD),
         "ring": np.zeros(2, np.int64), "slot0": np.array(SLOT0, np.int32),
         "cls": np.array(CLS, np.int32), "group": np.array(GROUP, np.int32),
         "rank": np.array(RANK, np.int32),
     }  # fmt: skip
     with pytest.raises(ValueError, match=message):
-        module.Messages(*(arguments | wrong).values(), MAKERS, 2)
-    good = module.Messages(*arguments.values(), MAKERS, 2)
+        module.Messages(*(arguments | wrong).values(), MAKERS, 2, SLOTS)
+    good = module.Messages(*arguments.values(), MAKERS, 2, SLOTS)
     with pytest.raises(ValueError, match="start: 0 to 0, got 1"):
         module.count_messages(good, np.zeros(0, ROW), 1)

@@ -13,17 +13,21 @@ from mm_monitor.units import show_price
 
 def section(period: Period) -> dict[str, dict[str, object]]:
     """By maker; `not_assessed` without thresholds in the rulebook."""
-    held: dict[str, list[ProgrammeRow]] = {}
+    held: dict[str, dict[str, list[ProgrammeRow]]] = {}
     for view in period.days:
         for row in view.conduct.programme:
-            held.setdefault(row.maker, []).append(row)
+            held.setdefault(row.maker, {}).setdefault(row.account, []).append(row)
     return {
-        maker: {"programme_trading": _maker(held[maker]) if maker in held else "not_assessed"}
+        maker: {"programme_trading": _accounts(held[maker]) if maker in held else "not_assessed"}
         for maker in period.days[-1].makers
     }
 
 
-def _maker(days: Sequence[ProgrammeRow]) -> dict[str, object]:
+def _accounts(held: dict[str, list[ProgrammeRow]]) -> list[dict[str, object]]:
+    return [{"account": name} | _account(held[name]) for name in sorted(held)]
+
+
+def _account(days: Sequence[ProgrammeRow]) -> dict[str, object]:
     submitted, cancelled = (
         sum(row.submitted for row in days),
         sum(row.cancelled for row in days),

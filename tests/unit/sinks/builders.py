@@ -42,7 +42,7 @@ CONDUCT = ConductView(
     sessions=(SessionRow("M0", "A1", "on", 9 * S, S, 0, 0, (Outage(1, 2, True),), S, S),),
     rejects=(RejectRow("M0", 7, {"late": 2}),),
     programme=(
-        ProgrammeRow("M0", 7, 5, 4, 400_000_000, 100_000_000, Fraction(1, 4), ("per_day",)),
+        ProgrammeRow("M0", "A1", 7, 5, 4, 400_000_000, 100_000_000, Fraction(1, 4), ("per_day",)),
     ),
 )  # fmt: skip
 

@@ -203,10 +203,10 @@ def test_what_is_watched_beside_the_quotes() -> None:
     assert got["mm_monitor_session_up", ("A1", *maker)] == 1
     assert got["mm_monitor_session_disconnects_total", ("A1", *maker)] == 1
     assert got["mm_monitor_rejected_messages_total", ("M0", "late", "szse-2025")] == 2
-    assert got["mm_monitor_messages_most_per_second", (*maker, "calendar")] == 4
-    assert got["mm_monitor_cancelled_amount", maker] == 1
-    assert got["mm_monitor_programme_signal", (*maker, "per_day")] == 1
-    assert got["mm_monitor_programme_signal", (*maker, "cancelled")] == 0
+    assert got["mm_monitor_messages_most_per_second", ("A1", *maker, "calendar")] == 4
+    assert got["mm_monitor_cancelled_amount", ("A1", *maker)] == 1
+    assert got["mm_monitor_programme_signal", ("A1", *maker, "per_day")] == 1
+    assert got["mm_monitor_programme_signal", ("A1", *maker, "cancelled")] == 0
 
 
 def test_labels_are_those_declared() -> None:
