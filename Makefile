@@ -108,8 +108,10 @@ demo: $(RELEASE) ## a simulated session, a broker and the monitor, live in this 
 
 test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with bounds checks, packaging
 	@$(MAKE) --no-print-directory build lint
-	@echo "==> tests: whole suite on the release build"
-	@$(PYTEST) -q -m "not slow"
+	@echo "==> tests: whole suite on the release build, the laws beside the rest"
+	@mkdir -p build; $(PYTEST) -q -m "not slow" tests/laws >build/laws.log 2>&1 & laws=$$!; \
+	  $(PYTEST) -q -m "not slow" --ignore tests/laws; rest=$$?; \
+	  wait $$laws; laws=$$?; cat build/laws.log; exit $$((rest | laws))
 	@$(MAKE) --no-print-directory test-debug test-asan packaging versions
 
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
