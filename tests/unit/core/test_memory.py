@@ -1,17 +1,19 @@
-"""What the engine keeps of one obligation, in bytes, with every rule on: as much as a snapshot has to hold."""
+"""What the engine keeps of one obligation, in bytes, with every rule on."""
 
 from __future__ import annotations
 
 from benchmarks.day import CONTRACTS, MAKERS, afternoon, every_rule, warm_engine
+from mm_monitor.core.accrual import BESIDE
 from mm_monitor.core.engine import Engine
-from mm_monitor.core.snapshot import snapshot
 
 MOST = 512
 
 
 def kept(engine: Engine) -> float:
-    """Bytes an obligation."""
-    return len(snapshot(afternoon(engine))) / (MAKERS * CONTRACTS)
+    """Bytes of every array that has an element for each obligation, by obligation."""
+    accruals = afternoon(engine).evaluators[0].accruals
+    arrays = [getattr(accruals, name) for name in ("slots", "replies", *BESIDE)]
+    return sum(array.nbytes for array in arrays) / (MAKERS * CONTRACTS)
 
 
 def test_an_obligation_with_every_rule_fits_512_bytes() -> None:
