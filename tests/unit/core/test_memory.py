@@ -13,7 +13,8 @@ def kept(engine: Engine) -> float:
     """Bytes of every array that has an element for each obligation, by obligation."""
     accruals = afternoon(engine).evaluators[0].accruals
     arrays = [getattr(accruals, name) for name in ("slots", "replies", *BESIDE)]
-    return sum(array.nbytes for array in arrays) / (MAKERS * CONTRACTS)
+    total: int = sum(array.nbytes for array in arrays)
+    return total / (MAKERS * CONTRACTS)
 
 
 def test_an_obligation_with_every_rule_fits_512_bytes() -> None:
