@@ -12,7 +12,7 @@ from mm_monitor.simulator import Disorder
 from mm_monitor.simulator.games import STRATEGIES, Stage, chosen, perform, write_games
 from mm_monitor.simulator.games.stage import REST
 from mm_monitor.simulator.scenario import SECOND
-from tests.acceptance.judging import TRUTH_KEYS, differences, judged
+from tests.acceptance.judging import TRUTH_KEYS, differences, judged, replayed
 
 MINUTES = 4
 
@@ -69,6 +69,18 @@ def test_who_rotate_leave_holes_in_the_market(tmp_path: Path) -> None:
         clock.at(k * tenth + 1 + 15 * SECOND) for k in range(10)
     ]
     assert {hole["maker"] for hole in holes} == {""}
+
+
+def test_requests_of_a_friend_keep_the_rate_up(tmp_path: Path) -> None:
+    """30 of 40 answered are the 70 % that are asked for; none of the ten that others asked."""
+    truth = played("friendly-rfq", tmp_path)
+    want = {row["maker"]: row["rfq"] for row in truth["makers"]}
+    assert want["friendly-rfq"] == {"asked": 40, "answered": 30}
+    done = replayed(tmp_path, tmp_path / "rulebook.toml")
+    rows = {row["maker"]: row["rfq"] for row in done.details["makers"]}  # type: ignore[attr-defined]
+    got = {m: {"asked": row["asked"], "answered": row["answered"]} for m, row in rows.items()}
+    assert got == want
+    assert [b for b in done.report["breaches"] if b["kind"] == "rfq"] == []  # type: ignore[attr-defined]
 
 
 def test_a_name_that_is_none_is_refused_with_those_that_are() -> None:

@@ -9,7 +9,14 @@ import numpy as np
 
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.evaluator import Evaluator
-from mm_monitor.core.model import DeadLetter, ExemptionRecord, Kind, SessionRecord, State
+from mm_monitor.core.model import (
+    DeadLetter,
+    ExemptionRecord,
+    Kind,
+    RfqRecord,
+    SessionRecord,
+    State,
+)
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.watch.columns import grown
 
@@ -28,6 +35,10 @@ class Papers:
         self.claims_in_lapse: Counter[str] = Counter()  # those that began while it was lapsed
         self.claims_logged_on: Counter[str] = Counter()  # while a session of it was on
         self.sessions: dict[str, dict[str, str]] = {}  # maker -> account -> last status
+        self.alone: Counter[str] = Counter()  # requests for quotes to this maker and no other
+        self.alone_there: Counter[str] = Counter()  # those that found a valid quote of it
+        self.public: Counter[str] = Counter()  # requests to several
+        self.public_there: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()  # records that could not be used
         self.forged: Counter[str] = Counter()  # exemptions among them
         self.arrived = np.zeros(0, dtype=np.int64)  # quotes, by maker
@@ -49,6 +60,20 @@ class Papers:
         self.claims[name] += 1
         self.claims_logged_on[name] += "logon" in self.sessions.get(name, {}).values()
         self.claims_in_lapse[name] += bool((totals.state[concerned] >= State.LAPSED).any())
+
+    def request(self, record: RfqRecord, evaluator: Evaluator) -> None:
+        """A request for quotes; the quotes of its instant have been applied."""
+        totals = evaluator.totals_at(record.ts, estimate=True)
+        owed = evaluator.effects.slots(record.contract, ALL) & totals.running
+        there = totals.state == State.QUOTED
+        asked = {self._reference.find_maker(name) for name in record.makers}
+        for slot in np.flatnonzero(owed & (totals.state != State.EXEMPT)).tolist():
+            maker = int(evaluator.book.slot_maker[slot])
+            if asked and maker not in asked:
+                continue
+            name, alone = self._reference.makers[maker], asked == {maker}
+            (self.alone if alone else self.public)[name] += 1
+            (self.alone_there if alone else self.public_there)[name] += bool(there[slot])
 
     def session(self, record: SessionRecord) -> None:
         """A session of a maker is another; quote protection leaves it as it is."""

@@ -193,6 +193,21 @@ def exemption_overlap(day: Day, maker: str) -> Iterator[Signal]:
     yield Signal("exemption_overlap", "", late > 0 if claims else None, numbers)
 
 
+def friendly_rfq(day: Day, maker: str) -> Iterator[Signal]:
+    """Do requests to it alone find it there, and requests to all find it away?"""
+    papers = day.engine.papers
+    alone, public = papers.alone[maker], papers.public[maker]
+    to_it, to_all = (
+        share(papers.alone_there[maker], alone),
+        share(papers.public_there[maker], public),
+    )
+    raised = None
+    if to_it is not None and to_all is not None:
+        raised = min(alone, public) >= ENOUGH and to_it - to_all >= HALF
+    numbers = {"alone": alone, "alone_there": to_it, "public": public, "public_there": to_all}
+    yield Signal("friendly_rfq", "", raised, numbers)
+
+
 def forged_exemption(day: Day, maker: str) -> Iterator[Signal]:
     """Were there exemptions in its name of a kind or scope that does not exist?"""
     count = day.engine.papers.forged[maker]
@@ -292,6 +307,7 @@ WHOLE: tuple[Callable[[Day, str], Iterator[Signal]], ...] = (
     fade,
     flood,
     forged_exemption,
+    friendly_rfq,
     ioc,
     one_lot,
     poison,

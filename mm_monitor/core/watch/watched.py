@@ -10,7 +10,14 @@ from typing import Any
 
 from mm_monitor.core.batch import Batch, Decoded
 from mm_monitor.core.engine import Engine
-from mm_monitor.core.model import Control, DeadLetter, ExemptionRecord, PeriodRecord, SessionRecord
+from mm_monitor.core.model import (
+    Control,
+    DeadLetter,
+    ExemptionRecord,
+    PeriodRecord,
+    RfqRecord,
+    SessionRecord,
+)
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.watch.messages import Messages
@@ -51,6 +58,8 @@ class WatchedEngine(Engine):
         evaluator = self.evaluators[0]
         if isinstance(record, ExemptionRecord) and self._defect(record) is None:
             self.papers.claim(record, evaluator)
+        elif isinstance(record, RfqRecord) and self._defect(record) is None:
+            self.papers.request(record, evaluator)
         elif isinstance(record, SessionRecord):
             self.papers.session(record)
         elif isinstance(record, PeriodRecord) and record.edge == "end":

@@ -88,12 +88,12 @@ def friendly_rfq(stage: Stage) -> None:
     step = clock.total // 40
     asked = [step * i + step // 2 for i in range(40)]
     gone = [(clock.at(t - step // 8), clock.at(t + step // 8)) for t in asked[::4]]
-    gamer.present(away(clock, gone))
+    gamer.present(away(clock, gone), moving=False)
     for i, spent in enumerate(asked):
         makers = {} if i % 4 == 0 else {"makers": gamer.name}
         name = {"rfq_id": f"rfq-{i:02d}", "contract": desk.contracts[0].name}
         desk.control(clock.at(spent), "rfq", **name, **makers)
-    desk.honest()
+    desk.player("honest-friendly-rfq").present([(clock.first_instant, clock.closes)], moving=False)
 
 
 def accounts(stage: Stage) -> None:

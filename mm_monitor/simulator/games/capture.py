@@ -21,7 +21,7 @@ from mm_monitor.simulator.capture import (
 from mm_monitor.simulator.disorder import Disorder, delays
 from mm_monitor.simulator.games.catalogue import STRATEGIES
 from mm_monitor.simulator.games.rulebook import NAME, RULEBOOK
-from mm_monitor.simulator.games.stage import Player, Stage
+from mm_monitor.simulator.games.stage import MILLISECOND, Player, Stage
 from mm_monitor.simulator.market import MICRO, MULTIPLIER, TICK, Contract
 from mm_monitor.simulator.reference import CONTRACT_COLUMNS, MAKER_COLUMNS
 from mm_monitor.simulator.rows import QUOTE, THEO, Names, Rows, decimal_text
@@ -35,6 +35,7 @@ from mm_monitor.simulator.truth import (
     without,
 )
 
+STAY = 200 * MILLISECOND  # how long an answer has to stand; see `rulebook.py`
 FILES = {
     **CONTROL_FILES,
     "rfq": ("rfqs", ("ts_event", "rfq_id", "contract", "makers")),
@@ -205,7 +206,22 @@ def _maker(
         "arrived_quoted_ns": arrived,
         "required_ns": sum(row["quoted_ns"] + row["lapsed_ns"] + row["unknown_ns"] for row in rows),
         "verdict": _covered([row["verdict"] for row in rows]),
+        "rfq": _requests(stage, player),
     }
+
+
+def _requests(stage: Stage, player: Player) -> dict[str, int]:
+    """Requests for quotes: asked, and answered by a quote that stood before and for long enough after."""
+    mine = {c.name for c in stage.contracts if c.klass == player.klass}
+    asked = [
+        (control.ts, control.fields["contract"])
+        for control in stage.controls
+        if control.record == "rfq"
+        and control.fields["contract"] in mine
+        and player.name in (control.fields.get("makers") or player.name).split("|")
+    ]
+    answered = [stage.stands(player.name, contract, ts, ts + STAY) for ts, contract in asked]
+    return {"asked": len(asked), "answered": sum(answered)}
 
 
 def _covered(verdicts: list[str]) -> str:

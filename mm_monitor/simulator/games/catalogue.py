@@ -49,7 +49,7 @@ _LISTED = (
     Strategy(
         "backdate", beside.backdate, "compliant", "", ("clock_backdate",), ("order of arrival",)
     ),
-    Strategy("friendly-rfq", beside.friendly_rfq, "compliant", "", (), ("rfqs",)),
+    Strategy("friendly-rfq", beside.friendly_rfq, "compliant", "", ("friendly_rfq",), ("rfqs",)),
     Strategy(
         "rotation",
         when.rotation,

@@ -30,6 +30,12 @@ required = "90%"
 judged_by = "coverage"
 coverage_required = "100%"
 
+[rfq]
+respond_within = "200ms"
+stay = "200ms"
+required = "70%"
+standing_quote_counts = true
+
 [market_hole]
 longest_permitted = "15s"
 

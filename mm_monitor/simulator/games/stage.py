@@ -175,6 +175,13 @@ class Stage:
                 found.append((counts if one.state == QUOTED else one.ts, one.state))
         return found
 
+    def stands(self, maker: str, contract: str, start: int, end: int) -> bool:
+        """Does a quote count throughout [start, end)?"""
+        edges = [(0, LAPSED), *self.edges(maker, contract)]
+        at_start = [state for ts, state in edges if ts <= start][-1]
+        later = [state for ts, state in edges if start < ts < end]
+        return all(state == QUOTED for state in (at_start, *later))
+
 
 @dataclass
 class Standing:
@@ -336,18 +343,24 @@ class Pen:
         self.desk.stage.bad += 1
         self.desk.stage.note(self.name, contract.name, _Worth(ts, UNKNOWN, ts, ts))
 
-    def present(self, spans: Sequence[Span], contracts: Iterable[int] | None = None) -> None:
-        """Good quotes on the contracts (all) in `spans`, moved with theo twice a minute, absent between them."""
+    def present(
+        self,
+        spans: Sequence[Span],
+        contracts: Iterable[int] | None = None,
+        *,
+        moving: bool = True,
+    ) -> None:
+        """Good quotes on the contracts (all) in `spans`, absent between them; `moving` with theo twice a minute."""
         which = range(len(self.desk.contracts)) if contracts is None else contracts
         for k in which:
             for start, end in spans:
-                self._stay(start, end, k)
+                self._stay(start, end, k, moving)
 
-    def _stay(self, start: int, end: int, k: int) -> None:
+    def _stay(self, start: int, end: int, k: int, moving: bool) -> None:
         self.good(start, k)
         i = bisect_right(self.desk.moves, start)
         last = start
-        for ts in self.desk.moves[i:]:
+        for ts in self.desk.moves[i:] if moving else ():
             if ts >= end:
                 break
             if ts - last >= 30 * SECOND:
