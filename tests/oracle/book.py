@@ -119,11 +119,13 @@ class Book:
             self.owed[slot].clear()
 
     def _fill(self, slot: Slot, record: Record) -> None:
-        side, shrinks = record.row["side"], self.rules.get("quote.after_fill") == "shrinks"
-        for account, (bid, ask) in self.quotes[slot].items() if shrinks else ():
-            at, size = (bid if side == "buy" else ask) or (0, 0)
-            left = (at, size - record.row["size"]) if size > record.row["size"] else None
-            self.quotes[slot][account] = Quote(left, ask) if side == "buy" else Quote(bid, left)
+        account = record.row["account"] if "accounts" in self.rules.raw else ""
+        quote, filled = self.quotes[slot].get(account), record.row["size"]
+        if quote and self.rules.get("quote.after_fill") == "shrinks":
+            buys = record.row["side"] == "buy"
+            at, size = (quote.bid if buys else quote.ask) or (0, 0)
+            left = (at, size - filled) if size > filled else None
+            self.quotes[slot][account] = Quote(left, quote.ask) if buys else Quote(quote.bid, left)
 
     def settle(self, now: int) -> None:
         """The instant is over: a quote whose prices changed, or came from nothing, rests from now."""
@@ -134,7 +136,7 @@ class Book:
 
     def quote(self, slot: Slot) -> Quote:
         """The effective quote of the maker's accounts."""
-        own = [quote for _, quote in sorted(self.quotes[slot].items())]
+        own = [quote for _, quote in sorted(self.quotes[slot].items()) if quote.bid or quote.ask]
         if self.rules.get("accounts.rollup") == "best" or len(own) < 2:
             return min(own, key=_rank, default=Quote(None, None))
         bids, asks = [q.bid for q in own if q.bid], [q.ask for q in own if q.ask]

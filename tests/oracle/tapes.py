@@ -466,7 +466,8 @@ def _request(world: World) -> Row:
 def _fill(world: World) -> Row:
     rng, contract = world.rng, world.rng.choice(list(world.contracts))
     side, price = rng.choice(["buy", "sell"]), _price(world, contract, rng.randint(5, 22))
-    return [str(world.pick()), rng.choice([*world.makers * 4, "M9"]), contract, side, price,
+    makers = [*world.makers * 4, *world.accounts * 4, "M9"]
+    return [str(world.pick()), rng.choice(makers), contract, side, price,
             str(rng.choice([1, 1, 2, 5, 20]))]  # fmt: skip
 
 
