@@ -26,7 +26,7 @@ FEATURES = frozenset({
 # What the engine implements; a rulebook with any other is refused.
 LANDED = frozenset({
     "fills", "required_set", "spot", "windows", "judged_by", "stretches", "stress", "hole", "rest", "table",
-    "dated", "underlying",
+    "dated", "underlying", "accounts", "retroactive",
 })  # fmt: skip
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
