@@ -41,6 +41,7 @@ class Piece(NamedTuple):
     free: bool  # exempt or deemed
     use: int  # of the limit, in 10^-9
     lost: bool  # what the maker quotes is unknown, or nobody is obliged
+    sides: tuple[bool, bool]
 
 
 class Book:
@@ -237,8 +238,9 @@ class Book:
             if self.covers(k[0], k[1], ("*", slot[1]))
         )
         lost = unknown or not obliged or any(for_all)
+        bid, ask = self.quote(slot)
         return Piece(t0, t1, state if obliged else None, fails, valid, owes and resumes, stress, free,
-                     use if valid and not free else 0, lost)  # fmt: skip
+                     use if valid and not free else 0, lost, (bid is not None, ask is not None))  # fmt: skip
 
 
 def _later(day: date, months: int) -> date:

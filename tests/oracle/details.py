@@ -46,30 +46,25 @@ def _window(t: Sums, rules: Rules) -> str:
 def requotes(judged: Judged, slot: Slot) -> list[int]:
     """RESP-01: ns from the record that ended validity to the next valid quote, where one did."""
     waits: list[int] = []
-    since, before, sides = None, judged.before.get(slot), (False, False)
-    for record in judged.capture.records:  # the last before the period
-        ours = (record.row.get("maker"), record.row.get("contract")) == slot
-        if judged.day.roll <= record.ts < judged.day.start and ours and "bid" in record.row:
-            sides = (record.row["bid"] is not None, record.row["ask"] is not None)
+    since, before = None, judged.before.get(slot)
     for piece in judged.pieces[slot]:
         caused = quoted = False
         for record in judged.at.get(piece.t0, ()):
             row = record.row
             moved = record.kind == "theo" and row["contract"] == slot[1]
             caused |= moved and not {"spread", "off_theo", "one_sided"}.isdisjoint(piece.fails)
-            if (row.get("maker"), row.get("contract")) == slot:
+            if (row.get("maker"), row.get("contract")) == slot and not row.get("bad"):
+                quoted |= record.kind == "quote"
                 caused |= record.kind == "fill"
-                if record.kind == "quote" and not row.get("bad"):
-                    has = (row["bid"] is not None, row["ask"] is not None)
-                    caused |= any(a and not b for a, b in zip(sides, has, strict=True))
-                    quoted, sides = True, has
+        if before and quoted:
+            caused |= any(a and not b for a, b in zip(before.sides, piece.sides, strict=True))
         if since is not None and piece.valid:
             waits += [piece.t0 - since] if quoted else []
         if piece.lost or piece.valid:
             since = None
-        elif before and piece.valid is False and caused and piece.state == "lapsed":
+        elif before and before.valid and piece.fails and caused and piece.state == "lapsed":
             since = piece.t0
-        before = piece.valid
+        before = piece
     return waits
 
 

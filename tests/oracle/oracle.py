@@ -190,9 +190,7 @@ class Judged:
     def __post_init__(self) -> None:
         start = self.day.start
         self.pieces = {s: [p for p in own if p.t0 >= start] for s, own in self.played.items()}
-        self.before = {
-            s: own[0].t0 < start and own[0].valid for s, own in self.played.items() if own
-        }
+        self.before = {s: own[0] for s, own in self.played.items() if own and own[0].t0 < start}
         self.at: dict[int, list[Record]] = {}
         for record in self.capture.records:
             self.at.setdefault(record.ts, []).append(record)

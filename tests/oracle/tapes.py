@@ -26,7 +26,7 @@ FEATURES = frozenset({
 # What the engine implements; a rulebook with any other is refused.
 LANDED = frozenset({
     "fills", "required_set", "spot", "windows", "judged_by", "stretches", "stress", "hole", "rest", "table",
-    "dated", "underlying", "accounts", "retroactive",
+    "dated", "underlying", "accounts", "retroactive", "rfq", "at_risk",
 })  # fmt: skip
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
@@ -345,11 +345,11 @@ def _presence(world: World) -> list[str]:
             *["stretches"] * 4 * world.has("stretches"),
         ]
     )
-    pairs = ", ".join(
+    pairs = {
         f'{{ long = "{world.duration(10, 40)}", short = "{world.duration(2, 10)}",'
         f' burn = "{rng.choice(["1", "2", "0.5", "6"])}" }}'
         for _ in range(rng.randint(1, 2))
-    )
+    }
     widths = [f'"{world.duration(3, 40)}"' for _ in range(rng.randint(1, 3))]
     widths += rng.choice([[], ['"am_pm"'], ['"am_pm"', '"session"']])
     more = {
@@ -360,7 +360,9 @@ def _presence(world: World) -> list[str]:
         "required_time": [f'required_time = "{world.duration(1, 60)}"']
         * (judged_by in ("coverage", "contracts")),
         "windows": [f"windows = [{', '.join(sorted(set(widths)))}]"],
-        "at_risk": [f'at_risk = [{pairs}]\nat_risk_every = "{world.duration(10, 20)}"'],
+        "at_risk": [
+            f'at_risk = [{", ".join(sorted(pairs))}]\nat_risk_every = "{world.duration(10, 20)}"'
+        ],
     }
     return [
         "[presence]",
