@@ -11,6 +11,8 @@ RELEASE    := build/release/.built
 KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.kernels._decode mm_monitor.kernels._messages mm_monitor.kernels._pricing mm_monitor.kernels._accounts
 # What runs on the debug builds too: whatever can drive a kernel out of bounds.
 DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
+# What looks at the clock: nothing else runs beside it.
+SERVICE_TESTS := tests/integration tests/services tests/contracts
 ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
 # The sanitizer must be in the process before anything allocates; numpy and Python keep their leaks.
 ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALLOC=malloc \
@@ -108,10 +110,12 @@ demo: $(RELEASE) ## a simulated session, a broker and the monitor, live in this 
 
 test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with bounds checks, packaging
 	@$(MAKE) --no-print-directory build lint
-	@echo "==> tests: whole suite on the release build, the laws beside the rest"
+	@echo "==> tests: on the release build, the laws beside what waits for nothing"
 	@mkdir -p build; $(PYTEST) -q -m "not slow" tests/laws >build/laws.log 2>&1 & laws=$$!; \
-	  $(PYTEST) -q -m "not slow" --ignore tests/laws; rest=$$?; \
+	  $(PYTEST) -q -m "not slow" --ignore tests/laws $(addprefix --ignore ,$(SERVICE_TESTS)); rest=$$?; \
 	  wait $$laws; laws=$$?; cat build/laws.log; exit $$((rest | laws))
+	@echo "==> tests: against real services"
+	@$(PYTEST) -q -m "not slow" $(SERVICE_TESTS)
 	@$(MAKE) --no-print-directory test-debug test-asan packaging versions
 
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
