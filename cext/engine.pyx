@@ -426,17 +426,18 @@ def restate(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const 
 
 
 def shrink(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const int32_t[::1] bid,
-           const int32_t[::1] ask):
+           const int32_t[::1] ask, const uint8_t[::1] flags):
     """The quotes of slots `which` lose what was traded at `t`: so much of the bid and of the ask, down to nothing.
 
-    Age and rest stay, but for a side that goes: that is a change. Returns the position reached.
+    Age and rest stay, but for a side that goes: that is a change, whose rest ends as `flags` say (those of a quote's
+    row). Returns the position reached.
     """
     cdef int64_t i, n = which.shape[0]
     cdef Slot* s
     cdef Con* c
     cdef bint goes
-    if bid.shape[0] != n or ask.shape[0] != n:
-        raise ValueError(f"bid, ask: {n} elements, got {bid.shape[0]}, {ask.shape[0]}")
+    if bid.shape[0] != n or ask.shape[0] != n or flags.shape[0] != n:
+        raise ValueError(f"bid, ask, flags: {n} elements, got {bid.shape[0]}, {ask.shape[0]}, {flags.shape[0]}")
     check_indices(which, a.w.slot_count, "slot")
     for i in range(n):
         if bid[i] < 0 or ask[i] < 0:
@@ -456,7 +457,7 @@ def shrink(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const i
             if not (s.bid_size or s.ask_size):
                 age_anew(&a.w, s, c)
             if goes and a.w.rests != NULL:
-                rest_anew(&a.w, s, c, t, 0, a.w.rests[which[i]].rest_ts != never())
+                rest_anew(&a.w, s, c, t, flags[i], a.w.rests[which[i]].rest_ts != never())
             rejudge(&a.w, s, c, t)
             i += 1
     a.finish()

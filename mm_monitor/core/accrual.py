@@ -159,11 +159,12 @@ class Accruals:
         )
 
     def shrink(
-        self, which: NDArray[np.int32], t: int, bid: NDArray[np.int32], ask: NDArray[np.int32]
-    ) -> list[NDArray[np.void]]:
-        """The quotes of slots lose so much of their bid and ask at `t`, down to nothing."""
+        self, which: NDArray[np.int32], t: int, bid: NDArray[np.int32], ask: NDArray[np.int32],
+        flags: NDArray[np.uint8],
+    ) -> list[NDArray[np.void]]:  # fmt: skip
+        """The quotes of slots lose so much of bid and ask at `t`; `flags` say how a rest that this begins ends."""
         return self._run(
-            lambda start: kernels.shrink(self.kernel, which, start, t, bid, ask), len(which)
+            lambda start: kernels.shrink(self.kernel, which, start, t, bid, ask, flags), len(which)
         )
 
     def set_underlying(

@@ -228,7 +228,7 @@ class Engine:
                 if self.phases_judge and isinstance(record, PhaseRecord) and record.scope == ALL:
                     _judge_by_phases(evaluator, record)
                 else:
-                    _hand_over(evaluator, record)
+                    _hand_over(evaluator, record, self.rests)
         if not isinstance(record, PeriodRecord) and record.raw is not None:
             self.records.applied += 1
         return None
@@ -321,7 +321,7 @@ def _judge_by_phases(evaluator: Evaluator, record: PhaseRecord) -> None:
     evaluator.phase(record)
 
 
-def _hand_over(evaluator: Evaluator, record: Control) -> None:
+def _hand_over(evaluator: Evaluator, record: Control, rests: Rests | None) -> None:
     if isinstance(record, PhaseRecord):
         evaluator.phase(record)
     elif isinstance(record, ExemptionRecord):
@@ -337,7 +337,7 @@ def _hand_over(evaluator: Evaluator, record: Control) -> None:
         if isinstance(record, FillRecord):
             evaluator.response.fill(record)
             if evaluator.rulebook.fills_shrink:
-                take_fill(evaluator, record)
+                take_fill(evaluator, record, rests)
     elif isinstance(record, RfqRecord):
         evaluator.response.request(record)
     elif isinstance(record, PeriodRecord):

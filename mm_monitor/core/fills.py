@@ -15,29 +15,36 @@ from mm_monitor.kernels import layout
 
 if TYPE_CHECKING:
     from mm_monitor.core.evaluator import Evaluator
+    from mm_monitor.core.rests import Rests
 
 
-def take_fill(e: Evaluator, record: FillRecord) -> None:
-    """Take what was traded from what stands, where there is such an obligation."""
+def take_fill(e: Evaluator, record: FillRecord, rests: Rests | None) -> None:
+    """Take what was traded from what stands, where there is such an obligation.
+
+    `rests` knows how a rest ends that the fill begins, where rests count back.
+    """
     maker = e.reference.find_maker(record.maker)
     contract = e.reference.contract_index[record.contract]
     slot = e.book.find(maker, contract)
     if slot < 0 or not e.accruals.cons["live"][contract]:
         return
     e.before(record.ts)
+    flags = rests.flags((maker, contract, record.ts), e.rulebook.id) if rests is not None else 0
     number = e.reference.account_number(record.maker)
     left = e.accounts.shrink(maker, number, contract, record.side, record.size)
     if left is None:
         less = (record.size, 0) if record.side == "buy" else (0, record.size)
-        _shrink(e, slot, record.ts, *less)
+        _shrink(e, slot, record.ts, flags, *less)
         return
     whole = e.accounts.fold(left, e.book, e.accruals.cons["live"] > 0)
+    whole["flags"] = flags
     _become(e, slot, record.ts, whole)
 
 
-def _shrink(e: Evaluator, slot: int, t: int, bid: int, ask: int) -> None:
-    columns = (np.array([x], np.int32) for x in (bid, ask))
-    e.after_control(e.accruals.shrink(np.array([slot], np.int32), t, *columns), t)
+def _shrink(e: Evaluator, slot: int, t: int, flags: int, bid: int, ask: int) -> None:
+    which, *less = (np.array([x], np.int32) for x in (slot, bid, ask))
+    edges = e.accruals.shrink(which, t, less[0], less[1], np.array([flags], np.uint8))
+    e.after_control(edges, t)
 
 
 def _become(e: Evaluator, slot: int, t: int, whole: Rows) -> None:
@@ -52,12 +59,8 @@ def _become(e: Evaluator, slot: int, t: int, whole: Rows) -> None:
         for price, size, side in (("a", "a_size", "bid"), ("b", "b_size", "ask"))
     ]
     if not any(moved) and min(less) >= 0:
-        _shrink(e, slot, t, *less)
+        _shrink(e, slot, t, int(whole["flags"][0]), *less)
     elif not s["unk"]:  # else it is not known what stands, and a fill does not tell
-        src = int(s["src"])
-        whole["ts"] = t
-        whole["part"], whole["offset"] = (
-            (src >> layout.SRC_OFFSET_BITS) & 0xFFFF,
-            src & (1 << layout.SRC_OFFSET_BITS) - 1,
-        )
+        part, offset = divmod(int(s["src"]), 1 << layout.SRC_OFFSET_BITS)
+        whole["ts"], whole["part"], whole["offset"] = t, part & 0xFFFF, offset
         e.after_control(e.accruals.apply(whole, e.counts.copy()), t)

@@ -202,6 +202,13 @@ class Rests:
                 rows["flags"][i] |= LATE
         return rows
 
+    def flags(self, key: Key, rulebook: str) -> int:
+        """How a rest ends under one rulebook, as the flags of its quote would say."""
+        scout = next((s for s in self._scouts() if s.rulebook.id == rulebook), None)
+        if scout is not None and key in scout.cut:
+            return RESTLESS
+        return LATE if scout is not None and key in scout.late else 0
+
     def state(self) -> dict[str, Any]:
         """What waits, however the tape was cut: for a snapshot. All that the scout knows follows from it."""
         rows = np.concatenate([empty_rows(0), *(batch.rows for batch in self.waiting)])

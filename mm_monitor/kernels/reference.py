@@ -354,14 +354,17 @@ def restate(
     return i
 
 
-def shrink(a: Arrays, which: Indices, start: int, t: int, bid: Indices, ask: Indices) -> int:
+def shrink(
+    a: Arrays, which: Indices, start: int, t: int, bid: Indices, ask: Indices, flags: Bytes
+) -> int:
     """The quotes of slots `which` lose what was traded at `t`: so much of the bid and of the ask, down to nothing.
 
-    Age and rest stay, but for a side that goes: that is a change. Returns the position reached.
+    Age and rest stay, but for a side that goes: that is a change, whose rest ends as `flags` say (those of a quote's
+    row). Returns the position reached.
     """
     n = len(which)
-    if len(bid) != n or len(ask) != n:
-        raise ValueError(f"bid, ask: {n} elements, got {len(bid)}, {len(ask)}")
+    if len(bid) != n or len(ask) != n or len(flags) != n:
+        raise ValueError(f"bid, ask, flags: {n} elements, got {len(bid)}, {len(ask)}, {len(flags)}")
     check_indices(which, len(a.slots), "slot")
     if n and min(bid.min(), ask.min()) < 0:
         raise ValueError(f"bid, ask: not negative, got {min(bid.min(), ask.min())}")
@@ -379,7 +382,7 @@ def shrink(a: Arrays, which: Indices, start: int, t: int, bid: Indices, ask: Ind
         if not (s.has_bid or s.has_ask):
             age_anew(w, k, c)
         if stood != (s.has_bid, s.has_ask) and w.rests:
-            rest_anew(w, k, c, t, 0, known=w.rests[k].rest_ts != NEVER)
+            rest_anew(w, k, c, t, int(flags[i]), known=w.rests[k].rest_ts != NEVER)
         rejudge(w, k, c, t)
         i += 1
     w.close()

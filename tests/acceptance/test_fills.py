@@ -114,3 +114,15 @@ def test_of_several_accounts_the_filled_one_shrinks(tmp_path: Path) -> None:
     report = judge(tmp_path, SHRINKS + '[accounts]\nrollup = "union"\n' + wide, **tables)
     # the bid that is left is B's, a tick lower: two ticks wide
     assert (report.times(), report.reasons()) == (Times(600, 400), {"spread": 400})
+
+
+def test_a_rest_that_a_fill_begins_counts_back_too(tmp_path: Path) -> None:
+    rules = SHRINKS + 'min_rest = { at_least = "300ns", counts = "retroactive" }\n'
+    rules += '[exemptions]\nlimit_up = "one_side"\n'
+    exemptions = ["1000,*,*,limit_up,start"]
+    report = filled(tmp_path, "1500 buy 10", rules=rules, exemptions=exemptions)
+    assert report.times() == Times(quoted=1000)
+    tables = {"exemptions": exemptions, "quotes": [quote(1000), quote(1690)]}
+    report = filled(tmp_path, "1500 buy 10", rules=rules, **tables)
+    # what the fill left stood for 190 ns only; the quote of 1690 rests long enough
+    assert report.reasons() == {"flicker": 190}

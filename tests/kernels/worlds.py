@@ -228,7 +228,7 @@ def calls(draw: st.DrawFn, setup: Setup, t: int) -> Call:
         "set_clocks": [flags, flags],
         "set_stress": [flags],
         "set_underlying": [st.one_of(st.just(layout.LONG_AGO), prices, st.integers(-2, 0))],
-        "shrink": [sizes, sizes],
+        "shrink": [sizes, sizes, st.sampled_from([0, RESTLESS, LATE])],
         "restate": [
             st.integers(0, 7), st.integers(0, 7), st.integers(0, setup.reliefs - 1), flags,
         ],
@@ -353,8 +353,12 @@ class Machine:
             tape.flags.writeable = False
             return int(function(self.kernel, tape, start, self.counts))
         which, *columns = call.columns
-        dtypes = {"set_underlying": np.int64, "shrink": np.int32}
-        given = [self._array(column, dtypes.get(call.name, np.uint8)) for column in columns]
+        dtypes: dict[str, list[Any]] = {
+            "set_underlying": [np.int64],
+            "shrink": [np.int32, np.int32, np.uint8],
+        }
+        own = dtypes.get(call.name) or [np.uint8] * len(columns)
+        given = [self._array(*pair) for pair in zip(columns, own, strict=True)]
         more = [self.setup.reliefs] if call.name == "restate" else []
         return int(
             function(self.kernel, self._array(which, np.int32), start, call.t, *given, *more)
