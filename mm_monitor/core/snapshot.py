@@ -17,6 +17,12 @@ from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.pack import pack, unpack
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.relayout import renumbered
+from mm_monitor.core.replies import (
+    pack_latency,
+    pack_replies,
+    unpack_latency,
+    unpack_replies,
+)
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.stretches import Stretches
 from mm_monitor.errors import SnapshotError
@@ -133,8 +139,8 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "contract": book.slot_con,
         "slots": evaluator.accruals.slots,
         **{name: getattr(evaluator.accruals, name) for name in BESIDE},
-        "replies": evaluator.accruals.replies,
-        "latency": evaluator.accruals.latency,
+        "replies": pack_replies(evaluator.accruals.replies, evaluator.last),
+        "latency": pack_latency(evaluator.accruals.latency),
         "cons": evaluator.accruals.cons,
         "histories": evaluator.accruals.histories,
         "phases": conditions.phases,
@@ -229,8 +235,8 @@ def _fill_accruals(accruals: Accruals, state: Mapping[str, Any], moved: np.ndarr
     if len(accruals.rests):
         for name in ("prev", "next"):
             accruals.rests[name][moved] = renumbered(state["rests"][name], moved)
-    accruals.replies[moved] = state["replies"]
-    accruals.latency[:] = state["latency"]
+    unpack_replies(accruals.replies, state["replies"], moved)
+    unpack_latency(accruals.latency, state["latency"])
     slot0, slots = accruals.cons["slot0"].copy(), accruals.cons["slots"].copy()
     accruals.cons[:] = state["cons"]
     accruals.cons["slot0"], accruals.cons["slots"] = slot0, slots

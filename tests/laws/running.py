@@ -15,6 +15,7 @@ from mm_monitor.core.engine import Engine
 from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.model import Breach
 from mm_monitor.core.pack import pack
+from mm_monitor.core.replies import pack_replies
 from mm_monitor.core.view import ObligationColumns, StatusView
 from tests.laws.tapes import Case, tape_of
 
@@ -52,7 +53,7 @@ def evaluator_state(e: Evaluator) -> dict[str, Any]:
         "stretches": plain(e.stretches),
         "underlying": c.underlying,
         "day": e.day,
-        "replies": e.accruals.replies.tobytes(),
+        "replies": plain_arrays(pack_replies(e.accruals.replies, e.last)),
         "latency": e.accruals.latency.tolist(),
         "histories": e.accruals.histories,
         "conditions": (c.phases, c.exemptions, c.feed, c.stress),
@@ -113,3 +114,8 @@ def differences(one: Any, other: Any, path: str = "") -> list[str]:
 def is_list(value: Any) -> bool:
     """A list or a tuple."""
     return isinstance(value, list | tuple)
+
+
+def plain_arrays(values: dict[str, Any]) -> dict[str, Any]:
+    """Arrays as their bytes."""
+    return {name: array.tobytes() for name, array in values.items()}

@@ -1,0 +1,40 @@
+"""The rows of `layout.REPLY` as a snapshot holds them: whole only where something is still open.
+
+Of an idle row, whose instant is over and of which nothing is measured, only the answer says anything.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mm_monitor.kernels import layout
+
+
+def pack_replies(replies: NDArray[np.void], last: int) -> dict[str, Any]:
+    """`now` of all n rows, and the rows that are not idle after the records of instant `last`."""
+    lapses = (replies["was"] == layout.V_PASSES) & (replies["now"] == layout.V_FAILS)
+    open_ = lapses | (replies["since"] >= 0) | (replies["watched"] > 0) | (replies["by_at"] >= last)
+    which = np.flatnonzero(open_).astype(np.int32)
+    return {"now": replies["now"].copy(), "which": which, "rows": replies[which]}
+
+
+def unpack_replies(replies: NDArray[np.void], kept: dict[str, Any], moved: NDArray[Any]) -> None:
+    """Inverse of `pack_replies`; `moved` are the places of those rows in `replies`, whose cells stay."""
+    cells = replies["cell"].copy()
+    replies["now"][moved] = replies["was"][moved] = kept["now"]
+    replies[moved[kept["which"]]] = kept["rows"]
+    replies["cell"] = cells
+
+
+def pack_latency(latency: NDArray[np.int64]) -> dict[str, Any]:
+    """The counts that are not 0, by their place."""
+    which = np.flatnonzero(latency)
+    return {"which": which, "counts": latency.reshape(-1)[which]}
+
+
+def unpack_latency(latency: NDArray[np.int64], kept: dict[str, Any]) -> None:
+    """Inverse of `pack_latency`."""
+    latency.reshape(-1)[kept["which"]] = kept["counts"]
