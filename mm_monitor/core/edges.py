@@ -50,7 +50,7 @@ class EdgeReader:
         self.vias = reference.theo_vias
         self.day, self.dated = day, dated_relief(rulebook, day)
         self.reliefs, self.sources, self.cause = reliefs, sources, cause
-        self.longest = rulebook.longest_permitted or 0
+        self.longest, self.grace = rulebook.longest_permitted or 0, rulebook.grace or 0
 
     def notice(
         self,
@@ -94,10 +94,10 @@ class EdgeReader:
             "spread" if kind is BreachKind.SPREAD else REASONS[int(edge["state"]) - layout.LAPSED]
         )
         evidence = self.evidence(edge, contract)
-        if kind is BreachKind.LAPSE:
-            began = accruals.instant(int(self.book.slot_con[slot]), int(edge["n"]) - self.longest)
-            cause = self.cause(maker, began)
-            evidence |= {"cause": cause} if cause is not None else {}
+        ran = self.longest if kind is BreachKind.LAPSE else self.grace
+        began = accruals.instant(int(self.book.slot_con[slot]), int(edge["n"]) - ran)
+        cause = self.cause(maker, began) if kind is BreachKind.LAPSE else None
+        evidence |= {"began": began} | ({} if cause is None else {"cause": cause})
         breaches.open(kind, maker, contract.name, contract.klass, t, reason, evidence, noticed_at)
 
     def evidence(self, edge: np.void, contract: Contract) -> dict[str, object]:

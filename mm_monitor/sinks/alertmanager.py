@@ -28,7 +28,7 @@ STOP_SECONDS = 3.0
 
 _log = structlog.get_logger("mm_monitor.sinks.alertmanager")
 
-Sent = dict[Key, tuple[str, bool]]  # breach id, was it open
+Sent = dict[Key, tuple[str, bool, object]]  # breach id, was it open, how many of its cause are
 Payload = Callable[[], tuple[dict[Key, Alert], Sent]]
 
 
@@ -110,7 +110,9 @@ class AlertmanagerSink:
         hold = seconds(self._config.resolve_after)
         told = self._book.breaches()
         alerts = {key: alert(breach, self._style, now, hold) for key, breach in told.items()}
-        return alerts, {key: (breach.id, breach.end is None) for key, breach in told.items()}
+        return alerts, {
+            key: (b.id, b.end is None, b.evidence.get("open")) for key, b in told.items()
+        }
 
     def _failed(self) -> None:
         self._health.sink_failures[self.name] += 1

@@ -14,8 +14,9 @@ from types import MappingProxyType
 from mm_monitor.core.model import Breach, BreachKind
 from mm_monitor.core.view import StatusView
 from mm_monitor.formats import NS, json_bytes, rfc3339
+from mm_monitor.sinks.causes import by_cause
 
-Key = tuple[str, str, str, str]  # rulebook, kind, maker, contract
+Key = tuple[str, str, str, str]  # rulebook, kind, maker, contract or cause
 Alert = dict[str, object]  # one element of the body of POST /api/v2/alerts
 
 
@@ -69,6 +70,20 @@ KINDS: Mapping[str, AlertKind] = MappingProxyType(
             "No maker has a valid quote on {contract} for longer than permitted",
             "The market hole is longer than the longest one that the rulebook permits.",
         ),
+        BreachKind.RFQ.value: AlertKind(
+            "MMRequestsUnanswered",
+            "critical",
+            "{maker} answered too few requests for quotes",
+            "The period is over and fewer requests for quotes were answered than the rulebook "
+            "requires.",
+        ),
+        BreachKind.PRESENCE_AT_RISK.value: AlertKind(
+            "MMPresenceAtRisk",
+            "warning",
+            "{maker} loses quoting time too fast to keep the required presence",
+            "The time that may be lost is lost faster than the rulebook lets pass, over a long and "
+            "a short span.",
+        ),
     }
 )
 
@@ -76,6 +91,7 @@ KINDS: Mapping[str, AlertKind] = MappingProxyType(
 AT_THE_END = (
     BreachKind.PRESENCE,
     BreachKind.STRESS_PRESENCE,
+    BreachKind.RFQ,
 )  # of the period: they have no duration
 
 
@@ -105,17 +121,26 @@ def labels_of(breach: Breach, style: AlertStyle) -> dict[str, str]:
         "rulebook": breach.rulebook,
         "kind": breach.kind,
         "maker": breach.maker,
-        "contract": breach.contract,
-        "class": breach.klass,
+        "contract": "" if _is_group(breach) else breach.contract,
+        "class": "" if _is_group(breach) else breach.klass,
+        "cause": str(breach.evidence["cause"]) if _is_group(breach) else "",
         "severity": style.severities.get(breach.kind, kind.severity),
     }
     return {name: value for name, value in made.items() if value}
 
 
+def _is_group(breach: Breach) -> bool:
+    """Breaches of one cause: which contracts they are of changes while it goes on."""
+    return "count" in breach.evidence and "cause" in breach.evidence
+
+
 def annotations_of(breach: Breach) -> dict[str, str]:
     """What may change and what a person reads."""
     kind = kind_of(breach.kind)
-    names = {"maker": breach.maker, "contract": breach.contract or "all contracts"}
+    everywhere = "all contracts"
+    if _is_group(breach):
+        everywhere = f"{breach.evidence['count']} contracts"
+    names = {"maker": breach.maker, "contract": breach.contract or everywhere}
     made = {
         "summary": kind.summary.format(**names),
         "description": f"{kind.meaning} Main reason: {breach.reason or 'none'}.",
@@ -125,6 +150,9 @@ def annotations_of(breach: Breach) -> dict[str, str]:
         "started": rfc3339(breach.start),
         "evidence": json_bytes(dict(breach.evidence), order="sorted").decode(),
     }
+    if _is_group(breach):
+        made["count"] = str(breach.evidence["count"])
+        made["open"] = str(breach.evidence["open"])
     return made if breach.end is None else {**made, "ended": rfc3339(breach.end)}
 
 
@@ -162,7 +190,7 @@ class AlertBook:
 
     def reconcile(self, views: Sequence[StatusView], now: int) -> None:
         """Make the book agree with the newest views; `now` is the clock, ns."""
-        told = [(_as_told(breach), view.at) for view in views for breach in view.breaches]
+        told = [(_as_told(b), view.at) for view in views for b in by_cause(view.breaches)]
         closed = {b.id: (b, at) for b, at in told if b.end is not None}
         current: dict[Key, Breach] = {}
         for breach in (b for b, _ in told if b.end is None):
@@ -205,7 +233,8 @@ def _as_told(breach: Breach) -> Breach:
 
 
 def _key(breach: Breach) -> Key:
-    return breach.rulebook, breach.kind, breach.maker, breach.contract
+    what = str(breach.evidence["cause"]) if _is_group(breach) else breach.contract
+    return breach.rulebook, breach.kind, breach.maker, what
 
 
 def in_parts(alerts: Sequence[Alert], most: int) -> list[Sequence[Alert]]:

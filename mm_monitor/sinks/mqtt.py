@@ -23,6 +23,7 @@ from mm_monitor.core.model import Breach, BreachEvent
 from mm_monitor.core.view import PresenceRow, StatusView
 from mm_monitor.errors import ConfigError
 from mm_monitor.formats import json_bytes, ratio_text, rfc3339
+from mm_monitor.sinks.causes import by_cause
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.events import event_data, event_id
 from mm_monitor.sinks.outbox import Backoff, Outbox, Worker
@@ -279,8 +280,15 @@ def _event_payload(event: BreachEvent) -> bytes:
     return json_bytes({"id": event_id(event), **event_data(event)})
 
 
+def _open_breach(breach: Breach) -> dict[str, object]:
+    """A breach, or those of one cause as one with their count."""
+    told: dict[str, object] = {"id": breach.id, "kind": breach.kind, "contract": breach.contract}
+    count = breach.evidence.get("count")
+    return told if count is None else {**told, "count": count, "cause": breach.evidence["cause"]}
+
+
 def _state_payload(view: StatusView, row: PresenceRow) -> bytes:
-    mine: list[Breach] = [b for b in view.breaches if b.maker == row.maker and b.end is None]
+    mine = by_cause(b for b in view.breaches if b.maker == row.maker and b.end is None)
     return json_bytes(
         {
             "maker": row.maker,
@@ -297,6 +305,6 @@ def _state_payload(view: StatusView, row: PresenceRow) -> bytes:
             "unreachable": row.unreachable,
             "lapsed_now": row.lapsed_slots,
             "unknown_now": row.unknown_slots,
-            "open_breaches": [{"id": b.id, "kind": b.kind, "contract": b.contract} for b in mine],
+            "open_breaches": [_open_breach(breach) for breach in mine],
         }
     )

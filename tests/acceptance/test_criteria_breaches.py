@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mm_monitor.sinks.causes import by_cause
 from tests.acceptance.captures import ONE_SESSION, Found, gone, judge, quote
+from tests.acceptance.desk import desk
 
 LAPSE = '[lapse]\nlongest_permitted = "300ns"\n'
 GRACE = '[spread]\nterms = [{ ticks = 1 }]\ngrace = "100ns"\n'
@@ -168,3 +170,33 @@ def test_breaches_are_sorted_by_start_kind_maker_contract(tmp_path: Path) -> Non
         (1300, "spread", "M0", "C0"),
         (2000, "presence", "M0", ""), (2000, "presence", "M1", ""),
     ]  # fmt: skip
+
+
+# BRCH-03 ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.criterion("BRCH-03")
+@pytest.mark.parametrize(
+    ("rules", "wide"),
+    [
+        (LAPSE, ("", "")),
+        ('[spread]\nterms = [{ ticks = 1 }]\ngrace = "100ns"\n', ("1.0000", "1.0002")),
+    ],
+)
+def test_three_hundred_contracts_gone_at_one_instant_are_one_cause(
+    tmp_path: Path, rules: str, wide: tuple[str, str]
+) -> None:
+    names = [f"C{i:03d}" for i in range(300)]
+    lines = [quote(1000, contract=name) for name in names]
+    lines += [quote(1100 + (i == 7), *wide, contract=name) for i, name in enumerate(names)]
+    contracts = [f"{name},K0,0.0001" for name in names]
+    d = desk(tmp_path, rules, presence=NO_PRESENCE, contracts=contracts, quotes=lines)
+    d.play(1102)
+    d.engine.advance(1600)
+    found = list(d.view(1600).breaches)
+    assert len(found) == 300
+    assert sorted((b.contract, b.evidence["count"]) for b in by_cause(found)) == [
+        ("", 299),
+        ("C007", 1),
+    ]
+    assert {b.evidence["began"] for b in found} == {1100, 1101}
