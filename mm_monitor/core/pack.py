@@ -29,6 +29,7 @@ from mm_monitor.core.model import (
     RawRecord,
     ReferenceRecord,
     RejectRecord,
+    RfqRecord,
     SessionRecord,
     StressRecord,
     UnderlyingRecord,
@@ -96,9 +97,16 @@ _TYPES = {
         PositionRecord,
         SessionRecord,
         RejectRecord,
+        RfqRecord,
     )
 }
-_OF_TUPLES = (ConductView, HedgingRow, SessionRow, ProgrammeRow)  # whose sequences are tuples
+_OF_TUPLES = (
+    ConductView,
+    HedgingRow,
+    SessionRow,
+    ProgrammeRow,
+    RfqRecord,
+)  # whose sequences are tuples
 
 
 def pack(value: object) -> bytes:
