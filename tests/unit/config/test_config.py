@@ -15,6 +15,7 @@ from mm_monitor.config import (
     read_secret,
 )
 from mm_monitor.errors import ConfigErrors, InputError
+from mm_monitor.rulebooks import names
 
 DEFECTS = sorted(Path("tests/data/config").glob("conf.*.toml"))
 MS, S = 10**6, 10**9
@@ -125,8 +126,8 @@ def test_a_rulebook_that_is_not_there_or_not_sound(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text(BOOK.replace('"90%"', "90"))
     found = checked(tmp_path, '[rulebooks]\nnames = ["szse-1999", "bad.toml"]\n')
     assert found == [
-        "monitor.toml: rulebooks.names[0]: a rulebook file, or one of all-keys-example, "
-        "szse-2025, got 'szse-1999'",
+        "monitor.toml: rulebooks.names[0]: a rulebook file, or one of "
+        f"{', '.join(names())}, got 'szse-1999'",
         'monitor.toml: rulebooks.names[1]: bad.toml: presence.required: a percentage such as "3%" '
         'or "99.5%", got 90',
     ]
