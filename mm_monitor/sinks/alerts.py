@@ -64,19 +64,6 @@ KINDS: Mapping[str, AlertKind] = MappingProxyType(
             "{maker} did not keep the presence required in an extreme market",
             "The period is over and the presence inside stress is below its own requirement.",
         ),
-        BreachKind.PRESENCE_AT_RISK.value: AlertKind(
-            "MMPresenceAtRisk",
-            "warning",
-            "{maker} loses presence too fast to last the day",
-            "Over a long and a short window the time that may be lost burns faster than the "
-            "rulebook's rate.",
-        ),
-        BreachKind.RFQ.value: AlertKind(
-            "MMRequestsUnanswered",
-            "critical",
-            "{maker} answered too few requests for quotes",
-            "The period is over and the share of answered requests is below the requirement.",
-        ),
         BreachKind.MARKET_HOLE.value: AlertKind(
             "MMMarketHole",
             "warning",
