@@ -92,6 +92,7 @@ class Scout(Evaluator):
         self.members = [set(group) for group in evaluator.members]
         self.trading_date, self.day = evaluator.trading_date, evaluator.day
         self.period, self.final, self.last = evaluator.period, evaluator.final, evaluator.last
+        self.accounts.restore(evaluator.accounts.state())
         self.lay_out()
         for key, debt in evaluator.effects.owed.items():
             self.effects.owed[key][:] = debt
