@@ -138,6 +138,8 @@ cdef inline int64_t fetch(Arrays a, const Row* r) noexcept nogil:
             MM_PREFETCH(at + 64)
         if a.w.rests != NULL:
             MM_PREFETCH(<char*>(a.w.rests + slot))
+    if slot >= 0 and a.w.replies != NULL:
+        MM_PREFETCH(<char*>(a.w.replies + slot))
     return slot
 
 

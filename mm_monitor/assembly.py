@@ -85,6 +85,7 @@ def _sink_options(config: Config) -> list[tuple[str, dict[str, Any]]]:
                 "contracts_allow": (m.allow or ("*",)) if m.per_contract else (),
                 "contracts_deny": m.deny,
                 "contracts_cap": m.max_series,
+                "clock_resolution": config.tape.clock_resolution,
             },
         )
     ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mm_monitor.core.model import BreachKind, FillRecord, RfqRecord
 from mm_monitor.core.rules.at_risk import Budget
 from mm_monitor.core.rules.profile import Profile
-from mm_monitor.core.rules.rfq import Requests
+from mm_monitor.core.rules.rfq import Requests, Tally
 from mm_monitor.core.totals import Totals
 from mm_monitor.core.view import ProfileRow, RfqRow
 from mm_monitor.kernels import layout
@@ -253,19 +253,17 @@ class Response:
     # -- pictures and snapshots -------------------------------------------------------------------
 
     def rfq_rows(self) -> list[RfqRow]:
-        """What became of requests so far, by maker."""
+        """What became of requests so far, by maker; none where the rulebook has no such duty."""
         if self.requests is None:
             return []
-        names = self.evaluator.reference.makers
-        rows = [
-            RfqRow(names[m], x.asked, x.answered, x.undecided, self._waiting(m), list(x.latency))
-            for m, x in self.requests.tallies.items()
-        ]
-        return sorted(rows, key=lambda row: row.maker)
-
-    def _waiting(self, maker: int) -> int:
-        assert self.requests is not None
-        return self.requests.waiting(maker)
+        index = self.evaluator.reference.maker_index
+        rows = []
+        for name in self.evaluator.views.makers:
+            maker = index[name]
+            x = self.requests.tallies.get(maker) or Tally()
+            waiting = self.requests.waiting(maker)
+            rows.append(RfqRow(name, x.asked, x.answered, x.undecided, waiting, list(x.latency)))
+        return rows
 
     def profile_rows(self) -> list[ProfileRow]:
         """Presence in the first moments after starts so far, by maker."""

@@ -26,6 +26,7 @@ from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.exposition import Number, escape, family, pairs
 from mm_monitor.sinks.health_metrics import HealthCollector
 from mm_monitor.sinks.protocol import Sink
+from mm_monitor.sinks.response_metrics import response_families
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -42,6 +43,7 @@ class PrometheusConfig:
     contracts_allow: tuple[str, ...] = ()
     contracts_deny: tuple[str, ...] = ()
     contracts_cap: int = 10_000  # obligations for each rulebook, the first by maker and contract
+    clock_resolution: int = 1  # ns, of event time
 
     def __post_init__(self) -> None:
         if self.contracts_cap < 0:
@@ -117,6 +119,7 @@ class PrometheusSink:
         yield from _rulebook_families(views)
         yield from _maker_families(views)
         yield from _class_families(views)
+        yield from response_families(views, self._config.clock_resolution)
         yield from conduct_families(views)
         yield from self._contract_families(views)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mm_monitor import outlook
 from mm_monitor.core.model import REASONS, Breach, State
 from mm_monitor.core.view import PresenceRow, StatusView
 from mm_monitor.formats import ratio_text, rfc3339
@@ -24,8 +25,8 @@ def status(views: Sequence[StatusView]) -> list[Json]:
             "period": {"start": view.period_start, "end": view.period_end},
             "obligations": len(view.obligations.maker),
             "open_breaches": sum(breach.end is None for breach in view.breaches),
-            "makers": [_presence(row, view) for row in view.maker_rows],
-            "classes": [_presence(row, view) for row in view.class_rows],
+            "makers": _presences(view.maker_rows, 0, view),
+            "classes": _presences(view.class_rows, 1, view),
         }
         for view in views
     ]
@@ -50,6 +51,7 @@ def obligations(view: StatusView, rows: Sequence[int]) -> list[Json]:
                 zip(REASONS, columns.lapsed_by_reason[i].tolist(), strict=True)
             ),
             "slack_ns": None if view.required is None else int(columns.slack[i]),
+            **_outlook(outlook.of_obligation(view, i)),
             "lapses": int(columns.lapses[i]),
             "longest_lapse_ns": int(columns.longest_lapse[i]),
             "current_lapse_ns": int(columns.current_lapse[i]),
@@ -98,6 +100,16 @@ def _head(view: StatusView) -> Json:
         "estimate": view.estimate,
         "trading_date": view.trading_date,
     }
+
+
+def _presences(rows: Sequence[PresenceRow], level: int, view: StatusView) -> list[Json]:
+    seen = outlook.of_rows(view)[level]
+    return [{**_presence(row, view), **_outlook(one)} for row, one in zip(rows, seen, strict=True)]
+
+
+def _outlook(seen: outlook.Outlook) -> Json:
+    chance = None if seen.failure is None else round(seen.failure, 6)
+    return {"to_unreachable_ns": seen.to_unreachable, "failure_probability": chance}
 
 
 def _presence(row: PresenceRow, view: StatusView) -> Json:

@@ -41,6 +41,15 @@ function meter(maker) {
   return made;
 }
 
+function slack(maker) {
+  const made = cell(duration(maker.slack_ns), `number${maker.slack_ns < 0 ? " breached" : ""}`);
+  const told = [];
+  if (maker.to_unreachable_ns !== null) told.push(`at this burn out of reach in ${duration(maker.to_unreachable_ns)}`);
+  if (maker.failure_probability !== null) told.push(`chance to fail by the close ${Math.round(maker.failure_probability * 100)} % (a model)`);
+  made.title = told.join("; ");
+  return made;
+}
+
 function row(maker, required) {
   const made = document.createElement("tr");
   const verdict = maker.unreachable ? "out of reach" : maker.verdict.replace("_", " ");
@@ -48,7 +57,7 @@ function row(maker, required) {
     cell(maker.maker),
     meter(maker),
     cell(percent(required), "number dim"),
-    cell(duration(maker.slack_ns), `number${maker.slack_ns < 0 ? " breached" : ""}`),
+    slack(maker),
     cell(verdict, `verdict ${maker.unreachable ? "breached" : maker.verdict}`),
     cell(`${maker.lapsed_now} / ${maker.obligations}`, "number"),
     cell(percent(maker.coverage), "number"),

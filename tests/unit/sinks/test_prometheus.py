@@ -15,15 +15,20 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mm_monitor.core.model import BreachKind, State
-from mm_monitor.core.view import StatusView
+from mm_monitor.core.view import ProfileRow, RfqRow, StatusView
 from mm_monitor.errors import ConfigError
-from mm_monitor.sinks import conduct_metrics, health_metrics, metrics
+from mm_monitor.sinks import conduct_metrics, health_metrics, metrics, response_metrics
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusConfig, PrometheusSink
 from tests.unit.sinks.builders import CONDUCT, START, S, Slot, breach, market, view
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
-DECLARED = (*metrics.ALL, *conduct_metrics.ALL, *health_metrics.ALL)
+DECLARED = (
+    *metrics.ALL,
+    *response_metrics.ALL,
+    *conduct_metrics.ALL,
+    *health_metrics.ALL,
+)
 SLOTS = (
     Slot("M0", "C0", "A", quoted=90, lapsed=10),
     Slot("M0", "C1", "A", quoted=40, lapsed=60, state=State.LAPSED),
@@ -209,6 +214,45 @@ def test_what_is_watched_beside_the_quotes() -> None:
     assert got["mm_monitor_programme_signal", ("A1", *maker, "cancelled")] == 0
 
 
+def responding(made: StatusView) -> StatusView:
+    """The same with requests, re-quotes and first moments of M0, and time to lose while something is lapsed."""
+    latency = made.latency.copy()
+    latency[0, 0, [0, 4, 26]] = 1, 2, 30_001  # by theo: one within 1 us, two within 20 us
+    answers = [0] * 27
+    answers[12], answers[26] = 1, 9_000_000
+    rows = [replace(row, slack=S, lapsed_slots=1) for row in made.maker_rows]
+    classes = [replace(row, slack=S, lapsed_slots=1) for row in made.class_rows]
+    return replace(
+        made, latency=latency, maker_rows=rows, class_rows=classes,
+        rfq=[RfqRow("M0", 5, 1, 1, 1, answers)],
+        profile=[ProfileRow("M0", "stress", 50_000, 1, 40_000, 50_000, 0)],
+    )  # fmt: skip
+
+
+def test_how_makers_respond() -> None:
+    got, maker = samples(sink_of(responding(view(SLOTS))).render()), ("M0", "szse-2025")
+    klass = ("A", *maker)
+    for edge, count in (("1e-06", 1), ("1e-05", 1), ("2e-05", 3), ("100.0", 3), ("+Inf", 3)):
+        assert got["mm_monitor_requote_seconds_bucket", ("A", edge, *maker)] == count
+    assert got["mm_monitor_requote_seconds_sum", klass] == 30_001 / 1e9
+    assert got["mm_monitor_requotes_total", ("theo", *klass)] == 3
+    for outcome, count in (("answered", 1), ("missed", 2), ("undecided", 1)):
+        assert got["mm_monitor_requests_total", (*maker[:1], outcome, *maker[1:])] == count
+    assert got["mm_monitor_waiting_requests", maker] == 1
+    assert got["mm_monitor_request_answer_seconds_count", maker] == 1
+    assert got["mm_monitor_first_moments_ratio", ("5e-05", *maker, "stress")] == 0.8
+    assert got["mm_monitor_maker_to_unreachable_seconds", maker] == 1
+
+
+@pytest.mark.criterion("NUM-01")
+def test_no_bucket_is_finer_than_the_clock() -> None:
+    sink = PrometheusSink(PrometheusConfig(clock_resolution=1_000_000), SinkContext())
+    sink.publish([responding(view(SLOTS))], [])
+    text = sink.render().decode()
+    edges = re.findall(r'mm_monitor_requote_seconds_bucket{.*?maker="M0".*?le="(.*?)"} (\d+)', text)
+    assert edges[0] == ("0.001", "3")
+
+
 def test_labels_are_those_declared() -> None:
     context = SinkContext()
     context.health.watermark = START
@@ -216,7 +260,7 @@ def test_labels_are_those_declared() -> None:
     context.health.source_lag["mm.quotes", 0] = 4
     context.health.know_sink("mqtt")
     sink = PrometheusSink(PrometheusConfig(contracts_allow=("*",)), context)
-    sink.publish([replace(view(SLOTS, market_hole=[("C0", 1)]), conduct=CONDUCT)], [])
+    sink.publish([responding(replace(view(SLOTS, market_hole=[("C0", 1)]), conduct=CONDUCT))], [])
     sink.watch([sink])
     seen = dict(_labels(sink.render()))
     for metric in DECLARED:
@@ -234,7 +278,7 @@ def _labels(text: bytes) -> Iterator[tuple[str, set[str]]]:
 def test_promtool_has_nothing_to_say() -> None:
     if (promtool := shutil.which("promtool")) is None:
         pytest.skip("promtool is not installed")
-    watched = replace(view(SLOTS, [breach()]), conduct=CONDUCT)
+    watched = responding(replace(view(SLOTS, [breach()]), conduct=CONDUCT))
     text = sink_of(watched, contracts_allow=("*",)).render()
     done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
