@@ -1,14 +1,15 @@
 """Packed records to tape rows, and the checks of TAPE-04 that every codec shares.
 
-One call takes all records of a chunk, joined into one buffer. Row i gets a code: 0 is a good row, any
+One call takes all records of a chunk, wherever they lie in one buffer. Row i gets a code: 0 is a good row, any
 other is a reason of `Code`. The plain twin is mm_monitor/kernels/reference_decode.py; the layout of a
 packed record is described in docs/formats.md.
 """
 
-from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
-from layout cimport K_QUOTE, K_THEO, ROW_QUOTE_BAD, ROW_THEO_MISSING, Row
+from layout cimport K_QUOTE, K_THEO, Row
+from tape_rows cimport *
 
 cdef extern from *:
     """
@@ -22,22 +23,6 @@ cdef enum:
     SCHEMA = 77
     QUOTES = 1
     THEOS = 2
-
-# Code: the same numbers as mm_monitor.kernels.reference_decode.Code.
-cdef enum:
-    OK = 0
-    BAD_TIME = 1
-    UNKNOWN_CONTRACT = 2
-    UNKNOWN_MAKER = 3
-    BAD_THEO = 4
-    BID = 8
-    ASK = 16
-    # of a side, added to BID or ASK
-    BAD_SIZE = 0
-    BAD_PRICE = 1
-    OFF_TICK = 2
-    SIZE_WITHOUT_PRICE = 3
-    NON_POSITIVE = 4
 
 cdef packed struct Header:
     uint8_t block_length
@@ -68,9 +53,6 @@ cdef struct Ids:
     const int32_t* values
     uint32_t mask
     int limit
-
-cdef inline int64_t max_price() noexcept nogil:
-    return 9200000000000000000
 
 
 def packed_layout():
@@ -110,20 +92,21 @@ def packed_layout():
 
 def scan_records(
     const unsigned char[::1] data,
-    const int64_t[::1] ends,
+    const int64_t[::1] starts,
+    const int64_t[::1] lengths,
     int template_id,
     int32_t[::1] counts,
 ):
     """Rows that each record holds, -1 for a record that is none; returns their sum.
 
-    `data` is all records joined, record i ends at `ends[i]`; `counts` has one element per record.
+    Record i is `lengths[i]` bytes of `data` from `starts[i]` on, none if that is -1 (a null value); `counts` has one
+    element per record.
     """
-    cdef Py_ssize_t n = ends.shape[0]
+    cdef Py_ssize_t n = lengths.shape[0]
     cdef Py_ssize_t i
-    cdef int64_t start = 0
     cdef int64_t total = 0
     cdef int32_t count
-    _check_ends(data.shape[0], ends)
+    check_spans(data.shape[0], starts, lengths)
     if counts.shape[0] != n:
         raise ValueError(f"counts: {n} elements wanted, got {counts.shape[0]}")
     if n == 0 or data.shape[0] == 0:
@@ -132,17 +115,17 @@ def scan_records(
     cdef const unsigned char* base = &data[0]
     with nogil:
         for i in range(n):
-            count = record_rows(base + start, ends[i] - start, template_id)
+            count = record_rows(base + starts[i], lengths[i], template_id)
             counts[i] = count
             if count > 0:
                 total += count
-            start = ends[i]
     return total
 
 
 def decode_quotes(
     const unsigned char[::1] data,
-    const int64_t[::1] ends,
+    const int64_t[::1] starts,
+    const int64_t[::1] lengths,
     const int64_t[::1] offsets,
     int part,
     const uint32_t[::1] maker_keys,
@@ -159,39 +142,41 @@ def decode_quotes(
     and carries no prices. `ticks` (10^-8) is indexed like the table's values; of a contract with tick 0 the caller
     knows better: its prices are not held against a tick, and those of withdrawn sides are left.
     """
-    cdef Py_ssize_t n = ends.shape[0]
+    cdef Py_ssize_t n = lengths.shape[0]
     cdef Py_ssize_t total = rows.shape[0]
     cdef Ids makers = _table(maker_keys, maker_values, 0x7FFFFFFF)
     cdef Ids contracts = _table(contract_keys, contract_values, ticks.shape[0])
-    _check_call(data.shape[0], ends, offsets, part, rows, codes)
-    _check_ticks(ticks)
+    check_call(data.shape[0], starts, lengths, offsets, part)
+    check_codes(rows.shape[0], codes)
+    check_ticks(ticks)
     if n == 0 or data.shape[0] == 0:
         return _none_but(total)
     cdef const unsigned char* base = &data[0]
     cdef const int64_t* tick = &ticks[0] if ticks.shape[0] else NULL
     cdef Py_ssize_t i
     cdef Py_ssize_t k = 0
-    cdef int64_t start = 0
     cdef int64_t bad = 0
     cdef int32_t count
+    cdef bint fits = True
     with nogil:
         for i in range(n):
-            count = record_rows(base + start, ends[i] - start, QUOTES)
+            count = record_rows(base + starts[i], lengths[i], QUOTES)
             if count > total - k:
+                fits = False
                 break
             if count > 0:
-                bad += quote_record(base + start, offsets[i], <uint16_t> part, count, &makers,
+                bad += quote_record(base + starts[i], offsets[i], <uint16_t> part, count, &makers,
                                     &contracts, tick, &rows[k], &codes[k])
                 k += count
-            start = ends[i]
-    if k != total or start != ends[n - 1]:
+    if not fits or k != total:
         raise ValueError(f"rows: {total} elements are not what the records hold")
     return bad
 
 
 def decode_theos(
     const unsigned char[::1] data,
-    const int64_t[::1] ends,
+    const int64_t[::1] starts,
+    const int64_t[::1] lengths,
     const int64_t[::1] offsets,
     int part,
     const uint32_t[::1] contract_keys,
@@ -200,29 +185,30 @@ def decode_theos(
     unsigned char[::1] codes,
 ):
     """Theo rows of all readable records; as `decode_quotes`."""
-    cdef Py_ssize_t n = ends.shape[0]
+    cdef Py_ssize_t n = lengths.shape[0]
     cdef Py_ssize_t total = rows.shape[0]
     cdef Ids contracts = _table(contract_keys, contract_values, 0x7FFFFFFF)
-    _check_call(data.shape[0], ends, offsets, part, rows, codes)
+    check_call(data.shape[0], starts, lengths, offsets, part)
+    check_codes(rows.shape[0], codes)
     if n == 0 or data.shape[0] == 0:
         return _none_but(total)
     cdef const unsigned char* base = &data[0]
     cdef Py_ssize_t i
     cdef Py_ssize_t k = 0
-    cdef int64_t start = 0
     cdef int64_t bad = 0
     cdef int32_t count
+    cdef bint fits = True
     with nogil:
         for i in range(n):
-            count = record_rows(base + start, ends[i] - start, THEOS)
+            count = record_rows(base + starts[i], lengths[i], THEOS)
             if count > total - k:
+                fits = False
                 break
             if count > 0:
-                bad += theo_record(base + start, offsets[i], <uint16_t> part, count, &contracts,
+                bad += theo_record(base + starts[i], offsets[i], <uint16_t> part, count, &contracts,
                                    &rows[k], &codes[k])
                 k += count
-            start = ends[i]
-    if k != total or start != ends[n - 1]:
+    if not fits or k != total:
         raise ValueError(f"rows: {total} elements are not what the records hold")
     return bad
 
@@ -237,9 +223,8 @@ def check_quotes(Row[::1] rows, const int64_t[::1] ticks, unsigned char[::1] cod
     cdef Py_ssize_t i
     cdef int64_t bad = 0
     cdef int limit = <int> ticks.shape[0]
-    if codes.shape[0] != n:
-        raise ValueError(f"codes: {n} elements wanted, got {codes.shape[0]}")
-    _check_ticks(ticks)
+    check_codes(n, codes)
+    check_ticks(ticks)
     cdef const int64_t* tick = &ticks[0] if ticks.shape[0] else NULL
     with nogil:
         for i in range(n):
@@ -254,8 +239,7 @@ def check_theos(Row[::1] rows, unsigned char[::1] codes):
     cdef Py_ssize_t n = rows.shape[0]
     cdef Py_ssize_t i
     cdef int64_t bad = 0
-    if codes.shape[0] != n:
-        raise ValueError(f"codes: {n} elements wanted, got {codes.shape[0]}")
+    check_codes(n, codes)
     with nogil:
         for i in range(n):
             if codes[i] == OK:
@@ -332,23 +316,6 @@ cdef int64_t theo_record(
     return bad
 
 
-cdef inline void place(Row* row, int64_t ts, int64_t offset, uint16_t part, uint16_t sub, uint8_t kind) noexcept nogil:
-    """What every row says of its record; all else is zero, and nobody is its maker."""
-    row.ts = ts
-    row.offset = offset
-    row.a = 0
-    row.b = 0
-    row.a_size = 0
-    row.b_size = 0
-    row.maker = -1
-    row.contract = -1
-    row.part = part
-    row.sub = sub
-    row.kind = kind
-    row.flags = 0
-    row.account = 0
-
-
 cdef inline int32_t find(const Ids* ids, uint32_t key) noexcept nogil:
     """Index of a numeric id, or -1. The table is at most half full, so an empty cell ends every run."""
     cdef uint32_t at = (key * <uint32_t> 2654435769 >> 7) & ids.mask
@@ -357,68 +324,6 @@ cdef inline int32_t find(const Ids* ids, uint32_t key) noexcept nogil:
             return ids.values[at]
         at = (at + 1) & ids.mask
     return -1
-
-
-# --- checks (TAPE-04, NUM-02) ------------------------------------------------------------------
-
-cdef inline unsigned char quote_code(const Row* row, const int64_t* ticks, int limit) noexcept nogil:
-    """The first thing wrong with a quote: its time, its contract, its bid, its ask."""
-    cdef unsigned char code
-    if row.ts < 0:
-        return BAD_TIME
-    if row.contract < 0 or row.contract >= limit:
-        return UNKNOWN_CONTRACT
-    code = side_code(row.a, row.a_size, ticks[row.contract], BID)
-    return code if code else side_code(row.b, row.b_size, ticks[row.contract], ASK)
-
-
-cdef inline unsigned char side_code(int64_t price, int32_t size, int64_t tick, int side) noexcept nogil:
-    """A withdrawn side (size 0) may have any price that is one; a size needs a positive price."""
-    if size < 0:
-        return side + BAD_SIZE
-    if price == INT64_MIN:
-        return OK if size == 0 else side + SIZE_WITHOUT_PRICE
-    if price > max_price() or price < -max_price():
-        return side + BAD_PRICE
-    if tick and price % tick:
-        return side + OFF_TICK
-    if size and price <= 0:
-        return side + NON_POSITIVE
-    return OK
-
-
-cdef inline unsigned char theo_code(const Row* row) noexcept nogil:
-    """The first thing wrong with a theo: its time, its contract, its value."""
-    if row.ts < 0:
-        return BAD_TIME
-    if row.contract < 0:
-        return UNKNOWN_CONTRACT
-    if row.a != INT64_MIN and (row.a < 0 or row.a > max_price()):
-        return BAD_THEO
-    return OK
-
-
-cdef inline int settle_quote(Row* row, unsigned char code, const int64_t* ticks) noexcept nogil:
-    """Nothing of a bad quote is left but that it changed; a withdrawn side has no price."""
-    if code == OK and ticks[row.contract] == 0:
-        return False
-    if code:
-        row.a_size = 0
-        row.b_size = 0
-        row.flags = ROW_QUOTE_BAD
-    if row.a_size == 0:
-        row.a = 0
-    if row.b_size == 0:
-        row.b = 0
-    return code != OK
-
-
-cdef inline int settle_theo(Row* row, unsigned char code) noexcept nogil:
-    """A theo that is withdrawn, or bad, has no value."""
-    if code or row.a == INT64_MIN:
-        row.a = 0
-        row.flags = ROW_THEO_MISSING
-    return code != OK
 
 
 # --- arguments ---------------------------------------------------------------------------------
@@ -440,43 +345,6 @@ cdef Ids _table(const uint32_t[::1] keys, const int32_t[::1] values, Py_ssize_t 
     ids.mask = <uint32_t> (n - 1)
     ids.limit = <int> limit
     return ids
-
-
-cdef int _check_ends(Py_ssize_t length, const int64_t[::1] ends) except -1:
-    """`ends` cut the whole buffer into records, from its start to its end."""
-    cdef Py_ssize_t i
-    cdef int64_t last = 0
-    for i in range(ends.shape[0]):
-        if ends[i] < last:
-            raise ValueError(f"ends[{i}]: {ends[i]} is before the record's start {last}")
-        last = ends[i]
-    if last != length:
-        raise ValueError(f"ends: the last is {last}, the buffer has {length} bytes")
-    return 0
-
-
-cdef int _check_call(
-    Py_ssize_t length, const int64_t[::1] ends, const int64_t[::1] offsets, int part, Row[::1] rows,
-    unsigned char[::1] codes,
-) except -1:
-    """Lengths that belong together."""
-    _check_ends(length, ends)
-    if offsets.shape[0] != ends.shape[0]:
-        raise ValueError(f"offsets: {ends.shape[0]} elements wanted, got {offsets.shape[0]}")
-    if codes.shape[0] != rows.shape[0]:
-        raise ValueError(f"codes: {rows.shape[0]} elements wanted, got {codes.shape[0]}")
-    if not 0 <= part <= 0xFFFF:
-        raise ValueError(f"part: 0 to 65535 wanted, got {part}")
-    return 0
-
-
-cdef int _check_ticks(const int64_t[::1] ticks) except -1:
-    """Every tick divides."""
-    cdef Py_ssize_t i
-    for i in range(ticks.shape[0]):
-        if ticks[i] < 0:
-            raise ValueError(f"ticks[{i}]: a tick, or 0, wanted, got {ticks[i]}")
-    return 0
 
 
 cdef object _none_but(Py_ssize_t total):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mm_monitor.codecs.directory import DirectoryCache
 from mm_monitor.codecs.fields import NULL, price_text
 from mm_monitor.codecs.protocol import Chunk
+from mm_monitor.codecs.values import Values
 from mm_monitor.codecs.verdicts import (
     Codes,
     check_adjusted,
@@ -50,14 +51,12 @@ class PackedCodec:
     def decode(self, chunk: Chunk, reference: Reference) -> Decoded:
         """Rows and dead letters of a chunk of quotes or theo. Never raises for bad data."""
         template = _TEMPLATES[chunk.feed]
-        records = chunk.records
-        data = b"".join([record.value for record in records])
-        ends = np.cumsum([len(record.value) for record in records], dtype=np.int64)
-        offsets = np.array([record.offset for record in records], np.int64)
+        records = Values.of(chunk.records)
         counts = np.empty(len(records), np.int32)
-        rows = empty_rows(scan_records(data, ends, template, counts))
+        spans = (records.data, records.starts, records.lengths)
+        rows = empty_rows(scan_records(*spans, template, counts))
         codes = np.zeros(len(rows), np.uint8)
-        bad = self._fill(data, ends, offsets, chunk, reference, rows, codes)
+        bad = self._fill(records, chunk, reference, rows, codes)
         dead = [
             _bad_record(records[i], template) for i in np.flatnonzero(counts < 0).tolist()
         ]  # fmt: skip
@@ -71,24 +70,16 @@ class PackedCodec:
         return _row_bytes(value, sub)
 
     def _fill(
-        self,
-        data: bytes,
-        ends: NDArray[np.int64],
-        offsets: NDArray[np.int64],
-        chunk: Chunk,
-        reference: Reference,
-        rows: Rows,
-        codes: Codes,
+        self, records: Values, chunk: Chunk, reference: Reference, rows: Rows, codes: Codes
     ) -> int:
         """Let the kernel decode; returns the number of bad rows."""
         tables = self._directories.of(reference)
         contracts = (tables.contracts.keys, tables.contracts.values)
+        spans = (records.data, records.starts, records.lengths, records.offsets)
         if chunk.feed == "theo":
-            return decode_theos(data, ends, offsets, chunk.part, *contracts, rows, codes)
+            return decode_theos(*spans, chunk.part, *contracts, rows, codes)
         makers = (tables.makers.keys, tables.makers.values)
-        bad = decode_quotes(
-            data, ends, offsets, chunk.part, *makers, *contracts, tables.ticks, rows, codes
-        )
+        bad = decode_quotes(*spans, chunk.part, *makers, *contracts, tables.ticks, rows, codes)
         return bad + check_adjusted(rows, codes, reference)
 
 

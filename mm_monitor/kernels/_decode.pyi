@@ -4,13 +4,15 @@ from numpy.typing import NDArray
 def packed_layout() -> dict[str, dict[str, int]]: ...
 def scan_records(
     data: bytes | NDArray[np.uint8],
-    ends: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
     template_id: int,
     counts: NDArray[np.int32],
 ) -> int: ...
 def decode_quotes(
     data: bytes | NDArray[np.uint8],
-    ends: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
     offsets: NDArray[np.int64],
     part: int,
     maker_keys: NDArray[np.uint32],
@@ -23,7 +25,8 @@ def decode_quotes(
 ) -> int: ...
 def decode_theos(
     data: bytes | NDArray[np.uint8],
-    ends: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
     offsets: NDArray[np.int64],
     part: int,
     contract_keys: NDArray[np.uint32],

@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
 Keys = NDArray[np.uint32]
 Indices = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
 
 # block_length, template_id, schema_id, version, row_length, row_count
 HEADER = struct.Struct("<BBBBHH")
@@ -64,18 +65,21 @@ def record_rows(record: bytes, template_id: int) -> int:
     return int(count) if len(record) == HEADER.size + length * count else -1
 
 
-def scan_records(data: bytes, ends: Ints, template_id: int, counts: Indices) -> int:
+def scan_records(
+    data: bytes | Bytes, starts: Ints, lengths: Ints, template_id: int, counts: Indices
+) -> int:
     """Rows that each record holds, -1 for a record that is none; returns their sum."""
     total = 0
-    for i, record in enumerate(_records(data, ends)):
+    for i, record in enumerate(records_in(data, starts, lengths)):
         counts[i] = record_rows(record, template_id)
         total += max(0, int(counts[i]))
     return total
 
 
 def decode_quotes(
-    data: bytes,
-    ends: Ints,
+    data: bytes | Bytes,
+    starts: Ints,
+    lengths: Ints,
     offsets: Ints,
     part: int,
     maker_keys: Keys,
@@ -90,7 +94,8 @@ def decode_quotes(
     makers = _table(maker_keys, maker_values)
     contracts = _table(contract_keys, contract_values)
     bad = 0
-    for k, (offset, sub, row) in enumerate(_rows(data, ends, offsets, QUOTES, QUOTE)):
+    records = records_in(data, starts, lengths)
+    for k, (offset, sub, row) in enumerate(_rows(records, offsets, QUOTES, QUOTE)):
         ts, bid, ask, bid_size, ask_size, maker, contract = row
         index = contracts.get(contract, -1)
         rows[k] = (ts, offset, bid, ask, bid_size, ask_size, makers.get(maker, -1), index, part,
@@ -104,8 +109,9 @@ def decode_quotes(
 
 
 def decode_theos(
-    data: bytes,
-    ends: Ints,
+    data: bytes | Bytes,
+    starts: Ints,
+    lengths: Ints,
     offsets: Ints,
     part: int,
     contract_keys: Keys,
@@ -116,7 +122,8 @@ def decode_theos(
     """Theo rows of all readable records; returns how many are bad."""
     contracts = _table(contract_keys, contract_values)
     bad = 0
-    for k, (offset, sub, row) in enumerate(_rows(data, ends, offsets, THEOS, THEO)):
+    records = records_in(data, starts, lengths)
+    for k, (offset, sub, row) in enumerate(_rows(records, offsets, THEOS, THEO)):
         ts, theo, contract, _ = row
         index = contracts.get(contract, -1)
         rows[k] = (ts, offset, theo, 0, 0, 0, -1, index, part, sub, Kind.THEO, 0, 0)
@@ -203,18 +210,17 @@ def settle_theo(rows: Rows, k: int, code: Code) -> int:
     return int(code != Code.OK)
 
 
-def _records(data: bytes, ends: Ints) -> Iterator[bytes]:
-    start = 0
-    for end in ends.tolist():
-        yield bytes(data[start:end])
-        start = end
+def records_in(data: bytes | Bytes, starts: Ints, lengths: Ints) -> Iterator[bytes]:
+    """The values of the records; null is empty."""
+    for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+        yield bytes(data[start : start + length]) if length > 0 else b""
 
 
 def _rows(
-    data: bytes, ends: Ints, offsets: Ints, template_id: int, layout: struct.Struct
+    records: Iterator[bytes], offsets: Ints, template_id: int, layout: struct.Struct
 ) -> Iterator[tuple[int, int, tuple[int, ...]]]:
     """Offset, sub and fields of every row of every readable record."""
-    for record, offset in zip(_records(data, ends), offsets.tolist(), strict=True):
+    for record, offset in zip(records, offsets.tolist(), strict=True):
         count = record_rows(record, template_id)
         length = HEADER.unpack_from(record)[4] if count > 0 else 0
         for sub in range(count):

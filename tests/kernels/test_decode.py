@@ -65,17 +65,21 @@ def decode(
     module: ModuleType, template: int, records: list[bytes], ticks: Any = TICKS
 ) -> tuple[Any, ...]:
     data = b"".join(records)
-    ends = np.cumsum([len(r) for r in records], dtype=np.int64)
+    lengths = np.array([len(r) for r in records], np.int64)
+    starts = np.cumsum(lengths) - lengths
+    lengths[lengths == 0] = -1  # a null value is as short as an empty one
     offsets = np.arange(100, 100 + len(records), dtype=np.int64)
     counts = np.empty(len(records), np.int32)
-    rows = empty_rows(module.scan_records(data, ends, template, counts))
+    rows = empty_rows(module.scan_records(data, starts, lengths, template, counts))
     codes = np.zeros(len(rows), np.uint8)
     contracts = (CONTRACTS.keys, CONTRACTS.values)
     if template == QUOTES:
         makers = (MAKERS.keys, MAKERS.values)
-        bad = module.decode_quotes(data, ends, offsets, 3, *makers, *contracts, ticks, rows, codes)
+        bad = module.decode_quotes(
+            data, starts, lengths, offsets, 3, *makers, *contracts, ticks, rows, codes
+        )
     else:
-        bad = module.decode_theos(data, ends, offsets, 3, *contracts, rows, codes)
+        bad = module.decode_theos(data, starts, lengths, offsets, 3, *contracts, rows, codes)
     return bad, counts.tolist(), rows.tobytes(), codes.tobytes(), rows, codes
 
 
@@ -179,17 +183,21 @@ def test_unaligned_and_read_only_input() -> None:
     record = packed(QUOTES, [GOOD])
     shifted = np.frombuffer(b"x" + record, np.uint8)[1:]
     rows, codes = empty_rows(1), np.zeros(1, np.uint8)
-    ends, offsets = np.array([len(record)], np.int64), np.array([4], np.int64)
+    spans = (np.zeros(1, np.int64), np.array([len(record)]), np.array([4]), 0)
     tables = (MAKERS.keys, MAKERS.values, CONTRACTS.keys, CONTRACTS.values)
-    assert kernels.decode_quotes(shifted, ends, offsets, 0, *tables, TICKS, rows, codes) == 0
+    assert kernels.decode_quotes(shifted, *spans, *tables, TICKS, rows, codes) == 0
     assert rows[0]["b"] == 30_000
 
 
 def wrong_calls() -> list[tuple[str, dict[str, Any]]]:
     ints = np.int64
     return [
-        ("before the record", {"ends": np.array([48, 40], ints), "offsets": np.zeros(2, ints)}),
-        ("the buffer has", {"ends": np.array([40], ints)}),
+        ("the buffer has 48", {"lengths": np.array([49], ints)}),
+        ("the buffer has 48", {"starts": np.array([1], ints)}),
+        ("the buffer has 48", {"starts": np.array([-1], ints)}),
+        ("the buffer has 48", {"starts": np.array([2**63 - 1], ints)}),
+        ("-2 bytes", {"lengths": np.array([-2], ints)}),
+        ("starts", {"starts": np.zeros(2, ints)}),
         ("offsets", {"offsets": np.zeros(2, ints)}),
         ("codes", {"codes": np.zeros(2, np.uint8)}),
         ("rows", {"rows": empty_rows(2), "codes": np.zeros(2, np.uint8)}),
@@ -205,7 +213,8 @@ def wrong_calls() -> list[tuple[str, dict[str, Any]]]:
 def test_arguments_that_do_not_belong_together(message: str, change: dict[str, Any]) -> None:
     call: dict[str, Any] = {
         "data": packed(QUOTES, [GOOD]),
-        "ends": np.array([48], np.int64),
+        "starts": np.array([0], np.int64),
+        "lengths": np.array([48], np.int64),
         "offsets": np.array([0], np.int64),
         "part": 0,
         "maker_keys": MAKERS.keys,
@@ -223,9 +232,9 @@ def test_arguments_that_do_not_belong_together(message: str, change: dict[str, A
 def test_a_table_that_points_beyond_the_ticks_is_an_unknown_contract() -> None:
     rows, codes = empty_rows(1), np.zeros(1, np.uint8)
     record, table = packed(QUOTES, [GOOD]), IdTable.of({7: 3})
-    ends, offsets = np.array([len(record)], np.int64), np.array([4], np.int64)
+    spans = (np.zeros(1, np.int64), np.array([len(record)]), np.array([4]), 0)
     tables = (MAKERS.keys, MAKERS.values, table.keys, table.values)
-    assert kernels.decode_quotes(record, ends, offsets, 0, *tables, TICKS, rows, codes) == 1
+    assert kernels.decode_quotes(record, *spans, *tables, TICKS, rows, codes) == 1
     assert codes[0] == Code.UNKNOWN_CONTRACT
 
 
@@ -236,8 +245,8 @@ def test_every_id_is_found_in_its_table(numbers: dict[int, int]) -> None:
     rows = [(5, NULL, k, 0) for k in numbers]
     record = packed(THEOS, [cast(tuple[int, ...], row) for row in rows])
     out, codes = empty_rows(len(rows)), np.zeros(len(rows), np.uint8)
-    ends, offsets = np.array([len(record)], np.int64), np.array([4], np.int64)
-    kernels.decode_theos(record, ends, offsets, 0, table.keys, table.values, out, codes)
+    spans = (np.zeros(1, np.int64), np.array([len(record)]), np.array([4]), 0)
+    kernels.decode_theos(record, *spans, table.keys, table.values, out, codes)
     assert out["contract"].tolist() == list(numbers.values())
 
 
