@@ -38,6 +38,7 @@ try:
     from mm_monitor.kernels._merge import count_before, merge_runs, survey
     from mm_monitor.kernels._messages import Messages, count_messages, count_quotes
     from mm_monitor.kernels._pricing import price_columns, vol_columns
+    from mm_monitor.kernels._records import crc32c, find_batches, read_records
 except ImportError as error:
     raise ImportError(
         f"mm-monitor's kernels are not built ({error}); build them with: python setup.py build_ext --inplace"
@@ -53,13 +54,16 @@ __all__ = [
     "count_before",
     "count_messages",
     "count_quotes",
+    "crc32c",
     "decode_quotes",
     "decode_theos",
     "end_rests",
+    "find_batches",
     "fold_accounts",
     "merge_runs",
     "note_fill",
     "price_columns",
+    "read_records",
     "restate",
     "scan_records",
     "set_clocks",
