@@ -17,6 +17,7 @@ from mm_monitor import logs
 from mm_monitor.agenda import Agenda
 from mm_monitor.assembly import (
     make_dead_letters,
+    make_pricer,
     make_sinks,
     make_source,
     start_at,
@@ -72,9 +73,13 @@ class App:
         )
         self._naming = naming(self.reference, self.source.part_names)
         self.merge = Merge(config.tape.lateness)
+        start = start_at(config, self.begins, now())
+        self.pricer = make_pricer(config, self.reference, self.journal, start, now)
         self.pump = Pump(
-            self.source, self.merge, self.engine, self, self.stats, far_ahead=config.tape.far_ahead
-        )
+            self.source, self.merge, self.engine, self, self.stats, far_ahead=config.tape.far_ahead,
+            pricer=self.pricer,
+        )  # fmt: skip
+        self.stats.pricer = self.pricer
         self.context = SinkContext(service_id=config.service.id, health=self.stats, now=now)
         self.sinks = make_sinks(config, self.context)
         self.prometheus = next(sink for sink in self.sinks if isinstance(sink, PrometheusSink))

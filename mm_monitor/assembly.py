@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mm_monitor.config import Config
 from mm_monitor.core.reference import Reference
 from mm_monitor.health import HealthStats
+from mm_monitor.journal import Journal, kept_looks
 from mm_monitor.sinks import create
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.dead_letter import (
@@ -21,6 +22,10 @@ from mm_monitor.sinks.protocol import Sink
 from mm_monitor.sources.kafka import KafkaSource
 from mm_monitor.sources.kafka_options import KafkaFeeds, KafkaOptions, TapeTimes, client_settings
 from mm_monitor.sources.reference_files import load_reference
+from mm_monitor.theo.cascade import FEED, Cascade, Settings, Theo
+from mm_monitor.theo.models import MODELS, Market
+from mm_monitor.theo.pricer import Hours, KeptLook, Pricer
+from mm_monitor.theo.terms import ExpiryClock
 
 NS = 1_000_000_000
 DAY = 86_400 * NS
@@ -69,6 +74,30 @@ def start_at(config: Config, begins: int | None, now: int) -> int | str | None:
     if config.tape.start == "latest":
         return "latest"
     return begins if begins is not None else now // DAY * DAY
+
+
+def make_pricer(
+    config: Config,
+    reference: Reference,
+    journal: Journal,
+    start: int | str | None,
+    now: Callable[[], int],
+) -> Pricer | None:
+    """Who computes theos; None where the configuration names no source. `start` is what `start_at` gave."""
+    theo = config.theo
+    if not theo.sources:
+        return None
+    since = now() if isinstance(start, str) else start or 0
+    market = Market(MODELS[theo.model], theo.rate, theo.dividend)
+    settings = Settings(market, (FEED, *theo.sources), theo.max_age, theo.vol_max_age,
+                        disagreement=theo.disagreement)  # fmt: skip
+
+    def keep(ts: int, theos: Sequence[Theo]) -> bool:
+        return journal.look(now(), KeptLook.of(ts, theos, reference))
+
+    hours = Hours(ExpiryClock(theo.expires_at, theo.timezone), theo.every, since)
+    kept = kept_looks(Path(config.journal.directory), since)
+    return Pricer(Cascade(settings), reference, hours, keep, kept)
 
 
 def make_sinks(config: Config, context: SinkContext) -> list[Sink]:

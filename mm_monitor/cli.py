@@ -123,6 +123,10 @@ def replay(
         str,
         typer.Option(help="Of the clock that wrote ts_event; no latency is told finer than this."),
     ] = "1ns",
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="Journal of a service, or one file of it: the theos that it computed."),
+    ] = None,
     dead_letters: Annotated[
         Path | None,
         typer.Option(help="Write each line that could not be used here, as JSON lines."),
@@ -144,11 +148,11 @@ def replay(
         progress = stack.enter_context(replay_progress(quiet))
         work = run_replay(
             capture, book, dead_letters=letters, progress=progress, watch=details is not None,
-            resolution=resolution,
+            resolution=resolution, journal=journal,
         )  # fmt: skip
         done = _run(work)
         if details is not None:
-            _run(add_sensitivity(capture, book, done.report, done.details, progress))
+            _run(add_sensitivity(capture, book, done.report, done.details, progress, journal))
     data = to_bytes(done.report)
     if report is not None and str(report) == "-":
         sys.stdout.buffer.write(data)
@@ -159,11 +163,15 @@ def replay(
     if ledger is not None:
         _keep_days(ledger, done, book)
     if not quiet:
-        for name in done.ignored_files:
-            errors.print(f"not read: {name}", markup=False)
-        errors.print(summary_table(done.report))
-        if report is not None and str(report) != "-":
-            errors.print(f"report: {report}", markup=False)
+        _summary(done, report)
+
+
+def _summary(done: Any, report: Path | None) -> None:
+    for name in done.ignored_files:
+        errors.print(f"not read: {name}", markup=False)
+    errors.print(summary_table(done.report))
+    if report is not None and str(report) != "-":
+        errors.print(f"report: {report}", markup=False)
 
 
 def _spare_inputs(capture: Path, rulebook: str, *outputs: Path | None) -> None:

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mm_monitor.errors import MonitorError
-from mm_monitor.units import UnitError, clock, duration, percent
+from mm_monitor.units import UnitError, clock, duration
+from mm_monitor.units import rate as read_rate
 
 DAY = 86_400
 
@@ -95,12 +96,7 @@ def _read(option: str, parse: Any, text: str) -> Any:
 
 
 def _rate(option: str, text: str) -> float:
-    """A percentage with an optional minus, up to 100 %."""
-    ratio = _read(option, percent, text.removeprefix("-"))
-    if ratio.num > ratio.den:
-        raise MonitorError(f"{option}: from -100% to 100%, got {text!r}")
-    share: float = ratio.num / ratio.den
-    return -share if text.startswith("-") else share
+    return float(_read(option, read_rate, text))
 
 
 def _time(option: str, text: str) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.errors import ConfigError, ConfigErrors, InputError, MonitorError
@@ -34,7 +35,9 @@ from mm_monitor.tables import (
     text,
     unit,
 )
-from mm_monitor.units import UnitError, duration
+from mm_monitor.theo.cascade import FEED, SOURCES
+from mm_monitor.theo.models import MODELS
+from mm_monitor.units import UnitError, clock, duration, percent, rate
 
 MAX_INT = 2**31 - 1
 
@@ -80,6 +83,30 @@ def _url(value: object, place: Place) -> str:
 
 def _url_or_none(value: object, place: Place) -> str:
     return "" if value == "" else _url(value, place)
+
+
+def _zone(value: object, place: Place) -> str:
+    try:
+        return ZoneInfo(value).key if isinstance(value, str) else ""
+    except (KeyError, ValueError, OSError):
+        raise UnitError("an IANA time zone such as Asia/Shanghai") from None
+
+
+def _time_of_day(value: object, place: Place) -> int:
+    seconds = clock(value)
+    if seconds > 86_400:
+        raise UnitError("a time of day up to 24:00")
+    return seconds
+
+
+def _rate(value: object, place: Place) -> float:
+    return float(rate(value))
+
+
+def _share(value: object, place: Place) -> float | None:
+    """A percentage, or none at all."""
+    ratio = percent(value) if value != "" else None
+    return None if ratio is None else ratio.num / ratio.den
 
 
 _DURATION = unit(duration)
@@ -149,7 +176,7 @@ class Topics:
     control: str = _key(
         "mm.control",
         _topic,
-        "Phases, exemptions, feed, stress, reference, requests, fills, positions, sessions, "
+        "Phases, exemptions, feed, stress, underlyings, vols, reference, requests, fills, positions, sessions, "
         "rejects; JSON.",
     )
     reference: str = _key(
@@ -230,6 +257,36 @@ class Tape:
     )
     far_ahead: int = _key(
         "5s", _SOME_TIME, "A partition this far ahead of the watermark is paused."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Theo:
+    """Theos that the theo topic does not give, computed from `vol` and `underlying` records or from the book.
+
+    See [theo](theo.md#in-the-service). The journal keeps them, so it must have a directory.
+    """
+
+    sources: tuple[str, ...] = _key(
+        [],
+        list_of(choice(*(s for s in SOURCES if s != FEED)), "sources"),
+        "Which sources are asked where the theo topic has nothing fresh, in this order: `vol`, `surface`, "
+        "`fit` (to what makers quote on the expiry); empty: no theo is computed.",
+    )
+    model: str = _key("black76", choice(*MODELS), f"One of {', '.join(MODELS)}.")
+    rate: float = _key("0%", _rate, "Interest a year, continuous.")
+    dividend: float = _key("0%", _rate, "Dividend yield a year, continuous.")
+    every: int = _key("1s", _SOME_TIME, "Event time between two looks at what is to be computed.")
+    max_age: int = _key(
+        "1m", _SOME_TIME, "A theo of the topic, or a price of the underlying, this old is missed."
+    )
+    vol_max_age: int = _key("24h", _SOME_TIME, "A vol this old is missed.")
+    expires_at: int = _key("24:00", _time_of_day, "Time of day at which options expire.")
+    timezone: str = _key("UTC", _zone, "Whose time of day.")
+    disagreement: float | None = _key(
+        "5%",
+        _share,
+        "By how much of the larger one a theo of the topic must differ from ours to be counted; empty: not compared.",
     )
 
 
@@ -349,6 +406,7 @@ class Config:
     reference: Reference = field(default_factory=Reference)
     rulebooks: Rulebooks = field(default_factory=Rulebooks)
     tape: Tape = field(default_factory=Tape)
+    theo: Theo = field(default_factory=Theo)
     http: Http = field(default_factory=Http)
     metrics: Metrics = field(default_factory=Metrics)
     alertmanager: Alertmanager = field(default_factory=Alertmanager)
@@ -449,6 +507,8 @@ def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
     yield from _topics_apart(topics)
     if not topics.reference and not config.reference.directory:
         yield ("reference", "directory"), "required without topics.reference"
+    if config.theo.sources and not config.journal.directory:
+        yield ("journal", "directory"), "required with theo.sources: it keeps what is computed"
     if config.mqtt.password_file and not config.mqtt.username:
         yield ("mqtt", "username"), "required with a password"
     if config.alertmanager.resolve_after <= config.alertmanager.resend_every:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_monitor.core.model import BadReason, Kind
+from mm_monitor.theo.pricer import Pricer
 
 US = 1_000
 MS = 1_000_000
@@ -109,6 +110,8 @@ class HealthStats:
     ready: bool = False
     sink_dropped: dict[str, int] = field(default_factory=dict)  # sink: events its full outbox lost
     sink_failures: dict[str, int] = field(default_factory=dict)  # sink: failed attempts to deliver
+
+    pricer: Pricer | None = None  # who computes theos, where the monitor does
 
     def know_makers(self, makers: Iterable[str]) -> None:
         """Create the dead-letter counters of `makers` at 0; only known makers become labels."""

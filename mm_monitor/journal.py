@@ -1,16 +1,16 @@
 """The monitor's own record of what it decided and refused: JSON lines, a file a day of its clock.
 
-What a source decides (a feed down, an idle watermark) and what was not applied (late records) must be readable later;
-an empty directory name turns the journal off.
+What a source decides (a feed down, an idle watermark), what was computed (theos) and what was not applied (late
+records) must be readable later; an empty directory name turns the journal off.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -20,12 +20,14 @@ import structlog
 from mm_monitor.core.batch import Rows, is_control
 from mm_monitor.core.model import Control, Kind
 from mm_monitor.core.reference import Reference
-from mm_monitor.errors import MonitorError
+from mm_monitor.errors import InputError, MonitorError
+from mm_monitor.theo.pricer import KeptLook
 
 NS = 1_000_000_000
 RETRY = 5 * NS  # after a failure
 log = structlog.get_logger("mm_monitor.journal")
 Entry = dict[str, object]
+_LOOK = '{"entry": "theo"'  # how its lines begin
 Naming = Callable[[np.void], Entry]
 
 
@@ -48,20 +50,27 @@ class Journal:
             except OSError as error:
                 raise MonitorError(f"journal.directory: {directory}: {error.strerror}") from None
 
-    def write(self, kind: str, now: int, entry: Mapping[str, object]) -> None:
-        """Append one entry; `now` in ns of our clock."""
+    def write(self, kind: str, now: int, entry: Mapping[str, object]) -> bool:
+        """Append one entry; `now` in ns of our clock. Was it taken?"""
         if self._directory is None or now < self._broken_until:
-            return
+            return False
         day = datetime.fromtimestamp(now // NS, UTC).date().isoformat()
         line = json.dumps({"entry": kind, "ts_recv": now, **entry}, sort_keys=True) + "\n"
         try:
             if day != self._day or self._file is None:
                 self.close()
                 path = self._directory / f"journal-{day}.jsonl"
-                self._day, self._file = day, path.open("a", encoding="utf-8")
+                self._day, self._file = day, _open(path)
             self._file.write(line)
         except OSError as error:
             self._broken(now, error)
+            return False
+        return True
+
+    def look(self, now: int, look: KeptLook) -> bool:
+        """Append a look at computed theos and hand it to the operating system. Was it written?"""
+        entry = {"ts": look.ts, "theos": look.theos}
+        return self.write("theo", now, entry) and self.flush(now)
 
     def _broken(self, now: int, error: OSError) -> None:
         self._failed()
@@ -81,13 +90,15 @@ class Journal:
         for control in controls:
             self.write("late_control", now, control_entry(control))
 
-    def flush(self, now: int) -> None:
-        """Hand what was written to the operating system."""
+    def flush(self, now: int) -> bool:
+        """Hand what was written to the operating system. Did it take it?"""
         try:
             if self._file is not None:
                 self._file.flush()
         except OSError as error:
             self._broken(now, error)
+            return False
+        return True
 
     def close(self) -> None:
         """Close the day's file; idempotent."""
@@ -95,6 +106,50 @@ class Journal:
         if file is not None:
             with suppress(OSError):  # it has been told already
                 file.close()
+
+
+def _open(path: Path) -> IO[str]:
+    """For appending, on a line of its own: a process that was killed may have left half of one."""
+    with path.open("ab+") as file:
+        file.seek(0, 2)
+        if file.tell():
+            file.seek(-1, 2)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+    return path.open("a", encoding="utf-8")
+
+
+def kept_looks(path: Path, since: int = 0) -> Iterator[KeptLook]:
+    """Looks at computed theos in a journal's file or directory, ascending; those before `since` (ns) may be missing.
+
+    Half a line, as a process that was killed leaves it, was never judged by and is passed over. InputError for
+    what cannot be read.
+    """
+    files = sorted(path.glob("journal-*.jsonl")) if path.is_dir() else [path]
+    day = max(date(1970, 1, 1), _day_of(since) - timedelta(days=1))  # their days are of our clock
+    last = -1
+    for file in files:
+        if path.is_dir() and file.stem.removeprefix("journal-") < day.isoformat():
+            continue
+        for look in _looks_of(file):
+            if look.ts > last:
+                last = look.ts
+                yield look
+
+
+def _day_of(ns: int) -> date:
+    return datetime.fromtimestamp(ns // NS, UTC).date()
+
+
+def _looks_of(file: Path) -> Iterator[KeptLook]:
+    try:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith(_LOOK) and line.endswith("}\n"):
+                    entry = json.loads(line)
+                    yield KeptLook(entry["ts"], entry["theos"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"a journal that can be read ({error})", file=str(file)) from None
 
 
 def naming(reference: Reference, sources: Mapping[int, tuple[str, int]]) -> Naming:

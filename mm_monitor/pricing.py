@@ -193,7 +193,7 @@ def _feed(cascade: Cascade, ts: int, kind: int, what: Any) -> None:
         if not flags & QUOTE_BAD:
             cascade.quote(ts, *quote)
     elif kind == Kind.THEO:
-        cascade.feed(ts, what[0], _present(what) is not None)
+        cascade.feed(ts, what[0], _present(what))
     elif kind == Kind.UNDERLYING:
         cascade.underlying(ts, what.klass, what.price)
     elif kind == Kind.VOL and what.contract >= 0:

@@ -1,4 +1,4 @@
-"""The loop, the same for live and replay: source, merge, engine; and whoever listens.
+"""The loop, the same for live and replay: source, merge, pricer, engine; and whoever listens.
 
 It owns no policy: what a delivery means is the codec's business, what a row means the engine's, and where verdicts go
 the listeners'.
@@ -21,6 +21,7 @@ from mm_monitor.core.reference_rows import BadRow, announce
 from mm_monitor.health import HealthStats
 from mm_monitor.sources.merge import BEFORE_ALL, Merge
 from mm_monitor.sources.protocol import Delivery, Source
+from mm_monitor.theo.pricer import Pricer
 
 SLICE = 200_000  # rows that the engine takes at once, so that a long batch shows progress and lets others run
 
@@ -55,6 +56,7 @@ class Pump:
     arrived: Callable[[Delivery], None] = lambda delivery: None  # before a delivery is merged
     taken: Callable[[], None] = lambda: None  # after every delivery
     applied: Callable[[int], None] = lambda rows: None  # after every slice, with all rows so far
+    pricer: Pricer | None = None  # computes the theos that the tape lacks, where it is to
     stopping: bool = False
     _paused: set[int] = field(default_factory=set)
 
@@ -102,8 +104,11 @@ class Pump:
         watermark = self.merge.mark(self.source.live_parts, self.source.idle_watermark)
         batch = self.merge.release(watermark)
         for start in range(0, len(batch.rows), SLICE):
-            self._apply(Batch(batch.rows[start : start + SLICE], batch.controls))
+            piece = Batch(batch.rows[start : start + SLICE], batch.controls)
+            self._apply(self.pricer.price(piece) if self.pricer is not None else piece)
             await asyncio.sleep(0)
+        if self.pricer is not None and self.merge.watermark > BEFORE_ALL:
+            self._apply(self.pricer.until(self.merge.watermark))
         if self.merge.watermark > BEFORE_ALL and not self.source.finished:
             self.engine.advance(self.merge.watermark)
             self.stats.watermark = self.merge.watermark
@@ -112,6 +117,8 @@ class Pump:
         self._hold_back()
 
     def _apply(self, batch: Batch) -> None:
+        if not len(batch.rows):
+            return
         started = time.perf_counter_ns()
         dead = self.engine.apply(batch)
         self.stats.apply.observe(time.perf_counter_ns() - started)

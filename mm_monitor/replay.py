@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from mm_monitor.core.batch import Rows
+import numpy as np
+
+from mm_monitor.core.batch import COMPUTED_PART, Decoded, Rows, empty_rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Control, DeadLetter, PeriodRecord
 from mm_monitor.core.reference import Reference
@@ -18,15 +20,19 @@ from mm_monitor.core.timetable import TIMETABLE_PART, decoded, trading_day
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.errors import InputError
+from mm_monitor.journal import kept_looks
 from mm_monitor.pump import Pump
 from mm_monitor.reports.details import build_details
 from mm_monitor.reports.report import RecordCounts, build_report
 from mm_monitor.sinks.dead_letter import letter_line
 from mm_monitor.sources.capture import CaptureSource
 from mm_monitor.sources.merge import Merge
+from mm_monitor.sources.preceded import Preceded
 from mm_monitor.sources.protocol import Delivery, Source
 from mm_monitor.sources.reference_files import load_reference
+from mm_monitor.theo.pricer import rows_of
 
+DAY = 86_400_000_000_000
 Progress = Callable[[str, int, int], None]  # stage, done, of
 
 
@@ -73,11 +79,12 @@ async def replay(
     wrap: Callable[[Source], Source] | None = None,
     watch: bool = False,
     resolution: int = 1,
+    journal: Path | None = None,
 ) -> Replayed:
     """Judge `capture`. InputError for a directory that cannot be judged; bad lines are counted, not fatal.
 
     `wrap` puts something between the files and the judge. With `watch` the details have signals. `resolution` is
-    that of the clock of `ts_event`, ns.
+    that of the clock of `ts_event`, ns. From a `journal` come the theos that a service computed on that day.
     """
     tell = progress or (lambda stage, done, of: None)
     reference = load_reference(capture)
@@ -91,7 +98,9 @@ async def replay(
     engine = watched or Engine([rulebook], reference, parts, calendar=calendar)
     dead = DeadLetterCount(dead_letters)
     merge = Merge()
-    pump = Pump(wrap(source) if wrap else source, merge, engine, dead)
+    kept = [_journalled(journal, reference, period)] if journal is not None else []
+    whole: Source = Preceded(source, kept)
+    pump = Pump(wrap(whole) if wrap else whole, merge, engine, dead)
     if watched is not None:
         pump.arrived = lambda delivery: watched.arrive(delivery.decoded, delivery.part)
     pump.taken = lambda: tell("reading", *source.progress)
@@ -118,6 +127,17 @@ async def replay(
         rows=pump.stats.apply_rows,
         ignored_files=source.ignored_files,
     )
+
+
+def _journalled(journal: Path, reference: Reference, period: tuple[int, int]) -> Delivery:
+    """The theos that a service computed from a day before the period until its end, as it wrote them down."""
+    pieces = [
+        rows_of(look.read(reference), reference)
+        for look in kept_looks(journal, period[0] - DAY)
+        if period[0] - DAY <= look.ts <= period[1]
+    ]
+    rows = np.concatenate([empty_rows(0), *pieces])
+    return Delivery(COMPUTED_PART, Decoded(rows), len(rows))
 
 
 def _need_makers(reference: Reference, rulebook: Rulebook, capture: Path) -> None:

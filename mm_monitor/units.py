@@ -39,6 +39,15 @@ def percent(text: object) -> Ratio:
     return _ratio(Fraction(match[1]) / 100)
 
 
+def rate(text: object) -> Fraction:
+    """`"-0.5%"`, a rate a year: a percentage from -100 % to 100 %. Raises UnitError."""
+    sign = -1 if isinstance(text, str) and text.startswith("-") else 1
+    ratio = percent(text[1:] if isinstance(text, str) and sign < 0 else text)
+    if ratio.num > ratio.den:
+        raise UnitError("a percentage from -100% to 100%")
+    return Fraction(sign * ratio.num, ratio.den)
+
+
 def multiple(text: object) -> Ratio:
     """`"1.5"` as the reduced fraction 3/2. Raises UnitError if it is no number or too fine."""
     return _ratio(Fraction(_full(_MULTIPLE, text, 'a number as text, such as "2" or "1.5"')[1]))

@@ -18,6 +18,7 @@ from mm_monitor.codecs.fields import (
     parse_quantity,
     parse_size,
     parse_time,
+    parse_vol,
     shown,
 )
 from mm_monitor.codecs.json import MALFORMED, MAX_ELEMENTS, elements_of, text_of
@@ -42,6 +43,7 @@ from mm_monitor.core.model import (
     SessionRecord,
     StressRecord,
     UnderlyingRecord,
+    VolRecord,
 )
 from mm_monitor.core.reference import Reference
 from mm_monitor.errors import DecodeError
@@ -61,6 +63,7 @@ KINDS: Mapping[type, Kind] = {
     FeedRecord: Kind.FEED,
     StressRecord: Kind.STRESS,
     UnderlyingRecord: Kind.UNDERLYING,
+    VolRecord: Kind.VOL,
     RfqRecord: Kind.RFQ,
     FillRecord: Kind.FILL,
     PositionRecord: Kind.POSITION,
@@ -171,6 +174,19 @@ def _price(fields: Fields, name: str) -> int | None:
     return price
 
 
+def _vol(fields: Fields, raw: RawRecord | None) -> Control:
+    """Of a contract, or of a class and expiry; exactly one of the two."""
+    contract, klass, expiry = (fields.get(name, "") for name in ("contract", "class", "expiry"))
+    if bool(contract) == bool(klass and expiry):
+        detail = f"neither a contract nor a class and an expiry, or both, got {shown(contract)}"
+        raise DecodeError(BadReason.UNDECODABLE, detail)
+    text = fields.get("vol", "")
+    vol = parse_vol(text) if text else None
+    if contract:
+        klass = expiry = ""
+    return VolRecord(_time(fields), contract, klass, expiry, vol, raw)
+
+
 def _reference(fields: Fields, raw: RawRecord | None) -> Control:
     action = _one_of(fields, "action", ACTIONS, BadReason.UNKNOWN_ACTION)
     table = fields.get("table") or ("contracts" if fields.get("contract") else "makers")
@@ -227,6 +243,7 @@ _BUILDERS: Mapping[str, Callable[[Fields, RawRecord | None], Control]] = {
     "feed": _feed,
     "stress": _stress,
     "underlying": _underlying,
+    "vol": _vol,
     "reference": _reference,
     "rfq": _rfq,
     "fill": _fill,

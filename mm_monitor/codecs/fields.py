@@ -18,6 +18,7 @@ NULL = -(2**63)  # a price or theo that is absent, on the wire and in columns
 BAD = NULL + 1  # text that is no price: far out of range, so every check refuses it
 MAX_TIME = 2**63 - 1
 DECIMALS = 8
+MOST_VOL = 100  # a year; 100 is 10 000 %
 
 _DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?")
 _EXPONENT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,2}")
@@ -59,6 +60,19 @@ def parse_quantity(text: str, what: str) -> int:
     if len(part) > DECIMALS:
         raise DecodeError(BadReason.BAD_POSITION, f"{what} has over 8 decimals, got {shown(text)}")
     return _scaled(text, sign, whole, part, 0, BadReason.BAD_POSITION, what)
+
+
+def parse_vol(text: str) -> int:
+    """Decimal text of a vol a year (0.25 is 25 %) to int64 10^-8. Raises DecodeError `bad_vol`."""
+    sign, whole, part = _split(text, BadReason.BAD_VOL, "vol")
+    part = part.rstrip("0")
+    vol = _scaled(text, sign, whole, part[:DECIMALS], 0, BadReason.BAD_VOL, "vol")
+    if len(part) > DECIMALS or not 0 < vol <= MOST_VOL * PRICE_SCALE:
+        detail = (
+            f"vol is not above 0 and up to {MOST_VOL} with 8 decimals at most, got {shown(text)}"
+        )
+        raise DecodeError(BadReason.BAD_VOL, detail)
+    return vol
 
 
 def parse_theo(text: str) -> int:

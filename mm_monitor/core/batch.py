@@ -44,6 +44,8 @@ LATE = 16  # they will, but not before the period ends
 
 Rows = NDArray[np.void]
 
+COMPUTED_PART = 65_534  # the part number of theos that we compute: last among those of an instant
+
 
 def is_control(rows: Rows) -> NDArray[np.bool_]:
     """Which rows stand for an object in `controls`: all but those of quotes and theos."""

@@ -35,6 +35,7 @@ from mm_monitor.core.model import (
     SessionRecord,
     StressRecord,
     UnderlyingRecord,
+    VolRecord,
 )
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.reference_rows import BadRow, apply_reference
@@ -229,7 +230,7 @@ class Engine:
                     _judge_by_phases(evaluator, record)
                 else:
                     _hand_over(evaluator, record, self.rests)
-        if not isinstance(record, PeriodRecord) and record.raw is not None:
+        if not isinstance(record, PeriodRecord | VolRecord) and record.raw is not None:
             self.records.applied += 1
         return None
 
@@ -238,7 +239,9 @@ class Engine:
             return None
         if isinstance(record, UnderlyingRecord):
             return self._unknown_class(record.klass)
-        if isinstance(record, RfqRecord):
+        if isinstance(record, VolRecord) and not record.contract:
+            return self._unknown_class(record.klass)
+        if isinstance(record, RfqRecord | VolRecord):
             return self._unlisted(record)
         if isinstance(record, FillRecord | PositionRecord | SessionRecord | RejectRecord):
             return self._unknown(record)
@@ -255,7 +258,7 @@ class Engine:
             )
         return None
 
-    def _unlisted(self, record: RfqRecord | FillRecord) -> tuple[BadReason, str] | None:
+    def _unlisted(self, record: RfqRecord | FillRecord | VolRecord) -> tuple[BadReason, str] | None:
         if record.contract in self.reference.contract_index:
             return None
         return BadReason.UNKNOWN_CONTRACT, f"contract is not listed, got {record.contract!r}"

@@ -18,6 +18,7 @@ from mm_monitor.core.model import (
     ReferenceRecord,
     StressRecord,
     UnderlyingRecord,
+    VolRecord,
 )
 from mm_monitor.core.reference import ALL
 
@@ -56,6 +57,8 @@ def _names(evaluator: Evaluator, record: Control) -> Iterator[tuple[str, str]]:
         yield record.contract, record.maker
     elif isinstance(record, UnderlyingRecord):
         yield record.klass, ALL
+    elif isinstance(record, VolRecord):
+        yield record.contract or record.klass, ALL
     elif isinstance(record, ReferenceRecord):
         row = record.row
         if record.table == "contracts":

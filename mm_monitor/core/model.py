@@ -108,6 +108,7 @@ class BadReason(StrEnum):
     BAD_REFERENCE = "bad_reference"
     UNKNOWN_CLASS = "unknown_class"  # of a position or an underlying
     BAD_POSITION = "bad_position"  # net delta or limit not decimal, out of range; limit negative
+    BAD_VOL = "bad_vol"  # not decimal, too many decimals, not above 0 and up to 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,21 @@ class UnderlyingRecord:
     price: int | None
     bid_price: int | None = None
     ask_price: int | None = None
+    raw: RawRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VolRecord:
+    """Volatility a year of `contract`, or where that is empty of a class and expiry; 10^-8, None = not known.
+
+    No judge reads it: a theo is computed from it before anything is judged.
+    """
+
+    ts: int
+    contract: str
+    klass: str
+    expiry: str
+    vol: int | None
     raw: RawRecord | None = None
 
 
@@ -275,6 +291,7 @@ Control = (
     | FeedRecord
     | StressRecord
     | UnderlyingRecord
+    | VolRecord
     | ReferenceRecord
     | PeriodRecord
     | RfqRecord

@@ -34,6 +34,7 @@ from mm_monitor.core.model import (
     StressRecord,
     UnderlyingRecord,
     Verdict,
+    VolRecord,
 )
 from mm_monitor.core.reference import Appointment, Contract
 from mm_monitor.core.rules.delays import Delays
@@ -93,6 +94,7 @@ _TYPES = {
         FeedRecord,
         StressRecord,
         UnderlyingRecord,
+        VolRecord,
         FillRecord,
         PositionRecord,
         SessionRecord,

@@ -244,6 +244,7 @@ CONTROL = (
         "non_positive_price",
         _control(record="underlying", price="0", **{"class": "no such"}),
     ),
+    Defect("control", "bad_vol", _control(record="vol", contract="no such", vol="0")),
     Defect("control", "unknown_action", _control(record="session", maker="M0", status="asleep")),
     Defect(
         "control",

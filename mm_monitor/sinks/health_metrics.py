@@ -25,6 +25,8 @@ from mm_monitor.health import HealthStats, Histogram
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.exposition import Metric, Number
 from mm_monitor.sinks.protocol import Sink
+from mm_monitor.sinks.theo_metrics import ALL as THEO_METRICS
+from mm_monitor.sinks.theo_metrics import theo_samples
 
 Samples = Iterable[tuple[tuple[str, ...], Number]]
 
@@ -146,6 +148,7 @@ ALL = (
     SINK_LAG,
     SINK_DROPPED,
     SINK_FAILURES,
+    *THEO_METRICS,
 )
 
 
@@ -175,6 +178,8 @@ class HealthCollector(Collector):
         yield _histograms(LOOP_LAG, [((), stats.loop_lag)])
         yield _histograms(SKEW, (((source,), skew) for source, skew in stats.skew.items()))
         yield from self._sink_families(stats)
+        for metric, samples in theo_samples(stats.pricer, stats.watermark):
+            yield _family(metric, samples)
 
     def _watermark(self, stats: HealthStats) -> Iterator[Family]:
         known = stats.watermark is not None

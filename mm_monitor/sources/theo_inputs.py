@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from mm_monitor.codecs.fields import parse_price, parse_time
+from mm_monitor.codecs.fields import MOST_VOL, parse_price, parse_time, parse_vol
+from mm_monitor.core.model import PRICE_SCALE
 from mm_monitor.core.reference import Reference
 from mm_monitor.errors import DecodeError, InputError
 from mm_monitor.sources.files import Table, find_table
-
-MOST_VOL = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +89,11 @@ class _Place:
 
     def vol(self, row: dict[str, str]) -> float | None:
         text = row["vol"]
-        if not text:
-            return None
         try:
-            vol = Decimal(text)
-        except InvalidOperation:
-            vol = Decimal(0)
-        if not vol.is_finite() or not 0 < vol <= MOST_VOL:
-            raise self.wrong(
-                "vol", f"a decimal above 0 and up to {MOST_VOL} (0.25 is 25 %), or nothing", text
-            )
-        return float(vol)
+            return parse_vol(text) / PRICE_SCALE if text else None
+        except DecodeError:
+            wanted = f"a decimal above 0 and up to {MOST_VOL} (0.25 is 25 %), at most 8 decimals, or nothing"
+            raise self.wrong("vol", wanted, text) from None
 
 
 def _lines(table: Table | None) -> Iterator[tuple[dict[str, str], int, _Place]]:

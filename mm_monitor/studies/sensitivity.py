@@ -18,25 +18,31 @@ from mm_monitor.studies.scaled import ScaledTheo
 
 
 async def add_sensitivity(
-    capture: Path, rulebook: Rulebook, report: Mapping[str, Any], details: Mapping[str, Any], progress: Progress | None
+    capture: Path, rulebook: Rulebook, report: Mapping[str, Any], details: Mapping[str, Any],
+    progress: Progress | None, journal: Path | None = None,
 ) -> None:  # fmt: skip
     """Add `theo_sensitivity` to the rows of `details` (docs/report.md); `report` is that of the theo as it is."""
     if rulebook.sensitivity is None:
         return
     share = fraction(rulebook.sensitivity)
-    lower = await _judged(capture, rulebook, 1 - share, progress)
-    higher = await _judged(capture, rulebook, 1 + share, progress)
+    lower = await _judged(capture, rulebook, 1 - share, progress, journal)
+    higher = await _judged(capture, rulebook, 1 + share, progress, journal)
     for table, keys in (("obligations", ("maker", "contract")), ("makers", ("maker",))):
         _add(details[table], keys, report[table], lower[table], higher[table])
 
 
 async def _judged(
-    capture: Path, rulebook: Rulebook, factor: Fraction, progress: Progress | None
+    capture: Path,
+    rulebook: Rulebook,
+    factor: Fraction,
+    progress: Progress | None,
+    journal: Path | None,
 ) -> Mapping[str, Any]:
     def scaled(source: Source) -> Source:
         return ScaledTheo(source, factor)
 
-    return (await replay(capture, rulebook, progress=progress, wrap=scaled)).report
+    done = await replay(capture, rulebook, progress=progress, wrap=scaled, journal=journal)
+    return done.report
 
 
 def _add(

@@ -1,13 +1,15 @@
 """The cascade of theo sources: feed, a contract's vol, its expiry's vol, a fit to the book; the first that is fresh.
 
 Fed with records in tape order; `look(t)` gives the theos of instant `t`: of each option that the feed leaves without
-one and whose inputs have changed since the last look. The same records and looks give the same theos.
+one and whose inputs have changed since the last look. The same records and looks give the same theos. Beside them it
+counts, for whoever watches, where theos come from; nothing is decided by that.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log, sqrt
 from typing import TypeVar
 
@@ -19,7 +21,8 @@ from mm_monitor.theo.models import Market, Options, delta_units, implied_vols, p
 from mm_monitor.theo.smile import Point, Smile, fit
 from mm_monitor.theo.terms import YEAR, Terms
 
-SOURCES = ("feed", "vol", "surface", "fit")
+FEED, UNKNOWN = "feed", "unknown"
+SOURCES = (FEED, "vol", "surface", "fit")
 Expiry = tuple[str, str]  # class, expiry
 K = TypeVar("K")
 
@@ -33,6 +36,7 @@ class Settings:
     max_age: int = 60_000_000_000  # of the feed and of the underlying's price
     vol_max_age: int = 86_400_000_000_000
     left_out: int = -1  # maker whose quotes the fit does not see
+    disagreement: float | None = None  # share by which a feed differs from ours to be counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,19 @@ class _Seen:
         return t - self.ts < max_age
 
 
+@dataclass(slots=True)
+class Figures:
+    """What became of the theos so far, by source; `unknown` is the end of the cascade."""
+
+    computed: Counter[str] = field(default_factory=Counter)  # theos
+    fallbacks: Counter[str] = field(
+        default_factory=Counter
+    )  # contracts that came down to this source
+    disagreements: Counter[str] = field(
+        default_factory=Counter
+    )  # of a feed with what it would have given
+
+
 @dataclass(frozen=True, slots=True)
 class _Input:
     """All that one price needs."""
@@ -79,14 +96,19 @@ class Cascade:
         self._terms: dict[int, Terms] = {}
         self._of_class: dict[str, list[int]] = {}
         self._of_expiry: dict[Expiry, list[int]] = {}
-        self._feed: dict[int, int] = {}  # contract -> ts of the theo that stands
+        self._feed: dict[
+            int, tuple[int, int]
+        ] = {}  # contract -> ts and value of the theo that stands
         self._spot: dict[str, _Seen] = {}
         self._own: dict[int, _Seen] = {}
         self._surface: dict[Expiry, _Seen] = {}
         self._book = MidBook(settings.left_out)
         self._quoted: dict[Expiry, int] = {}  # ts of the last quote that moved a mid
         self._stale: set[int] = set()  # contracts whose inputs have changed since the last look
-        self._computed: set[int] = set()  # contracts whose last theo was ours
+        self._stands: dict[
+            int, tuple[str, int]
+        ] = {}  # contract -> source of its theo, and of when it is
+        self.figures = Figures()
 
     # -- records --------------------------------------------------------------------------------
 
@@ -102,11 +124,11 @@ class Cascade:
             self._of_expiry.setdefault((terms.klass, terms.expiry), []).append(contract)
             self._stale.add(contract)
 
-    def feed(self, ts: int, contract: int, present: bool) -> None:
-        """The venue's own theo, or its withdrawal."""
-        if present:
-            self._feed[contract] = ts
-            self._computed.discard(contract)
+    def feed(self, ts: int, contract: int, theo: int | None) -> None:
+        """The venue's own theo (10^-8), or None: its withdrawal."""
+        if theo is not None:
+            self._feed[contract] = ts, theo
+            self._stands[contract] = FEED, ts
         else:
             self._feed.pop(contract, None)
             self._stale.add(contract)
@@ -149,16 +171,67 @@ class Cascade:
     def look(self, t: int) -> Sequence[Theo]:
         """Theos as of `t`, in the order of contracts; those withdrawn that were ours and have lost their inputs."""
         self._miss_feed(t)
-        wanted = sorted(c for c in self._stale & self._terms.keys() if not self._is_fed(c, t))
-        self._stale.clear()
         smiles: dict[Expiry, Smile | None] = {}
-        inputs = [i for c in wanted if (i := self._input(c, t, smiles)) is not None]
-        found = self._price(inputs, t)
-        lost = [c for c in wanted if c in self._computed and c not in found]
-        self._computed.update(found)
-        self._computed.difference_update(lost)
+        stale = sorted(self._stale & self._terms.keys())
+        self._stale.clear()
+        wanted = [c for c in stale if not self._is_fed(c, t)]
+        if self.settings.disagreement is not None:
+            self._compare([c for c in stale if self._is_fed(c, t)], t, smiles)
+        found = self._price(self._inputs(wanted, t, smiles), t)
+        lost = [c for c in wanted if self._stands.get(c, (FEED,))[0] != FEED and c not in found]
+        self._note(wanted, found)
         out = [*found.values(), *(Theo(t, c, None) for c in lost)]
         return sorted(out, key=lambda theo: theo.contract)
+
+    def settle(self, t: int, theos: Sequence[Theo]) -> None:
+        """A look at `t` that has been made before, and gave these theos."""
+        self._miss_feed(t)
+        self._stale.clear()
+        for theo in theos:
+            self._stands.pop(theo.contract, None)
+            if theo.theo is not None:
+                self._stands[theo.contract] = theo.source, t - theo.age
+
+    def again(self, theos: Sequence[Theo]) -> None:
+        """What the last look gave has not reached the tape: the next one tries again."""
+        self._stale.update(theo.contract for theo in theos)
+
+    def standing(self) -> dict[str, tuple[int, int]]:
+        """For each source, the options whose theo it gives now, and of when the oldest of its inputs is."""
+        found: dict[str, tuple[int, int]] = {}
+        for contract in self._terms.keys() & self._stands.keys():
+            source, since = self._stands[contract]
+            count, oldest = found.get(source, (0, since))
+            found[source] = count + 1, min(oldest, since)
+        return found
+
+    @property
+    def listed(self) -> int:
+        """Options that are listed."""
+        return len(self._terms)
+
+    def _note(self, wanted: Sequence[int], found: Mapping[int, Theo]) -> None:
+        """Where theos stand now, and who came down."""
+        for contract in wanted:
+            before, theo = self._stands.pop(contract, None), found.get(contract)
+            after = theo.source if theo is not None else UNKNOWN
+            if theo is not None:
+                self._stands[contract] = after, theo.ts - theo.age
+                self.figures.computed[after] += 1
+            if before is not None and self._rank(after) > self._rank(before[0]):
+                self.figures.fallbacks[after] += 1
+
+    def _rank(self, source: str) -> int:
+        order = (FEED, *self.settings.sources)
+        return order.index(source) if source in order else len(order)
+
+    def _compare(self, fed: Sequence[int], t: int, smiles: dict[Expiry, Smile | None]) -> None:
+        """Count the feed's theos that are far from what the next source gives."""
+        share = self.settings.disagreement or 0.0
+        for contract, theo in self._price(self._inputs(fed, t, smiles), t).items():
+            ours, theirs = theo.theo or 0, self._feed[contract][1]
+            if abs(ours - theirs) > share * max(ours, theirs):
+                self.figures.disagreements[theo.source] += 1
 
     def _miss_feed(self, t: int) -> None:
         """A feed that has grown too old leaves its contracts to the next source."""
@@ -170,25 +243,38 @@ class Cascade:
         since = self._feed.get(contract)
         return (
             since is not None
-            and "feed" in self.settings.sources
-            and t - since < self.settings.max_age
+            and FEED in self.settings.sources
+            and t - since[0] < self.settings.max_age
         )
 
+    def _inputs(
+        self, wanted: Sequence[int], t: int, smiles: dict[Expiry, Smile | None]
+    ) -> Sequence[_Input]:
+        return [found for c in wanted if (found := self._input(c, t, smiles)) is not None]
+
     def _input(self, contract: int, t: int, smiles: dict[Expiry, Smile | None]) -> _Input | None:
+        """What the first source that has something fresh gives."""
         terms = self._terms[contract]
         spot = self._spot.get(terms.klass)
         if spot is None or not spot.fresh(t, self.settings.max_age) or t >= terms.expires:
             return None
         expiry = (terms.klass, terms.expiry)
-        for source, quality, seen in (
-            ("vol", "own", self._own.get(contract)),
-            ("surface", "expiry", self._surface.get(expiry)),
-        ):
-            usable = seen is not None and seen.fresh(t, self.settings.vol_max_age)
-            if source in self.settings.sources and seen is not None and usable:
+        for source in self.settings.sources:
+            seen = self._own.get(contract) if source == "vol" else self._surface.get(expiry)
+            if source == "fit":
+                fitted = self._fitted(contract, spot, t, smiles)
+                if fitted is not None:
+                    return fitted
+            elif source != FEED and seen is not None and seen.fresh(t, self.settings.vol_max_age):
+                quality = "own" if source == "vol" else "expiry"
                 return _Input(contract, seen.value, source, quality, min(spot.ts, seen.ts))
-        if "fit" not in self.settings.sources:
-            return None
+        return None
+
+    def _fitted(
+        self, contract: int, spot: _Seen, t: int, smiles: dict[Expiry, Smile | None]
+    ) -> _Input | None:
+        terms = self._terms[contract]
+        expiry = (terms.klass, terms.expiry)
         if expiry not in smiles:
             smiles[expiry] = self._fit(expiry, spot.value, t)
         smile = smiles[expiry]
@@ -225,6 +311,8 @@ class Cascade:
 
     def _price(self, inputs: Sequence[_Input], t: int) -> dict[int, Theo]:
         """Theos by contract; one that the model cannot price, or not in range, is none."""
+        if not inputs:
+            return {}
         contracts = [one.contract for one in inputs]
         spots = {c: self._spot[self._terms[c].klass].value for c in contracts}
         vols = np.array([one.vol for one in inputs], np.float64)
@@ -247,9 +335,12 @@ def _put(seen: dict[K, _Seen], key: K, ts: int, value: float | None) -> None:
 
 
 def known_sources(names: Iterable[str]) -> tuple[str, ...]:
-    """Names of sources in the order of the cascade. ValueError names one that there is not."""
-    names = list(names)
+    """Names of sources in the order in which they are asked: as given, and the feed before all others.
+
+    ValueError names one that there is not.
+    """
+    names = list(dict.fromkeys(names))
     for name in names:
         if name not in SOURCES:
             raise ValueError(f"one or more of {', '.join(SOURCES)}, got {name!r}")
-    return tuple(source for source in SOURCES if source in names)
+    return tuple(sorted(names, key=lambda name: name != FEED))

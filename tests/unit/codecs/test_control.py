@@ -23,6 +23,7 @@ from mm_monitor.core.model import (
     RejectRecord,
     SessionRecord,
     StressRecord,
+    VolRecord,
 )
 from mm_monitor.core.reference_rows import apply_reference
 from mm_monitor.errors import MonitorError
@@ -39,6 +40,8 @@ FILL = {"record": "fill", "ts_event": 7, "maker": "M0", "contract": "C0", "side"
 POSITION = {"record": "position", "ts_event": 7, "maker": "M0", "class": "K0",
             "net_delta": "-120.5", "limit": 500}  # fmt: skip
 SESSION = {"record": "session", "ts_event": 7, "maker": "M0", "account": "A1", "status": "logon"}
+VOL = {"record": "vol", "ts_event": 7, "contract": "C0", "vol": "0.215"}
+SURFACE = {"record": "vol", "ts_event": 7, "class": "K0", "expiry": "2025-08-27", "vol": "0.2"}
 REJECT = {"record": "reject", "ts_event": 7, "maker": "M0", "reason": "price_band"}
 LISTING = {"record": "reference", "ts_event": 7, "table": "contracts", "action": "add",
            "contract": "C2", "class": "K0", "tick": 0.0001, "id": 12}  # fmt: skip
@@ -80,7 +83,27 @@ def test_records_of_conduct() -> None:
     ]  # fmt: skip
 
 
+def test_vols_of_a_contract_and_of_an_expiry() -> None:
+    value = dumps([VOL, {**SURFACE, "vol": 0.2}, {**VOL, "vol": None}])
+    got = CODEC.decode(chunk("control", value), reference())
+    assert got.dead == []
+    record = raw(value, 100)
+    assert got.controls == [
+        VolRecord(7, "C0", "", "", 21_500_000, record),
+        VolRecord(7, "", "K0", "2025-08-27", 20_000_000, record),
+        VolRecord(7, "C0", "", "", None, record),
+    ]
+    assert set(got.rows["kind"].tolist()) == {Kind.VOL}
+
+
 BAD = [
+    ({**VOL, "vol": "0"}, BadReason.BAD_VOL),
+    ({**VOL, "vol": "-0.2"}, BadReason.BAD_VOL),
+    ({**VOL, "vol": "100.1"}, BadReason.BAD_VOL),
+    ({**VOL, "vol": "0.123456789"}, BadReason.BAD_VOL),
+    ({**VOL, "vol": "much"}, BadReason.BAD_VOL),
+    ({**VOL, "contract": ""}, BadReason.UNDECODABLE),
+    ({**VOL, "class": "K0", "expiry": "2025-08-27"}, BadReason.UNDECODABLE),
     ({**FILL, "side": "both"}, BadReason.UNKNOWN_ACTION),
     ({**FILL, "price": "0"}, BadReason.NON_POSITIVE_PRICE),
     ({**FILL, "price": "nan"}, BadReason.BAD_PRICE),

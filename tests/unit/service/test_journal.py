@@ -9,8 +9,9 @@ import pytest
 
 from mm_monitor.core.batch import empty_rows
 from mm_monitor.core.model import Kind, PhaseRecord, RawRecord
-from mm_monitor.errors import MonitorError
-from mm_monitor.journal import Journal
+from mm_monitor.errors import InputError, MonitorError
+from mm_monitor.journal import Journal, kept_looks
+from mm_monitor.theo.pricer import KeptLook
 
 NOON = 1_756_699_200 * 10**9  # 2025-09-01 04:00 UTC
 
@@ -53,3 +54,46 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MonitorError, match=r"journal\.directory"):
         Journal(str(tmp_path / "file" / "sub"))
+
+
+LOOK = KeptLook(
+    NOON, [("C0", 275, None, "vol", "bsm/1", "own", 5), ("C1", None, None, "", "", "", 0)]
+)
+
+
+def test_looks_are_read_as_they_were_written_whatever_else_is_there(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path))
+    assert journal.look(NOON, LOOK)
+    journal.write("watermark", NOON, {"watermark": 1})
+    journal.close()
+    (file,) = tmp_path.iterdir()
+    file.write_text(
+        file.read_text() + '{"entry": "theo", "theos": [["C0", 1'
+    )  # killed while it wrote
+    journal = Journal(str(tmp_path))
+    later = KeptLook(NOON + 1, LOOK.theos)
+    assert journal.look(NOON + 1, later)
+    assert journal.look(NOON + 2, LOOK)  # out of order: nobody wrote it
+    journal.close()
+    read = [(look.ts, [tuple(theo) for theo in look.theos]) for look in kept_looks(tmp_path)]
+    assert read == [(NOON, LOOK.theos), (NOON + 1, LOOK.theos)]
+    assert [look.ts for look in kept_looks(file)] == [NOON, NOON + 1]
+    assert list(kept_looks(tmp_path, NOON + 3 * 86_400 * 10**9)) == []
+
+
+def test_a_look_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    failures: list[int] = []
+    journal = Journal(str(tmp_path), lambda: failures.append(1))
+    (tmp_path / "journal-2025-09-01.jsonl").mkdir()
+    assert not journal.look(NOON, LOOK)
+    assert failures == [1]
+    assert not Journal("").look(NOON, LOOK)
+
+
+def test_a_journal_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a journal that can be read"):
+        list(kept_looks(tmp_path / "missing.jsonl"))
+    broken = tmp_path / "journal-2025-09-01.jsonl"
+    broken.write_text('{"entry": "theo", nonsense}\n')
+    with pytest.raises(InputError, match="a journal that can be read"):
+        list(kept_looks(broken))

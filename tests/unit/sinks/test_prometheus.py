@@ -15,11 +15,16 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mm_monitor.core.model import BreachKind, State
+from mm_monitor.core.reference import Contract, Reference
 from mm_monitor.core.view import ProfileRow, RfqRow, StatusView
 from mm_monitor.errors import ConfigError
 from mm_monitor.sinks import conduct_metrics, health_metrics, metrics, response_metrics
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusConfig, PrometheusSink
+from mm_monitor.theo.cascade import Cascade, Settings
+from mm_monitor.theo.models import MODELS, Market
+from mm_monitor.theo.pricer import Hours, Pricer
+from mm_monitor.theo.terms import ExpiryClock
 from tests.unit.sinks.builders import CONDUCT, START, S, Slot, breach, market, view
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
@@ -259,6 +264,7 @@ def test_labels_are_those_declared() -> None:
     context.health.skew_of("mm.quotes").observe(5)
     context.health.source_lag["mm.quotes", 0] = 4
     context.health.know_sink("mqtt")
+    context.health.pricer = priced()
     sink = PrometheusSink(PrometheusConfig(contracts_allow=("*",)), context)
     sink.publish([responding(replace(view(SLOTS, market_hole=[("C0", 1)]), conduct=CONDUCT))], [])
     sink.watch([sink])
@@ -266,6 +272,15 @@ def test_labels_are_those_declared() -> None:
     for metric in DECLARED:
         if metric.name != "mm_monitor_period_end_timestamp_seconds":
             assert seen[metric.name] == set(metric.labels), metric.name
+
+
+def priced() -> Pricer:
+    """One option with a theo of the topic."""
+    reference = Reference.of([Contract("C0", "A", 1, "call", "3", "2025-09-24")], [])
+    cascade = Cascade(Settings(Market(MODELS["bsm"])))
+    made = Pricer(cascade, reference, Hours(ExpiryClock(), S), lambda ts, theos: True)
+    cascade.feed(START, 0, 5)
+    return made
 
 
 def _labels(text: bytes) -> Iterator[tuple[str, set[str]]]:

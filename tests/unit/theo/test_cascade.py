@@ -55,7 +55,7 @@ def test_the_first_fresh_source_wins() -> None:
     made.own_vol(2 * S, PUT, 0.25)
     made.underlying(2 * S, "K0", units(3.0))
     assert sources(made, 2 * S) == {CALL: "surface", PUT: "vol", FAR: "surface"}
-    made.feed(3 * S, CALL, present=True)
+    made.feed(3 * S, CALL, theo=1)
     made.underlying(3 * S, "K0", units(3.01))
     assert sources(made, 3 * S) == {PUT: "vol", FAR: "surface"}
 
@@ -64,12 +64,12 @@ def test_the_first_fresh_source_wins() -> None:
 def test_a_feed_that_stops_is_missed_at_its_age_and_one_withdrawn_at_once() -> None:
     made = cascade()
     made.surface_vol(0, "K0", "2025-08-27", 0.2)
-    made.feed(0, CALL, present=True)
-    made.feed(0, PUT, present=True)
+    made.feed(0, CALL, theo=1)
+    made.feed(0, PUT, theo=1)
     made.look(0)
     made.underlying(9 * S, "K0", units(3.0))
     assert found(made, 9 * S) == {}
-    made.feed(9 * S, PUT, present=False)
+    made.feed(9 * S, PUT, theo=None)
     assert sources(made, 9 * S) == {PUT: "surface"}
     assert found(made, 10 * S - 1) == {}
     assert sources(made, 10 * S) == {CALL: "surface"}
@@ -155,7 +155,7 @@ def test_a_contract_that_nobody_quotes_is_priced_by_those_beside_it() -> None:
 def test_sources_can_be_left_out() -> None:
     made = cascade(sources=("surface",))
     made.underlying(0, "K0", units(3.0))
-    made.feed(0, CALL, present=True)
+    made.feed(0, CALL, theo=1)
     made.own_vol(0, CALL, 0.3)
     quoted(made, 0, CALL, 0, 0.07)
     made.surface_vol(0, "K0", "2025-08-27", 0.2)
@@ -200,3 +200,14 @@ def test_an_option_expires_at_its_time_of_day() -> None:
 def test_terms_that_cannot_be_priced_name_their_column(column: str, value: str) -> None:
     with pytest.raises(BadTerms, match=f"column {column}.*{value!r}"):
         terms_of({**ROW, column: value}, ExpiryClock())
+
+
+def test_sources_are_asked_in_the_order_given_and_the_feed_first() -> None:
+    order = known_sources(["surface", "feed", "vol", "surface"])
+    assert order == ("feed", "surface", "vol")
+    made = cascade(sources=order)
+    made.underlying(0, "K0", units(3.0))
+    made.own_vol(0, CALL, 0.25)
+    made.own_vol(0, FAR, 0.25)
+    made.surface_vol(0, "K0", "2025-08-27", 0.2)
+    assert sources(made, 0) == {CALL: "surface", PUT: "surface", FAR: "vol"}
