@@ -148,7 +148,6 @@ def decode_quotes(
     cdef Ids contracts = _table(contract_keys, contract_values, ticks.shape[0])
     check_call(data.shape[0], starts, lengths, offsets, part)
     check_codes(rows.shape[0], codes)
-    check_ticks(ticks)
     if n == 0 or data.shape[0] == 0:
         return _none_but(total)
     cdef const unsigned char* base = &data[0]
@@ -224,7 +223,6 @@ def check_quotes(Row[::1] rows, const int64_t[::1] ticks, unsigned char[::1] cod
     cdef int64_t bad = 0
     cdef int limit = <int> ticks.shape[0]
     check_codes(n, codes)
-    check_ticks(ticks)
     cdef const int64_t* tick = &ticks[0] if ticks.shape[0] else NULL
     with nogil:
         for i in range(n):
@@ -317,11 +315,12 @@ cdef int64_t theo_record(
 
 
 cdef inline int32_t find(const Ids* ids, uint32_t key) noexcept nogil:
-    """Index of a numeric id, or -1. The table is at most half full, so an empty cell ends every run."""
+    """Index of a numeric id, or -1. An empty cell ends every run, and so does a table that has none."""
     cdef uint32_t at = (key * <uint32_t> 2654435769 >> 7) & ids.mask
-    while ids.values[at] >= 0:
-        if ids.keys[at] == key:
-            return ids.values[at]
+    cdef uint32_t tried
+    for tried in range(ids.mask + 1):
+        if ids.values[at] < 0 or ids.keys[at] == key:
+            return ids.values[at] if ids.values[at] >= 0 else -1
         at = (at + 1) & ids.mask
     return -1
 
@@ -329,17 +328,11 @@ cdef inline int32_t find(const Ids* ids, uint32_t key) noexcept nogil:
 # --- arguments ---------------------------------------------------------------------------------
 
 cdef Ids _table(const uint32_t[::1] keys, const int32_t[::1] values, Py_ssize_t limit) except *:
-    """A table whose every run of keys ends; its values are checked against `limit` as they are used."""
+    """A table; its values are checked against `limit` as they are used."""
     cdef Py_ssize_t n = keys.shape[0]
-    cdef Py_ssize_t i
-    cdef Py_ssize_t free = 0
     cdef Ids ids
     if n < 1 or n & (n - 1) or values.shape[0] != n:
         raise ValueError(f"id table: a power of two of keys and values wanted, got {n}, {values.shape[0]}")
-    for i in range(n):
-        free += values[i] < 0
-    if free == 0:
-        raise ValueError("id table: no free cell")
     ids.keys = &keys[0]
     ids.values = &values[0]
     ids.mask = <uint32_t> (n - 1)

@@ -293,6 +293,7 @@ cdef enum:
 cdef enum:
     ROW_QUOTE_BAD = 1
     ROW_THEO_MISSING = 2
+    ROW_THEO_DELTA = 4
     ROW_RESTLESS = 8
     ROW_LATE = 16
 

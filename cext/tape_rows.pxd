@@ -130,12 +130,3 @@ cdef inline int check_codes(Py_ssize_t rows, unsigned char[::1] codes) except -1
     if codes.shape[0] != rows:
         raise ValueError(f"codes: {rows} elements wanted, got {codes.shape[0]}")
     return 0
-
-
-cdef inline int check_ticks(const int64_t[::1] ticks) except -1:
-    """Every tick divides."""
-    cdef Py_ssize_t i
-    for i in range(ticks.shape[0]):
-        if ticks[i] < 0:
-            raise ValueError(f"ticks[{i}]: a tick, or 0, wanted, got {ticks[i]}")
-    return 0

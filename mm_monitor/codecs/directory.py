@@ -17,6 +17,8 @@ from mm_monitor.core.model import BadReason
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.reference_rows import BadRow, appointment_of, contract_of
 from mm_monitor.errors import DecodeError
+from mm_monitor.kernels import fill_names
+from mm_monitor.kernels.layout import NAME
 
 MAX_NUMBER = 2**32 - 1  # numeric ids are u32
 CONTRACT_KINDS = ("", "call", "put", "future", "stock", "etf")
@@ -48,6 +50,60 @@ class IdTable:
                 at = (at + 1) & (size - 1)
             keys[at], values[at] = number, index
         return cls(keys, values)
+
+
+@dataclass(frozen=True, slots=True)
+class NameTable:
+    """Names to (index, number) by open addressing over their bytes: `cells` of NAME, at most half of them taken."""
+
+    cells: NDArray[np.void]
+    pool: bytes
+
+    @classmethod
+    def of(cls, names: Mapping[str, tuple[int, int]]) -> NameTable:
+        """Table of `names`; those that no text can be (empty, half a surrogate pair) are left out."""
+        usable = {name: pair for name, pair in names.items() if name and encodable(name)}
+        texts = [name.encode() for name in usable]
+        lengths = np.array([len(text) for text in texts], np.int64)
+        pairs = np.array(list(usable.values()), np.int32).reshape(-1, 2)
+        cells = np.zeros(1 << max(1, (2 * len(texts)).bit_length()), NAME)
+        pool = b"".join(texts)
+        starts = np.cumsum(lengths) - lengths
+        fill_names(pool, starts, lengths, pairs[:, 0].copy(), pairs[:, 1].copy(), cells)
+        return cls(cells, pool)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What codecs of text look up: makers and their accounts with the account's number, contracts, and ticks."""
+
+    makers: NameTable
+    contracts: NameTable
+    ticks: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, reference: Reference) -> Names:
+        """Tables of `reference` as it is now."""
+        makers = {name: (index, 0) for name, index in reference.maker_index.items()}
+        for name in reference.accounts:
+            makers[name] = reference.find_maker(name), reference.account_number(name)
+        contracts = {name: (index, 0) for name, index in reference.contract_index.items()}
+        return cls(NameTable.of(makers), NameTable.of(contracts), ticks_of(reference))
+
+
+class NamesCache:
+    """The names of the reference last asked for, read again when it has changed."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Reference, tuple[int, ...]] | None = None
+        self._names = Names.of(Reference())
+
+    def of(self, reference: Reference) -> Names:
+        """Names of `reference` as it is now."""
+        state = (reference.version, reference.account_changes, len(reference.makers))
+        if self._of is None or self._of[0] is not reference or self._of[1] != state:
+            self._names, self._of = Names.of(reference), (reference, state)
+        return self._names
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +157,11 @@ def check_reference(table: str, action: str, row: Mapping[str, str]) -> None:
         raise DecodeError(BadReason.BAD_REFERENCE, f"column {error}") from None
     if row.get("kind", "") not in CONTRACT_KINDS:
         raise _bad("kind", "call, put, future, stock, etf or nothing", row["kind"])
+
+
+def encodable(name: str) -> bool:
+    """Can `name` stand in a file or a message at all?"""
+    return not any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def _check_name(row: Mapping[str, str], column: str) -> None:

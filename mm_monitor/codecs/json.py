@@ -1,7 +1,7 @@
 """The json format: one Kafka record is one object or an array of objects.
 
-Whole records are decoded at C speed; only a record with an element that is not as it should be is
-taken apart, so that the element is dead-lettered alone. Prices are read from their own digits.
+A plain record is read by a kernel (codecs/json_scan.py), any other one by msgspec; only one with an element that is
+not as it should be is taken apart, so that the element is dead-lettered alone. Prices are read from their own digits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from mm_monitor.codecs.fields import (
     parse_theo,
     plain_notation,
 )
+from mm_monitor.codecs.json_scan import JsonScanner, in_order
 from mm_monitor.codecs.protocol import Chunk
+from mm_monitor.codecs.values import Values
 from mm_monitor.codecs.verdicts import (
     Codes,
     cut,
@@ -115,9 +117,19 @@ class JsonCodec:
         self._prices = JsonNumbers(parse_price)
         self._theos = JsonNumbers(parse_theo)
         self._deltas = JsonNumbers(parse_delta)
+        self._scanner = JsonScanner()
 
     def decode(self, chunk: Chunk, reference: Reference) -> Decoded:
         """Rows and dead letters of a chunk of quotes or theo. Never raises for bad data."""
+        values = Values.of(chunk.records)
+        rows, odd = self._scanner.scan(chunk.feed, chunk.part, values, reference)
+        if not len(odd):
+            return Decoded(rows, dead=[])
+        rest = self.decode_any(Chunk(chunk.feed, chunk.part, list(values.some(odd))), reference)
+        return Decoded(in_order(rows, rest.rows), dead=rest.dead)
+
+    def decode_any(self, chunk: Chunk, reference: Reference) -> Decoded:
+        """As `decode`, but by way of objects: for whatever JSON can be, at ten times the cost."""
         if chunk.feed == "theo":
             return self._decode_theos(chunk, reference)
         return self._decode_quotes(chunk, reference)

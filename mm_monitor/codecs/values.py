@@ -6,7 +6,7 @@ record, good rows never do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -50,6 +50,14 @@ class Values(Sequence[RawRecord]):
         start, length = int(self.starts[index]), int(self.lengths[index])
         value = bytes(self.data[start : start + length]) if length > 0 else b""
         return RawRecord(self.topic, self.partition, int(self.offsets[index]), value, self.ts_recv)
+
+    def __iter__(self) -> Iterator[RawRecord]:
+        """All records, each made as it is reached."""
+        data = memoryview(self.data)
+        columns = (self.starts.tolist(), self.lengths.tolist(), self.offsets.tolist())
+        for start, length, offset in zip(*columns, strict=True):
+            value = bytes(data[start : start + length]) if length > 0 else b""
+            yield RawRecord(self.topic, self.partition, offset, value, self.ts_recv)
 
     def some(self, which: slice | NDArray[np.intp]) -> Values:
         """Those records, over the same bytes."""

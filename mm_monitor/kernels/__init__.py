@@ -39,6 +39,9 @@ try:
     from mm_monitor.kernels._messages import Messages, count_messages, count_quotes
     from mm_monitor.kernels._pricing import price_columns, vol_columns
     from mm_monitor.kernels._records import crc32c, find_batches, read_records
+    from mm_monitor.kernels._scan_json import fill_names
+    from mm_monitor.kernels._scan_json import scan_quotes as scan_json_quotes
+    from mm_monitor.kernels._scan_json import scan_theos as scan_json_theos
 except ImportError as error:
     raise ImportError(
         f"mm-monitor's kernels are not built ({error}); build them with: python setup.py build_ext --inplace"
@@ -58,6 +61,7 @@ __all__ = [
     "decode_quotes",
     "decode_theos",
     "end_rests",
+    "fill_names",
     "find_batches",
     "fold_accounts",
     "merge_runs",
@@ -65,6 +69,8 @@ __all__ = [
     "price_columns",
     "read_records",
     "restate",
+    "scan_json_quotes",
+    "scan_json_theos",
     "scan_records",
     "set_clocks",
     "set_stress",

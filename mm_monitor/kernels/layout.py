@@ -220,6 +220,17 @@ SUMS = np.dtype(
         ("cancelled_hi", "<u8"),
     ]
 )
+# A cell of a table of names.
+NAME = np.dtype(
+    [
+        ("first", "<u8"),  # bytes 0 to 7 and 8 to 15 of the name
+        ("second", "<u8"),
+        ("start", "<i4"),  # in the pool of all names
+        ("length", "<i4"),  # -1: a free cell
+        ("index", "<i4"),
+        ("number", "<i4"),
+    ]
+)
 
 # Slot.state: reported states are model.State; two more live inside the engine.
 VALID, UNKNOWN, EXEMPT, LAPSED, DEEMED, NONE = 0, 1, 2, 3, 12, 13

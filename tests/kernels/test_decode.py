@@ -203,9 +203,7 @@ def wrong_calls() -> list[tuple[str, dict[str, Any]]]:
         ("rows", {"rows": empty_rows(2), "codes": np.zeros(2, np.uint8)}),
         ("rows", {"rows": empty_rows(0), "codes": np.zeros(0, np.uint8)}),
         ("part", {"part": 65_536}),
-        ("ticks", {"ticks": np.array([1, -1], ints)}),
         ("power of two", {"maker_keys": np.zeros(3, np.uint32)}),
-        ("no free cell", {"maker_values": np.zeros(len(MAKERS.values), np.int32)}),
     ]
 
 
@@ -236,6 +234,14 @@ def test_a_table_that_points_beyond_the_ticks_is_an_unknown_contract() -> None:
     tables = (MAKERS.keys, MAKERS.values, table.keys, table.values)
     assert kernels.decode_quotes(record, *spans, *tables, TICKS, rows, codes) == 1
     assert codes[0] == Code.UNKNOWN_CONTRACT
+
+
+def test_a_table_without_a_free_cell_ends() -> None:
+    rows, codes, record = empty_rows(1), np.zeros(1, np.uint8), packed(QUOTES, [GOOD])
+    spans = (np.zeros(1, np.int64), np.array([len(record)]), np.array([4]), 0)
+    tables = (np.zeros(4, np.uint32), np.zeros(4, np.int32), CONTRACTS.keys, CONTRACTS.values)
+    assert kernels.decode_quotes(record, *spans, *tables, TICKS, rows, codes) == 1
+    assert codes[0] == Code.UNKNOWN_MAKER
 
 
 @given(st.dictionaries(st.integers(0, 2**32 - 1), st.integers(0, 2), max_size=300))
