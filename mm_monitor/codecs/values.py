@@ -53,7 +53,7 @@ class Values(Sequence[RawRecord]):
 
     def __iter__(self) -> Iterator[RawRecord]:
         """All records, each made as it is reached."""
-        data = memoryview(self.data)
+        data = self.data if isinstance(self.data, bytes) else self.data.data
         columns = (self.starts.tolist(), self.lengths.tolist(), self.offsets.tolist())
         for start, length, offset in zip(*columns, strict=True):
             value = bytes(data[start : start + length]) if length > 0 else b""
