@@ -292,8 +292,11 @@ cdef inline void witness(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
         tell_watched(w, s, WATCHED, t, h.now)
 
 cdef inline void note_quote(World* w, const Slot* s, const Row* r) noexcept nogil:
-    cdef bint taken = (s.bid_size and not r.a_size) or (s.ask_size and not r.b_size)
-    note(w.replies + (s - w.slots), w.latency, r.ts, BY_QUOTE | (BY_WITHDRAWAL if taken else 0))
+    # at the end of an instant a side of those before it may be gone
+    cdef Reply* h = w.replies + (s - w.slots)
+    cdef uint8_t stand = (1 if r.a_size else 0) | (2 if r.b_size else 0)
+    note(h, w.latency, s, r.ts, BY_QUOTE)
+    h.by = (h.by & ~BY_WITHDRAWAL) | (BY_WITHDRAWAL if h.had & ~stand else 0)
 
 cdef inline void note_theo(World* w, Con* c, int64_t t) noexcept nogil:
     # what turned at this instant before the theo came may be its doing
@@ -302,7 +305,7 @@ cdef inline void note_theo(World* w, Con* c, int64_t t) noexcept nogil:
     if w.replies != NULL and c.turn_at == t:
         for k in range(c.slots):
             if w.replies[c.slot0 + k].at == t:
-                note(w.replies + c.slot0 + k, w.latency, t, BY_THEO)
+                note(w.replies + c.slot0 + k, w.latency, w.slots + c.slot0 + k, t, BY_THEO)
 
 cdef inline void rejudge(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
     # the slot must be accrued to t

@@ -505,7 +505,7 @@ def note_fill(Arrays a, int64_t slot, int64_t t):
         return 0
     fall_due(&a.w, a.w.cons + a.slot_con[slot], t)
     if a.w.replies != NULL:
-        note(a.w.replies + slot, a.w.latency, t, BY_FILL)
+        note(a.w.replies + slot, a.w.latency, a.w.slots + slot, t, BY_FILL)
     a.finish()
     return 1
 

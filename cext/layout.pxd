@@ -137,7 +137,7 @@ cdef packed struct Reply:
     uint8_t lapsed
     uint8_t watched
     uint8_t reads_theo
-    uint8_t pad0
+    uint8_t had
     uint32_t pad1
 
 cdef packed struct Term:

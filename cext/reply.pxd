@@ -47,12 +47,16 @@ cdef inline void end_instant(Reply* h, int64_t* latency) noexcept nogil:
         h.cause = <uint8_t>cause_of(h)
     h.was = h.now
 
-cdef inline void note(Reply* h, int64_t* latency, int64_t t, uint8_t by) noexcept nogil:
+cdef inline uint8_t sides(const Slot* s) noexcept nogil:
+    return (1 if s.bid_size else 0) | (2 if s.ask_size else 0)
+
+cdef inline void note(Reply* h, int64_t* latency, const Slot* s, int64_t t, uint8_t by) noexcept nogil:
     # a record of `t` that may be why the quote turns, or the answer
     if t > h.by_at:
         end_instant(h, latency)
         h.by_at = t
         h.by = 0
+        h.had = sides(s)
     h.by |= by
 
 cdef inline bint turn(Reply* h, int64_t* latency, const Slot* s, Con* c, int64_t t, uint8_t now,
@@ -63,7 +67,7 @@ cdef inline bint turn(Reply* h, int64_t* latency, const Slot* s, Con* c, int64_t
         if h.at == t and now == V_FAILS:
             h.reads_theo = reads_theo
         return False
-    note(h, latency, t, BY_THEO if c.theo_at == t else 0)
+    note(h, latency, s, t, BY_THEO if c.theo_at == t else 0)
     c.turn_at = t
     h.at = t
     h.n_at = c.n_val + (t - c.t_last) * c.n_run

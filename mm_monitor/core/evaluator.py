@@ -520,21 +520,19 @@ class Evaluator:
 
     def _period_resume(self, record: PeriodRecord) -> None:
         """The market opened again after its close: what was said at the close is taken back."""
+        ended = self.period[1] or record.ts
         self.period, self.final = (self.period[0], None), None
         for kind in (BreachKind.PRESENCE, BreachKind.STRESS_PRESENCE, BreachKind.RFQ):
             self.breaches.withdraw(kind, record.ts)
         self.conduct.resume(record.ts)
-        self.response.resume(record.ts)
+        self.response.resume(record.ts, ended)
 
     def _period_end(self, record: PeriodRecord) -> None:
         if self.period[0] is None or self.final is not None:
             return
         t = record.ts
-        self.before(t - 1)
-        self.response.ends()
-        self.before(
-            t
-        )  # what is lost at the last instant is a failed presence, no longer one out of reach
+        # what is lost at the last instant is a failed presence, no longer one out of reach
+        self.before(t)
         self.response.end(t)
         self.period = (self.period[0], t)
         totals = self.totals_at(t)

@@ -1,6 +1,7 @@
 """The rows of `layout.REPLY` as a snapshot holds them: whole only where something is still open.
 
-Of an idle row, whose instant is over and of which nothing is measured, only the answer says anything.
+Of an idle row, whose instant is over and of which nothing is measured, only the answer says anything. Of any row, the
+last turn says nothing once it is dealt with, and the record that began a measurement nothing if there is none.
 """
 
 from __future__ import annotations
@@ -13,12 +14,21 @@ from numpy.typing import NDArray
 from mm_monitor.kernels import layout
 
 
+DEALT_WITH = {"at": layout.LONG_AGO, "n_at": 0, "lapsed": 0, "reads_theo": 0}
+
+
 def pack_replies(replies: NDArray[np.void], last: int) -> dict[str, Any]:
     """`now` of all n rows, and the rows that are not idle after the records of instant `last`."""
     lapses = (replies["was"] == layout.V_PASSES) & (replies["now"] == layout.V_FAILS)
     open_ = lapses | (replies["since"] >= 0) | (replies["watched"] > 0) | (replies["by_at"] >= last)
     which = np.flatnonzero(open_).astype(np.int32)
-    return {"now": replies["now"].copy(), "which": which, "rows": replies[which]}
+    rows = replies[which]
+    settled, idle = rows["was"] == rows["now"], rows["since"] < 0
+    for name, nothing in DEALT_WITH.items():
+        rows[name][settled] = nothing
+    for name in ("n", "cause"):
+        rows[name][idle] = 0
+    return {"now": replies["now"].copy(), "which": which, "rows": rows}
 
 
 def unpack_replies(replies: NDArray[np.void], kept: dict[str, Any], moved: NDArray[Any]) -> None:

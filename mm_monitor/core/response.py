@@ -55,16 +55,23 @@ class Response:
         ]  # what stands is judged by this date's limits, and turns from here on
         if self.budget.pairs:
             self.budget.begin(t)
-            self.evaluator.moments.add(self.budget.next_sums(t), "risk")
+            self._look_after(t)
 
-    def ends(self) -> None:
-        """The period ends at the next instant: a look at its very end could open what ends at once."""
+    def resume(self, t: int, ended: int) -> None:
+        """The period goes on at `t` after it was thought over since `ended`: nothing accrued in between."""
+        if not self.budget.pairs:
+            return
+        sums = self._spent(t)
+        at = self.budget.next_sums(ended - 1)
+        while at < t:
+            self.budget.looked(at, sums)
+            at = self.budget.next_sums(at)
         self.evaluator.moments.forget("risk")
+        self._look_after(t - 1)
 
-    def resume(self, t: int) -> None:
-        """The period goes on after it was thought over."""
-        if self.budget.pairs:
-            self.evaluator.moments.add(self.budget.next_sums(t), "risk")
+    def _look_after(self, t: int) -> None:
+        """Meet the next look once its instant is over: the period may end at it, and then nothing is at risk."""
+        self.evaluator.moments.add(self.budget.next_sums(t) + 1, "risk")
 
     def end(self, t: int) -> None:
         """The period is over at `t`: what is not decided never will be."""
@@ -228,17 +235,22 @@ class Response:
             m: (q, r, u) for m, (q, r, u) in enumerate(out.tolist()) if m in set(makers.tolist())
         }
 
-    def meet_risk(self, t: int, _: None) -> None:
-        """PRES-04: a look at how fast the budget burns."""
-        e = self.evaluator
-        if not e.in_period:
+    def meet_risk(self, now: int, _: None) -> None:
+        """PRES-04: a look at how fast the budget burns, as of the instant that is just over."""
+        if not self.evaluator.in_period:
             return
-        sums = {m: (required - quoted - unknown, required)
-                for m, (quoted, required, unknown) in self._sums(e.totals_at(t)).items()}  # fmt: skip
+        t = now - 1
+        sums = self._spent(t)
         if self.budget.looks(t):
             self._judge_risk(t, sums)
         self.budget.looked(t, sums)
-        e.moments.add(self.budget.next_sums(t), "risk")
+        self._look_after(t)
+
+    def _spent(self, t: int) -> dict[int, tuple[int, int]]:
+        """Lapsed and required time by maker."""
+        sums = self._sums(self.evaluator.totals_at(t))
+        return {m: (required - quoted - unknown, required)
+                for m, (quoted, required, unknown) in sums.items()}  # fmt: skip
 
     def _judge_risk(self, t: int, sums: Mapping[int, tuple[int, int]]) -> None:
         e = self.evaluator

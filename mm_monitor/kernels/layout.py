@@ -159,7 +159,7 @@ REPLY = np.dtype(
         ("lapsed", "u1"),  # did it count as lapsed then?
         ("watched", "u1"),  # write an edge for each turn and each quote
         ("reads_theo", "u1"),  # is a test that reads theo among those that fail?
-        ("pad0", "u1"),
+        ("had", "u1"),  # sides that stood before the instant of `by`: 1 bid, 2 ask
         ("pad1", "<u4"),
     ]
 )

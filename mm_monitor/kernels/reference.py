@@ -423,6 +423,6 @@ def note_fill(a: Arrays, slot: int, t: int) -> int:
     w = World(a)
     fall_due(w, w.cons[a.slot_con[slot]], t)
     if w.replies:
-        note(w, w.replies[slot], t, layout.BY_FILL)
+        note(w, w.replies[slot], w.slots[slot], t, layout.BY_FILL)
     w.close()
     return 1

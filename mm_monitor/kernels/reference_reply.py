@@ -41,7 +41,7 @@ def witness(w: World, i: int, c: Con, t: int, failed: Collection[int], *, hangs:
         if h.at == t and now == layout.V_FAILS:
             h.reads_theo = reads_theo
         return
-    note(w, h, t, layout.BY_THEO if c.theo_at == t else 0)
+    note(w, h, s, t, layout.BY_THEO if c.theo_at == t else 0)
     c.turn_at = h.at = t
     h.n_at, h.now, h.reads_theo = c.n_val + (t - c.t_last) * c.n_run, now, reads_theo
     h.lapsed = int(bool(c.n_run) and layout.LAPSED <= s.state < layout.DEEMED)
@@ -49,11 +49,16 @@ def witness(w: World, i: int, c: Con, t: int, failed: Collection[int], *, hangs:
         w.tell(i, layout.WATCHED, t, now)
 
 
-def note(w: World, h: Reply, t: int, by: int) -> None:
+def sides(s: Slot) -> int:
+    """Which sides stand."""
+    return int(s.has_bid) | int(s.has_ask) << 1
+
+
+def note(w: World, h: Reply, s: Slot, t: int, by: int) -> None:
     """A record of `t` that may be why the quote turns, or the answer."""
     if t > h.by_at:
         end_instant(w, h)
-        h.by_at, h.by = t, 0
+        h.by_at, h.by, h.had = t, 0, sides(s)
     h.by |= by
 
 
@@ -64,16 +69,17 @@ def note_theo(w: World, c: Con, t: int) -> None:
         return
     for i in w.slots_of(c):
         if w.replies[i].at == t:
-            note(w, w.replies[i], t, layout.BY_THEO)
+            note(w, w.replies[i], w.slots[i], t, layout.BY_THEO)
 
 
 def note_quote(w: World, i: int, r: Row) -> None:
-    """A good quote; one that takes a side away may be why its tests fail."""
+    """A good quote; if at the end of its instant a side is gone, that may be why its tests fail."""
     if not w.replies:
         return
-    s = w.slots[i]
-    taken = (s.has_bid and not r.a_size) or (s.has_ask and not r.b_size)
-    note(w, w.replies[i], r.ts, layout.BY_QUOTE | (layout.BY_WITHDRAWAL if taken else 0))
+    h = w.replies[i]
+    note(w, h, w.slots[i], r.ts, layout.BY_QUOTE)
+    stand = int(r.a_size != 0) | int(r.b_size != 0) << 1
+    h.by = h.by & ~layout.BY_WITHDRAWAL | (layout.BY_WITHDRAWAL if h.had & ~stand else 0)
 
 
 def end_instant(w: World, h: Reply) -> None:

@@ -163,7 +163,7 @@ class Reply:
     lapsed: int
     watched: int
     reads_theo: int
-    pad0: int
+    had: int
     pad1: int
 
 

@@ -111,11 +111,6 @@ PYTHON = (
         "L5", "graces and windows start again", "snapshot.py",
         "getattr(accruals, name)[moved] = state[name]", "pass", RESTART,
     ),
-    _core(
-        "L5", "how it was cut is in the bytes", "snapshot.py",
-        '"last": evaluator.last,', '"last": evaluator.last, "safe": evaluator.reach.safe_until,',
-        SAME_BYTES,
-    ),
     Mutant(
         "L7", "a part that lags is not waited for", "mm_monitor/sources/merge.py",
         "least = min(", "least = max(", ORDER,
@@ -128,6 +123,15 @@ PYTHON = (
 
 # Their occasion is rare: it takes more examples.
 RARE = (
+    _core(
+        "L5", "how it was cut is in the bytes", "snapshot.py",
+        '"last": evaluator.last,', '"last": evaluator.last, "safe": evaluator.reach.safe_until,',
+        SAME_BYTES,
+    ),
+    Mutant(
+        "L1", "what is excluded for all is in no window", "cext/accrue.pxd",
+        "add_windows(w, s, EXEMPT, t - c.t_last)", "pass", WINDOWS,
+    ),
     _core(
         "L1", "an obligation that ends loses its exempt time", "relayout.py",
         'slots["exempt"][ends] += for_all[ends]', "pass", CONSERVATION,
@@ -152,10 +156,6 @@ COMPILED = (
         "L1", "deemed time is lost", "cext/accrue.pxd",
         "    elif s.state == DEEMED:\n        s.quoted += d", "    elif s.state == DEEMED:\n        s.quoted += 0",
         CONSERVATION,
-    ),
-    Mutant(
-        "L1", "what is excluded for all is in no window", "cext/accrue.pxd",
-        "add_windows(w, s, EXEMPT, t - c.t_last)", "pass", WINDOWS,
     ),
     Mutant(
         "L1", "the rest of a stretch starts no window", "cext/windows.pxd",
