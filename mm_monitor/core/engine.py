@@ -177,7 +177,7 @@ class Engine:
     def _goes_on(self, rows: Rows, i: int) -> bool:
         """Does another reference record follow before anything is judged? Then slots are laid out once, with it."""
         follows = i + 1 < len(rows) and rows["kind"][i + 1] == Kind.REFERENCE
-        return bool(follows) and not any(evaluator.in_period for evaluator in self.evaluators)
+        return bool(follows) and all(evaluator.blank for evaluator in self.evaluators)
 
     def _grow(self) -> None:
         """Names announced for later need their (idle) places before a row can carry them."""

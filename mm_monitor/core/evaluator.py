@@ -209,6 +209,13 @@ class Evaluator:
         """Is a trading date being judged now?"""
         return self.period[0] is not None and self.final is None
 
+    @property
+    def blank(self) -> bool:
+        """Is nothing judged yet, nothing quoted, every feed well? Then a change of slots leaves no instant behind."""
+        replies = self.accruals.replies
+        quoted = (replies["now"] != layout.V_FAILS) | (replies["was"] != layout.V_FAILS)
+        return not self.in_period and not self.conditions.feed and not quoted.any()
+
     def notice(self, edges: list[NDArray[np.void]], noticed_at: int) -> None:
         """Make breaches of the edges of lapses, spreads and holes."""
         if edges and self.in_period:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from mm_monitor.kernels import layout
 
-
 DEALT_WITH = {"at": layout.LONG_AGO, "n_at": 0, "lapsed": 0, "reads_theo": 0}
 
 

@@ -68,13 +68,18 @@ def row_verdict(row: Row, judging: Judging) -> Verdict:
     """PRES-03 of one obligation's sums."""
     if not row.required or judging.required is None:
         return Verdict.NOT_ASSESSED
-    wanted = judging.required * row.required + judging.required_time
+    wanted = _owed(row, judging)
     return judge_count(row.quoted, row.quoted + row.unknown, wanted)
+
+
+def _owed(row: Row, judging: Judging) -> Fraction:
+    """How much must be quoted, ns: both the share and the time must hold."""
+    return max((judging.required or Fraction(0)) * row.required, Fraction(judging.required_time))
 
 
 def _obligation(key: tuple[str, str], row: Row, judging: Judging) -> dict[str, object]:
     reasons = row.by_reason.tolist() if row.by_reason is not None else [0] * len(REASONS)
-    slack = row.quoted - (judging.required or 0) * row.required - judging.required_time
+    slack = row.quoted - _owed(row, judging)
     return {
         "maker": key[0],
         "contract": key[1],

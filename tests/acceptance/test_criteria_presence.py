@@ -315,6 +315,18 @@ def test_a_time_may_be_required_instead_of_a_share(
 
 
 @pytest.mark.criterion("PRES-03")
+@pytest.mark.parametrize(("share", "slack"), [("50%", 0), ("61%", -10), ("70%", -100)])
+def test_beside_a_share_the_greater_of_the_two_is_owed(
+    tmp_path: Path, share: str, slack: int
+) -> None:
+    """Of 1000 ns obliged 600 are quoted, and 600 must be in any case."""
+    presence = f'required = "{share}"\nrequired_time = "600ns"\njudged_by = "coverage"'
+    report = judge(tmp_path, presence=presence, quotes=[quote(1000), gone(1600)])
+    assert report.row()["slack_ns"] == slack
+    assert report.row()["verdict"] == ("compliant" if slack >= 0 else "breached")
+
+
+@pytest.mark.criterion("PRES-03")
 def test_a_time_that_hangs_on_what_is_unknown_is_undecided(tmp_path: Path) -> None:
     """300 ns quoted, 400 unknown: 600 may have been."""
     presence = 'required_time = "600ns"\njudged_by = "coverage"'

@@ -71,6 +71,16 @@ def test_a_theo_that_comes_back_drops_the_measurement(tmp_path: Path) -> None:
 
 
 @pytest.mark.criterion("RESP-01")
+def test_what_is_put_back_at_once_was_never_withdrawn(tmp_path: Path) -> None:
+    """At 1 s both sides go and come back, wider than permitted: its own doing, no measurement."""
+    report = day(
+        tmp_path, THREE_PERCENT, theo=["0,C0,1.3"],
+        quotes=[quote(0, "1.0000", "1.0390"), gone(1 * S), wide(1 * S), quote(2 * S, "1.0000", "1.0390")],
+    )  # fmt: skip
+    assert requote(report)["count"] == 0
+
+
+@pytest.mark.criterion("RESP-01")
 def test_a_withdrawal_of_a_side_or_both_is_measured(tmp_path: Path) -> None:
     report = day(
         tmp_path,

@@ -36,8 +36,9 @@ def slot_standing(totals: Totals, required: Ratio | None, least: int = 0) -> NDA
     whole = totals.required
     if required is None:
         return np.full(len(whole), NONE, dtype=np.uint8)
-    enough = meets(totals.quoted - least, whole, required)
-    possible = meets(totals.quoted + totals.unknown - least, whole, required)
+    could = totals.quoted + totals.unknown
+    enough = meets(totals.quoted, whole, required) & (totals.quoted >= least)
+    possible = meets(could, whole, required) & (could >= least)
     standing = np.where(enough, ENOUGH, np.where(possible, OPEN, SHORT)).astype(np.uint8)
     standing[whole == 0] = NONE
     return standing
@@ -47,12 +48,13 @@ VERDICTS = (Verdict.COMPLIANT, Verdict.BREACHED, Verdict.INDETERMINATE, Verdict.
 
 
 def slot_slack(totals: Totals, required: Ratio | None, least: int = 0) -> Ints:
-    """PRES-04 by slot, rounded down: quoted + R - r * (T + R) - least. Zeros without a requirement."""
+    """PRES-04 by slot, rounded down: quoted + R - max(r * (T + R), least). Zeros without a requirement."""
     out = np.zeros(len(totals.quoted), dtype=np.int64)
     if required is not None:
-        have = np.ascontiguousarray(totals.quoted + totals.remaining - least)
+        have = np.ascontiguousarray(totals.quoted + totals.remaining)
         whole = np.ascontiguousarray(totals.required + totals.remaining)
         kernels.slacks(have, whole, required.num, required.den, out)
+        np.minimum(out, have - least, out=out, where=least > 0)
     return out
 
 
@@ -266,18 +268,21 @@ def _row(
         exempt=sums.exempt[k], unknown=unknown, required_time=whole, remaining=remaining,
         presence=presence, mean_of_ratios=sums.mean[k], contracts_required=contracts,
         contracts_passed=sums.passed[k], contracts_open=sums.hanging[k], coverage=coverage,
-        verdict=verdict, slack=slack(quoted - slots * rulebook.required_time, whole, remaining, rulebook.required),
+        verdict=verdict, slack=slack(quoted, whole, remaining, rulebook.required, slots * rulebook.required_time),
         lapsed_slots=sums.lapsed_slots[k], unknown_slots=sums.unknown_slots[k],
         dominant_reason=sums.reason[k], unreachable=unreachable,
     )  # fmt: skip
 
 
-def slack(quoted: int, whole: int, remaining: int, required: Ratio | None) -> int | None:
-    """PRES-04, rounded down; None without a requirement."""
+def slack(
+    quoted: int, whole: int, remaining: int, required: Ratio | None, least: int = 0
+) -> int | None:
+    """PRES-04, rounded down, where `least` ns are owed in any case; None without a requirement."""
     if required is None:
         return None
-    have = (quoted + remaining) * required.den
-    return (have - required.num * (whole + remaining)) // required.den
+    have = quoted + remaining
+    spare = (have * required.den - required.num * (whole + remaining)) // required.den
+    return min(spare, have - least) if least else spare
 
 
 def dominant_reasons(totals: Totals, groups: Groups) -> list[str]:

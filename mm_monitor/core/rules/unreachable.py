@@ -39,7 +39,7 @@ def unreachable(totals: Totals, held: Held, rulebook: Rulebook) -> frozenset[int
         return frozenset()  # a calendar does not say how long a stretch will be
     best = totals.quoted + totals.unknown + totals.remaining
     whole = totals.required + totals.remaining
-    can = meets(best - rulebook.required_time, whole, rulebook.required)
+    can = meets(best, whole, rulebook.required) & (best >= rulebook.required_time)
     judging = Judging.of(rulebook)
     return frozenset(
         k
