@@ -204,6 +204,7 @@ class App:
             self.journal.write("watermark", self.now(), {"watermark": watermark})
         self._published = time.monotonic()
         self.stats.source_lag.update(self.source.backlog)
+        self.stats.raw_fetch = self.source.raw
         self.stats.ready = self.is_ready()[0]
         self._tell(events)
         self.ledger.keep(self.engine)

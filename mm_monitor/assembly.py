@@ -45,7 +45,8 @@ def kafka_options(config: Config) -> KafkaOptions:
         bootstrap=k.bootstrap, client_id=k.client_id, group=k.group, partitions=k.partitions,
         security_protocol=k.security_protocol, sasl_mechanism=k.sasl_mechanism, sasl_username=k.sasl_username,
         sasl_password_file=k.sasl_password_file, ssl_cafile=k.ssl_cafile, ssl_certfile=k.ssl_certfile,
-        ssl_keyfile=k.ssl_keyfile, fetch_max_wait=k.fetch_max_wait, max_records=k.max_records,
+        ssl_keyfile=k.ssl_keyfile, fetch_max_wait=k.fetch_max_wait,
+        fetch=k.fetch, max_records=k.max_records,
     )  # fmt: skip
 
 

@@ -164,7 +164,13 @@ class Kafka:
     ssl_certfile: str = _key("", text, "Our certificate (PEM), for mutual TLS.", path=True)
     ssl_keyfile: str = _key("", text, "Our private key (PEM), for mutual TLS.", path=True)
     fetch_max_wait: int = _key("50ms", _SOME_TIME, "Longest that a broker may hold a fetch open.")
-    max_records: int = _key(5000, _COUNT, "Most records that one poll takes in.")
+    fetch: str = _key(
+        "auto",
+        choice("auto", "raw", "getmany"),
+        "How records are taken in: `raw` reads whole record batches, `getmany` has the client make an object of each "
+        "record, which is ten times slower; `auto` is `raw` unless the installed aiokafka is one we do not know.",
+    )
+    max_records: int = _key(5000, _COUNT, "Most records that one poll takes in by `getmany`.")
 
 
 @dataclass(frozen=True, slots=True)

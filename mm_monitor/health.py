@@ -106,6 +106,7 @@ class HealthStats:
     source_lag: dict[tuple[str, int], int] = field(
         default_factory=dict
     )  # topic, partition: records
+    raw_fetch: bool = False  # are Kafka's record batches read as they are?
     loop_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS))
     ready: bool = False
     sink_dropped: dict[str, int] = field(default_factory=dict)  # sink: events its full outbox lost

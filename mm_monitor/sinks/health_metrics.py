@@ -104,6 +104,13 @@ SOURCE_LAG = Metric(
     ("topic", "partition"),
     "Records of the partition that are not read yet.",
 )
+RAW_FETCH = Metric(
+    "mm_monitor_raw_fetch",
+    "gauge",
+    (),
+    "1 while Kafka's record batches are read as they are, 0 while the client makes an object of "
+    "each record: same results, slower.",
+)
 LOOP_LAG = Metric(
     "mm_monitor_event_loop_lag_seconds",
     "histogram",
@@ -144,6 +151,7 @@ ALL = (
     APPLY,
     SKEW,
     SOURCE_LAG,
+    RAW_FETCH,
     LOOP_LAG,
     SINK_LAG,
     SINK_DROPPED,
@@ -200,6 +208,7 @@ def _plain(stats: HealthStats) -> Iterator[tuple[Metric, Number]]:
     yield NO_OBLIGATION, stats.no_obligation
     yield BUFFER, stats.buffer_rows
     yield APPLY_ROWS, stats.apply_rows
+    yield RAW_FETCH, int(stats.raw_fetch)
 
 
 def _family(metric: Metric, samples: Samples) -> Family:

@@ -5,7 +5,9 @@ TAPE-05: one record of next year would otherwise push the watermark there, and a
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 
@@ -22,9 +24,8 @@ def refuse_far_ahead(
     far = decoded.rows["ts"] > limit
     if not far.any():
         return decoded
-    by_offset = {raw.offset: raw for raw in raws}
     letters = [
-        _letter(by_offset[row["offset"]], int(row["sub"]), int(row["ts"]), limit, codec)
+        _letter(_record(raws, int(row["offset"])), int(row["sub"]), int(row["ts"]), limit, codec)
         for row in decoded.rows[far]
         if not (row["flags"] & QUOTE_BAD and row["contract"] >= 0)  # that one is a letter already
     ]
@@ -34,6 +35,11 @@ def refuse_far_ahead(
         controls = [controls[key] for key in rows["a"].tolist()]
         rows["a"] = np.arange(len(rows))
     return Decoded(rows, controls, [*decoded.dead, *letters])
+
+
+def _record(raws: Sequence[RawRecord], offset: int) -> RawRecord:
+    """The one with this offset, of records by offset; where they are columns, it alone is made."""
+    return raws[bisect_left(raws, offset, key=attrgetter("offset"))]
 
 
 def _letter(raw: RawRecord, sub: int, ts: int, limit: int, codec: AnyCodec) -> DeadLetter:

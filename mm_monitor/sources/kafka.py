@@ -15,9 +15,15 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
 from mm_monitor.core.reference import Reference
+from mm_monitor.sources.kafka_batches import Fetched, of_records
 from mm_monitor.sources.kafka_cause import why_unreachable
 from mm_monitor.sources.kafka_client import (
     StartAt,
@@ -31,6 +37,7 @@ from mm_monitor.sources.kafka_client import (
 from mm_monitor.sources.kafka_decode import KafkaDecoder
 from mm_monitor.sources.kafka_options import MS, KafkaFeeds, KafkaOptions, TapeTimes
 from mm_monitor.sources.kafka_parts import COMPACTED, OWN_PART, Part
+from mm_monitor.sources.kafka_raw import fetch_raw, pieces
 from mm_monitor.sources.kafka_watch import Entry, Watch
 from mm_monitor.sources.protocol import Delivery
 
@@ -75,6 +82,7 @@ class KafkaSource:
         self._backoff = 0.0
         self._interrupted = asyncio.Event()
         self._probe: asyncio.Task[None] | None = None
+        self.raw = False  # are record batches read as they are?
         self.problem = ""  # why the brokers do not answer, "" while they do
         self.history_begins: int | None = None  # ns; what was before is not to be had (OBL-06)
 
@@ -153,6 +161,7 @@ class KafkaSource:
         try:
             self._control = await open_consumer(self._options)
             self._data = await open_consumer(self._options, self._options.group)
+            self.raw = fetch_raw(self._data, self._options.fetch)
             await self._assign()
         except (TimeoutError, KafkaError, OSError) as error:
             await self.stop()
@@ -170,11 +179,11 @@ class KafkaSource:
         wait = max(1, self._options.fetch_max_wait // MS)
         # Names first: a quote on a contract that is listed behind it in the backlog, or a moment
         # before it, is no mistake. So quotes are fetched before controls and decoded after them.
-        data = await self._fetch(self._data, wait) if self._knows_names else {}
+        data = await self._fetch(self._data, wait, self.raw) if self._knows_names else []
         controls = await self._fetch(self._control, 0 if self._knows_names else wait)
-        deliveries = self._decode(controls)
+        deliveries = await self._decode(controls)
         self._decoder.announce(deliveries)
-        deliveries += self._decode(data)
+        deliveries += await self._decode(data)
         deliveries += self._decoder.release_held(self._parts.values(), self._now())
         await self._refresh()
         await self._take_up_new()
@@ -313,32 +322,48 @@ class KafkaSource:
     # Fetching ------------------------------------------------------------------------------------
 
     async def _fetch(
-        self, consumer: AIOKafkaConsumer, timeout_ms: int
-    ) -> Mapping[TopicPartition, Sequence[Any]]:
+        self, consumer: AIOKafkaConsumer, timeout_ms: int, raw: bool = False
+    ) -> list[tuple[TopicPartition, Fetched]]:
         """Records by partition; none after a failure, which has been waited out."""
         try:
-            batches: Mapping[TopicPartition, Sequence[Any]] = await consumer.getmany(
-                timeout_ms=timeout_ms, max_records=self._options.max_records
-            )
+            fetched = await self._take_in(consumer, timeout_ms, raw)
         except OffsetOutOfRangeError as error:
             await self._return_to_range(consumer, error.args[0])
-            return {}
+            return []
         except NoOffsetForPartitionError:  # a group assigned it and our seek is on its way
-            return {}
+            return []
         except (TimeoutError, KafkaError, OSError) as error:
             await self._wait_out(error)
-            return {}
+            return []
         self._backoff = 0.0
-        return batches
+        return fetched
 
-    def _decode(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> list[Delivery]:
+    async def _take_in(
+        self, consumer: AIOKafkaConsumer, timeout_ms: int, raw: bool
+    ) -> list[tuple[TopicPartition, Fetched]]:
+        if not raw:
+            most = self._options.max_records
+            batches = await consumer.getmany(timeout_ms=timeout_ms, max_records=most)
+            return [(tp, of_records(records)) for tp, records in batches.items() if records]
+        good, bad = await pieces(consumer, timeout_ms, self._options.max_bytes)
+        for tp, error in bad:
+            _log.error(
+                "records_unreadable", topic=tp.topic, partition=tp.partition, error=str(error)
+            )
+        if bad and not good:
+            raise CorruptRecordException(str(bad[0][1]))
+        return good
+
+    async def _decode(self, fetched: list[tuple[TopicPartition, Fetched]]) -> list[Delivery]:
+        """Piece by piece, and others may run between two of them."""
         now = self._now()
-        return [
-            delivery
-            for tp, records in batches.items()
-            if tp in self._parts and records
-            for delivery in self._take(self._parts[tp], records, now)
-        ]
+        deliveries: list[Delivery] = []
+        for i, (tp, records) in enumerate(fetched):
+            if i:
+                await asyncio.sleep(0)
+            if tp in self._parts:
+                deliveries += self._take(self._parts[tp], records, now)
+        return deliveries
 
     async def _wait_out(self, error: BaseException) -> None:
         first, longest = _BACKOFF
@@ -363,16 +388,17 @@ class KafkaSource:
             part.expected = part.position = first
             consumer.seek(tp, first)
 
-    def _take(self, part: Part, records: Sequence[Any], now: int) -> list[Delivery]:
+    def _take(self, part: Part, fetched: Fetched, now: int) -> list[Delivery]:
         """Decode what is new, piece by piece where offsets are missing."""
-        segments, repeats = part.segments(records)
+        segments, repeats = part.segments(fetched.offsets)
         part.heard = time.time_ns()
         deliveries = []
-        for i, segment in enumerate(segments):
+        for i, which in enumerate(segments):
+            segment = fetched.some(which)
             if i > 0:
                 _log.warning("offset_gap", topic=part.topic, partition=part.partition)
                 self._watch.gap(part)
-            if segment or repeats:
+            if len(segment) or repeats:
                 decoded = self._decoder.decode(part, segment, now)
                 deliveries.append(Delivery(part.number, decoded, len(segment), repeats, now))
                 self._decoder.note(self._watch, part, decoded, segment, now - part.heard)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 
 from mm_monitor.codecs import codec_for
 from mm_monitor.codecs.control import KeyedRecord
 from mm_monitor.codecs.protocol import Chunk
+from mm_monitor.codecs.values import Values
 from mm_monitor.core.batch import Decoded
 from mm_monitor.core.model import BadReason, DeadLetter, RawRecord, ReferenceRecord
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.reference_rows import BadRow, announce
 from mm_monitor.sources.ahead import refuse_far_ahead
+from mm_monitor.sources.kafka_batches import Fetched
 from mm_monitor.sources.kafka_options import MS, KafkaFeeds
 from mm_monitor.sources.kafka_parts import DATA, Part
 from mm_monitor.sources.kafka_watch import Watch
@@ -46,9 +47,10 @@ class KafkaDecoder:
         self.feed_of = {topic: feed for topic, feed in topics.items() if topic}
         self._held: list[KeyedRecord] = []
 
-    def decode(self, part: Part, records: Sequence[Any], now: int) -> Decoded:
-        """Rows of aiokafka's `records`; `now` is when they were received."""
-        raws = [_raw(record, part.feed, now) for record in records]
+    def decode(self, part: Part, fetched: Fetched, now: int) -> Decoded:
+        """Rows of what was fetched; `now` is when it was received."""
+        values = fetched.values(part.topic, part.partition, now)
+        raws = values if part.feed != "reference" else _keyed(values, fetched)
         codec = self._codecs[part.feed]
         decoded = codec.decode(Chunk(part.feed, part.number, raws), self._reference)
         if part.feed == "reference":
@@ -56,7 +58,7 @@ class KafkaDecoder:
         return refuse_far_ahead(decoded, raws, codec, now + self._max_ahead)
 
     def note(
-        self, watch: Watch, part: Part, decoded: Decoded, records: Sequence[Any], shift: int
+        self, watch: Watch, part: Part, decoded: Decoded, fetched: Fetched, shift: int
     ) -> None:
         """Tell what was heard; `shift` is our clock less wall time."""
         rows = decoded.rows
@@ -70,7 +72,7 @@ class KafkaDecoder:
             seen = np.zeros(len(contracts), np.bool_)
             seen[rows["contract"]] = True
             classes = [contracts[i].klass for i in np.flatnonzero(seen)]
-            logged = records[-1].timestamp * MS
+            logged = int(fetched.stamps[-1]) * MS
             lag = logged + shift - last if logged > 0 else 0
         watch.heard(part, first, last, classes, lag)
 
@@ -138,9 +140,10 @@ def _keep(decoded: Decoded, keep: Sequence[bool]) -> Decoded:
     return Decoded(rows, kept, decoded.dead)
 
 
-def _raw(record: Any, feed: str, now: int) -> RawRecord:
-    value = record.value or b""
-    if feed == "reference":
-        key, stamp = record.key or b"", record.timestamp * MS
-        return KeyedRecord(record.topic, record.partition, record.offset, value, now, key, stamp)
-    return RawRecord(record.topic, record.partition, record.offset, value, now)
+def _keyed(values: Values, fetched: Fetched) -> list[RawRecord]:
+    """Records of a topic whose keys and time stamps say something."""
+    rest = zip(values, fetched.keys, fetched.stamps.tolist(), strict=True)
+    return [
+        KeyedRecord(r.topic, r.partition, r.offset, r.value, r.ts_recv, key or b"", stamp * MS)
+        for r, key, stamp in rest
+    ]

@@ -32,7 +32,11 @@ class KafkaOptions:
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
     fetch_max_wait: int = 50 * MS  # ns that a broker may hold a fetch open
-    max_records: int = 5000  # most records that one poll takes in
+    fetch: str = (
+        "auto"  # auto | raw | getmany: record batches as they are, or records made by the client
+    )
+    max_records: int = 5000  # most records that one poll takes in by getmany
+    max_bytes: int = 4 << 20  # most bytes of records that one poll takes in as they are
     request_timeout: int = 10 * SECOND
 
 

@@ -6,9 +6,11 @@ Pure bookkeeping: no Kafka, no clock, so that every decision can be tested with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 OWN_PART = 0  # the source's own records
 # First number of each feed: fixed, so that a partition has the same number in every run.
@@ -16,15 +18,6 @@ FIRST_PART = {"control": 1, "reference": 2048, "theo": 4096, "quotes": 16_384}
 DATA = ("theo", "quotes")
 COMPACTED = ("control", "reference")  # offsets may be missing without anything being lost
 NEVER = -1
-
-
-class HasOffset(Protocol):
-    """A Kafka record."""
-
-    offset: int
-
-
-R = TypeVar("R", bound=HasOffset)
 
 
 @dataclass(slots=True)
@@ -72,18 +65,23 @@ class Part:
         quiet = self.answered - max(self.heard, self.since)
         return self.feed in COMPACTED or quiet >= idle_after
 
-    def segments(self, records: Sequence[R]) -> tuple[list[list[R]], int]:
-        """`records` without those seen before, cut where offsets are missing; and how many repeats.
+    def segments(self, offsets: NDArray[np.int64]) -> tuple[list[slice], int]:
+        """Which of the records with these ascending offsets are new, cut where offsets are missing; and the repeats.
 
         The first segment continues what came before unless it begins behind a gap: then it is empty.
         """
-        expected = self.expected
-        first, last = records[0].offset, records[-1].offset
+        n, first, last = len(offsets), int(offsets[0]), int(offsets[-1])
+        expected = first if self.expected == NEVER else self.expected
         self.expected = max(expected, last + 1)
-        whole = last - first + 1 == len(records) or self._may_have_holes
-        if whole and (expected in (first, NEVER) or (first > expected and self._may_have_holes)):
-            return [list(records)], 0
-        return self._cut(records, first if expected == NEVER else expected)
+        repeats = 0 if first >= expected else int(np.searchsorted(offsets, expected))
+        edges = [repeats, n]
+        if not self._may_have_holes and repeats < n:
+            if last - int(offsets[repeats]) + 1 != n - repeats:
+                holes = np.flatnonzero(np.diff(offsets[repeats:]) != 1) + repeats + 1
+                edges[1:1] = holes.tolist()
+            if offsets[repeats] > expected:
+                edges.insert(0, repeats)
+        return [slice(*edge) for edge in pairwise(edges)], repeats
 
     @property
     def _may_have_holes(self) -> bool:
@@ -93,16 +91,3 @@ class Part:
         really lost of a topic that is not compacted shows as an offset out of range.
         """
         return self.keeps_all or self.feed in COMPACTED
-
-    def _cut(self, records: Sequence[R], expected: int) -> tuple[list[list[R]], int]:
-        segments: list[list[R]] = [[]]
-        repeats = 0
-        for record in records:
-            if record.offset < expected:
-                repeats += 1
-                continue
-            if record.offset > expected and not self._may_have_holes:
-                segments.append([])
-            segments[-1].append(record)
-            expected = record.offset + 1
-        return segments, repeats
