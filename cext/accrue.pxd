@@ -247,7 +247,7 @@ cdef inline void rejudge_fully(World* w, Slot* s, Con* c, int64_t t) noexcept no
 cdef inline bint is_usual(const World* w, const Slot* s, const Con* c) noexcept nogil:
     # nothing but the spread decides, on a theo that is known
     return (w.common and c.theo_ok and not s.unk and not s.ex & ~(MAYBE | WIDE) and s.state != NONE
-            and s.bid_size >= w.p.min_size and s.ask_size >= w.p.min_size and is_plain(s))
+            and s.bid_size >= c.min_size and s.ask_size >= c.min_size and is_plain(s))
 
 cdef inline void rejudge_usual(World* w, Slot* s, Con* c, const Term* terms, int64_t t) noexcept nogil:
     # rejudge_fully of a slot that is_usual

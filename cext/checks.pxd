@@ -52,6 +52,8 @@ cdef inline int64_t check_contracts(Con[::1] cons, const int32_t[::1] rank, Para
             raise ValueError(f"contract {i}: {cons[i].held} held of {cons[i].slots} slots, hole {cons[i].hole_now}")
         if cons[i].bucket >= param.buckets:
             raise ValueError(f"contract {i}: bucket {cons[i].bucket} of {param.buckets}")
+        if cons[i].min_size < 1:
+            raise ValueError(f"contract {i}: min_size of at least 1, got {cons[i].min_size}")
         for k in range(2):
             if not (END <= cons[i].head[k] < slots and END <= cons[i].tail[k] < slots):
                 raise ValueError(f"contract {i}: head or tail is no slot")

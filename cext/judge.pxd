@@ -115,7 +115,7 @@ cdef inline bint all_common(const Param* p, const Term* terms, int64_t reliefs) 
     for i in range(reliefs):
         if not is_common(p, terms + i * p.terms):
             return False
-    return p.size_num < 0 and p.min_size > 0
+    return p.size_num < 0
 
 cdef inline bint reads_width(const Param* p, const Term* terms) noexcept nogil:
     # of a quote's prices the tests read only how far they are apart
@@ -265,10 +265,10 @@ cdef inline uint32_t limit_use(const Slot* s, const Con* c, const Param* p, cons
         return common_use(s.ask - s.bid, c, terms)
     return least_use(s.ask - s.bid, s, c, p, terms, cells)
 
-cdef inline void judge_sizes(Judged* j, const Slot* s, const Param* p) noexcept nogil:
+cdef inline void judge_sizes(Judged* j, const Slot* s, const Con* c, const Param* p) noexcept nogil:
     # VAL-04, VAL-05
     cdef int64_t b = s.bid_size, a = s.ask_size, small, large
-    if (b and b < p.min_size) or (a and a < p.min_size):
+    if (b and b < c.min_size) or (a and a < c.min_size):
         j.mask |= B_SIZE
     if p.size_num < 0 or not b or not a:
         return
@@ -338,7 +338,7 @@ cdef inline Judged judge(const Slot* s, const Con* c, const Param* p, const Term
         judge_one_side(&j, s, c, p)
     elif s.bid >= s.ask:
         j.mask |= B_CROSSED
-    judge_sizes(&j, s, p)
+    judge_sizes(&j, s, c, p)
     if s.bid_size and s.ask_size:
         if not is_plain(s):
             judge_spread(&j, <i128>s.ask - <i128>s.bid, s, c, p, terms, cells)

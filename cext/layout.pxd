@@ -86,7 +86,7 @@ cdef packed struct Con:
     uint8_t live
     uint8_t outside
     uint16_t bucket
-    uint32_t pad2
+    int32_t min_size
 
 cdef packed struct Win:
     int64_t elapsed
@@ -154,7 +154,6 @@ cdef packed struct Cell:
     int64_t value
 
 cdef packed struct Param:
-    int64_t min_size
     int64_t size_num
     int64_t size_den
     int64_t size_of

@@ -76,7 +76,7 @@ class Accruals:
         self.cons["cls"] = self.book.cls
         self.cons["due"] = layout.NEVER
         self.cons["theo_until"] = layout.NEVER
-        self.cons["live"] = 1
+        self.cons["live"] = self.cons["min_size"] = 1
         self.cons["theo_at"] = self.cons["turn_at"] = layout.LONG_AGO
 
     def _bind(self) -> None:
@@ -88,9 +88,9 @@ class Accruals:
         )  # fmt: skip
         self.kernel.follow(self.replies, self.latency.reshape(-1))
 
-    def use(self, params: Params, buckets: NDArray[np.uint16]) -> None:
+    def use(self, params: Params, buckets: NDArray[np.uint16], sizes: NDArray[np.int32]) -> None:
         """Judge by other limits from here on: of another date, with other days to expiry. Slots must be judged anew."""
-        self.params, self.cons["bucket"] = params, buckets
+        self.params, self.cons["bucket"], self.cons["min_size"] = params, buckets, sizes
         self._bind()
 
     def copy(self) -> Accruals:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -39,17 +39,18 @@ class EdgeReader:
         sources: Mapping[int, tuple[str, int]],
         day: str = "",
         cause: Callable[[str, int], Mapping[str, object] | None] = lambda maker, t: None,
+        sizes: Sequence[int] = (),
     ) -> None:
         """`day` is the trading date (ISO text) by which limits are what they are.
 
-        `cause(maker, t)` says why a lapse may have begun at `t`.
+        `cause(maker, t)` says why a lapse may have begun at `t`; `sizes` are the least sizes by contract.
         """
         self.rulebook, self.book = rulebook, book
         self.contracts = tuple(reference.contracts)  # as they were when this layout began
         self.makers = tuple(reference.makers)
         self.vias = reference.theo_vias
         self.day, self.dated = day, dated_relief(rulebook, day)
-        self.reliefs, self.sources, self.cause = reliefs, sources, cause
+        self.reliefs, self.sources, self.cause, self.sizes = reliefs, sources, cause, sizes
         self.longest, self.grace = rulebook.longest_permitted or 0, rulebook.grace or 0
 
     def notice(
@@ -93,14 +94,19 @@ class EdgeReader:
         reason = (
             "spread" if kind is BreachKind.SPREAD else REASONS[int(edge["state"]) - layout.LAPSED]
         )
-        evidence = self.evidence(edge, contract)
+        evidence = self.evidence(edge, contract, self._size(int(self.book.slot_con[slot])))
         ran = self.longest if kind is BreachKind.LAPSE else self.grace
         began = accruals.instant(int(self.book.slot_con[slot]), int(edge["n"]) - ran)
         cause = self.cause(maker, began) if kind is BreachKind.LAPSE else None
         evidence |= {"began": began} | ({} if cause is None else {"cause": cause})
         breaches.open(kind, maker, contract.name, contract.klass, t, reason, evidence, noticed_at)
 
-    def evidence(self, edge: np.void, contract: Contract) -> dict[str, object]:
+    def _size(self, contract: int) -> int | None:
+        return self.sizes[contract] if contract < len(self.sizes) else None
+
+    def evidence(
+        self, edge: np.void, contract: Contract, min_size: int | None = None
+    ) -> dict[str, object]:
         """The quote, theo and limit in force, by how much each test failed, and the records they came from."""
         theo = int(edge["theo"]) if edge["flags"] & 1 else None
         under, flags = int(edge["under"]), int(edge["flags"])
@@ -108,7 +114,7 @@ class EdgeReader:
             int(edge["bid"]), int(edge["ask"]), int(edge["bid_size"]), int(edge["ask_size"]),
             contract.tick, theo, self.relief(int(edge["relax"]), bool(flags & 2)),
             stale=bool(flags & 4), fresh=bool(flags & 8), days=days_left(contract, self.day),
-            underlying=None if under == layout.LONG_AGO else under,
+            underlying=None if under == layout.LONG_AGO else under, min_size=min_size,
         )  # fmt: skip
         limit = spread_limit(quote, self.rulebook)
         return {

@@ -46,6 +46,7 @@ from mm_monitor.core.response import Response
 from mm_monitor.core.rulebook import Ratio, Rulebook
 from mm_monitor.core.rules.stress import short
 from mm_monitor.core.schedule import Schedule
+from mm_monitor.core.sizes import least_sizes
 from mm_monitor.core.stretches import Stretches
 from mm_monitor.core.times import Times
 from mm_monitor.core.totals import Totals, read_totals
@@ -115,7 +116,10 @@ class Evaluator:
         self.accruals = Accruals(self.book, self.params)
         self.accruals.cons["tick"] = [contract.tick for contract in self.reference.contracts]
         self.accruals.cons["live"] = self.reference.live
-        self.accruals.cons["bucket"] = self._buckets()
+        self.accruals.cons["bucket"], self.accruals.cons["min_size"] = (
+            self._buckets(),
+            self._sizes(),
+        )
         self.required.fit()
         self.accruals.cons["outside"] = ~self.required.mask
         self.conduct.lay_out(self.book)
@@ -130,6 +134,9 @@ class Evaluator:
         days = [days_left(contract, self.day) for contract in self.reference.contracts]
         return np.array([bucket_of(breaks, n) for n in days], dtype=np.uint16)
 
+    def _sizes(self) -> NDArray[np.int32]:
+        return least_sizes(self.rulebook, self.reference, self.day)
+
     def index(self) -> None:
         """Everything that is derived from layout and conditions."""
         self.scratch = self.accruals.copy()
@@ -142,7 +149,7 @@ class Evaluator:
     def _edge_reader(self) -> EdgeReader:
         return EdgeReader(
             self.rulebook, self.reference, self.book, self.params.reliefs, self.sources, self.day,
-            self.conduct.cause,
+            self.conduct.cause, self.accruals.cons["min_size"].tolist(),
         )  # fmt: skip
 
     # -- reading ------------------------------------------------------------------------------
@@ -516,7 +523,7 @@ class Evaluator:
         if not changed or not self.rulebook.reads_date:
             return False
         self.params = self._params_of_day()
-        self.accruals.use(self.params, self._buckets())
+        self.accruals.use(self.params, self._buckets(), self._sizes())
         self.scratch, self.edges = self.accruals.copy(), self._edge_reader()
         return True
 

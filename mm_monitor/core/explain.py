@@ -30,6 +30,7 @@ class Standing:
     fresh: bool = False  # it has not stood long enough
     days: int | None = None  # to expiry, None = without end
     underlying: int | None = None  # spread of the underlying, None = missing
+    min_size: int | None = None  # of each side on this contract, None = the rulebook's for all
 
 
 def price_text(units: int) -> str:
@@ -37,6 +38,11 @@ def price_text(units: int) -> str:
     sign, units = ("-" if units < 0 else ""), abs(units)
     whole, rest = divmod(units, PRICE_SCALE)
     return f"{sign}{whole}" + (f".{rest:08d}".rstrip("0") if rest else "")
+
+
+def least_size(quote: Standing, rulebook: Rulebook) -> int:
+    """VAL-04: the least size of each side, at least 1."""
+    return quote.min_size or rulebook.min_size or 1
 
 
 def spread_limit(quote: Standing, rulebook: Rulebook) -> Fraction | None:
@@ -87,9 +93,10 @@ def failures(quote: Standing, rulebook: Rulebook) -> Mapping[str, str]:
         found["one_sided"] = "no bid" if not quote.bid_size else "no ask"
     if both and quote.bid >= quote.ask:
         found["crossed"] = price_text(quote.bid - quote.ask)
-    short = [s for s in (quote.bid_size, quote.ask_size) if s and s < (rulebook.min_size or 1)]
+    least = least_size(quote, rulebook)
+    short = [s for s in (quote.bid_size, quote.ask_size) if s and s < least]
     if short:
-        found["size"] = str((rulebook.min_size or 1) - min(short))
+        found["size"] = str(least - min(short))
     if both and rulebook.size_difference is not None:
         excess = _size_excess(quote, rulebook)
         if excess > 0:

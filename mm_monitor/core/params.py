@@ -176,7 +176,6 @@ def _param(rulebook: Rulebook, makers: int) -> NDArray[np.void]:
         "min_rest",
     ):
         row[name] = -1
-    row["min_size"] = 1 if rulebook.min_size is None else rulebook.min_size
     if rulebook.size_difference is not None:
         row["size_num"], row["size_den"] = (
             rulebook.size_difference.num,

@@ -58,7 +58,7 @@ def _carry_contracts(old: Accruals, new: Accruals, reference: Reference, t: int)
     carried = len(old.cons)
     for name in layout.CON.names or ():
         if name not in (
-            "slot0", "slots", "cls", "cover", "held", "due", "head", "tail", "bucket",
+            "slot0", "slots", "cls", "cover", "held", "due", "head", "tail", "bucket", "min_size",
         ):  # fmt: skip
             new.cons[name][:carried] = old.cons[name]
     new.cons["t_last"] = t

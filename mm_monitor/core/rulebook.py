@@ -36,6 +36,18 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class SizeCell:
+    """VAL-04: the least size in expiry months of a class from `months_from` up to `months_to`, the nearest being 0.
+
+    An open end is None.
+    """
+
+    size: int
+    months_from: int = 0
+    months_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SpreadTerm:
     """One term of the spread limit (VAL-10). `kind`: relative | ticks | absolute | table | underlying."""
 
@@ -154,6 +166,9 @@ class Rulebook:
     source: str = ""
     calendar: Calendar | None = None
     min_size: int | None = None
+    size_by_month: tuple[
+        SizeCell, ...
+    ] = ()  # the first that holds the month; where none does, min_size
     size_difference: Ratio | None = None
     size_difference_of: str = ""  # smaller | larger | mean
     max_age: int | None = None
@@ -205,8 +220,9 @@ class Rulebook:
 
     @property
     def reads_date(self) -> bool:
-        """Does the spread limit depend on the trading date (VAL-10)?"""
-        return bool(self.dated_relief) or any(term.kind == "table" for term in self.terms)
+        """Does the spread limit (VAL-10) or the least size (VAL-04) depend on the trading date?"""
+        table = any(term.kind == "table" for term in self.terms)
+        return table or bool(self.dated_relief) or bool(self.size_by_month)
 
     @property
     def reads_theo(self) -> bool:

@@ -92,7 +92,7 @@ CON = np.dtype(
         ("live", "u1"),
         ("outside", "u1"),  # of the required set: a quote is no_obligation, and stands
         ("bucket", "<u2"),  # of days to expiry, for the tables
-        ("pad2", "<u4"),
+        ("min_size", "<i4"),  # of each side of a quote on it, at least 1
     ]
 )
 assert CON.itemsize == 184
@@ -171,7 +171,6 @@ TERM = np.dtype([("base", "<i8"), ("num", "<i8"), ("den", "<i8"), ("value", "<i8
 CELL = np.dtype([("until", "<i8"), *[(name, "<i8") for name in ("base", "num", "den", "value")]])
 PARAM = np.dtype(
     [
-        ("min_size", "<i8"),  # 1 = any
         ("size_num", "<i8"),  # size difference, -1 = not tested
         ("size_den", "<i8"),
         ("size_of", "<i8"),  # 0 smaller, 1 larger, 2 mean

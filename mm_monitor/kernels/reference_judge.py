@@ -106,7 +106,7 @@ def crossed(j: Judging) -> None:
 def size(j: Judging) -> None:
     """VAL-04: each side that is there has at least the minimum size."""
     sides = [n for n in (j.s.bid_size, j.s.ask_size) if n]
-    if any(n < j.p.min_size for n in sides):
+    if any(n < j.c.min_size for n in sides):
         j.failed.add(Reason.SIZE)
 
 

@@ -119,7 +119,7 @@ class Con:
     live: int
     outside: int
     bucket: int
-    pad2: int
+    min_size: int
 
 
 @dataclass(slots=True)
@@ -192,7 +192,6 @@ class Cell:
 class Param:
     """One rulebook; fields as in `layout.PARAM`."""
 
-    min_size: int
     size_num: int
     size_den: int
     size_of: int
@@ -440,6 +439,8 @@ def _check_contracts(a: Arrays) -> None:
             raise ValueError(f"contract {i}: {c.held} held of {c.slots} slots, hole {c.hole_now}")
         if c.bucket >= a.param["buckets"][0]:
             raise ValueError(f"contract {i}: bucket {c.bucket} of {a.param['buckets'][0]}")
+        if c.min_size < 1:
+            raise ValueError(f"contract {i}: min_size of at least 1, got {c.min_size}")
         if not all(layout.END <= x < len(a.slots) for x in (*c.head, *c.tail)):
             raise ValueError(f"contract {i}: head or tail is no slot")
         ranks = a.rank[c.cls * makers : (c.cls + 1) * makers]

@@ -136,6 +136,9 @@ def _quote(rulebook: Rulebook) -> Iterator[str]:
     yield "bid < ask (VAL-03)"
     if rulebook.min_size is not None:
         yield f"each size >= {rulebook.min_size} (VAL-04)"
+    for cell in rulebook.size_by_month:
+        until = "" if cell.months_to is None else f", before month {cell.months_to}"
+        yield f"  >= {cell.size} from expiry month {cell.months_from}{until}, the nearest being 0 (VAL-04)"
     if rulebook.size_difference is not None:
         share = show_percent(rulebook.size_difference)
         yield f"sizes differ by <= {share} of the {rulebook.size_difference_of} one (VAL-05)"

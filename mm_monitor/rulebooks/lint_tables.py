@@ -23,6 +23,7 @@ def lint_tables(rulebook: Rulebook) -> Iterator[Finding]:
             yield from _cover(path, term.table)
             if rulebook.combine == "min" or len(rulebook.terms) == 1:
                 yield from _cells(path, term.table)
+    yield from _sizes(rulebook)
     yield from _dated(rulebook)
     yield from _burns(rulebook)
     yield from _aggregation(rulebook)
@@ -42,6 +43,28 @@ def _cells(path: str, table: Sequence[Cell]) -> Iterator[Finding]:
                 f"cannot be met at price {show_price(price)}: the limit is {show_price(limit)}, "
                 f"less than one tick of {show_price(SAMPLE_TICK)}",
             )
+
+
+def _sizes(rulebook: Rulebook) -> Iterator[Finding]:
+    """Every expiry month needs a size, of one cell or of `min_size`."""
+    path, table = "quote.min_size_by_month", rulebook.size_by_month
+    for month in _steps([(cell.months_from, cell.months_to) for cell in table]) if table else ():
+        held = [
+            i
+            for i, cell in enumerate(table)
+            if cell.months_from <= month < (NO_END if cell.months_to is None else cell.months_to)
+        ]
+        if not held and rulebook.min_size is None:
+            yield error(
+                path, f"gap: no size for expiry month {month}, and no quote.min_size for the rest"
+            )
+            return
+        if len(held) > 1:
+            yield error(
+                f"{path}[{held[1]}]",
+                f"overlaps [{held[0]}] at expiry month {month}: the first one decides",
+            )
+            return
 
 
 def _cover(path: str, table: Sequence[Cell]) -> Iterator[Finding]:

@@ -109,16 +109,13 @@ def _rulebook(
     min_rest, counts = quote.get("min_rest") or (None, "from_then")
     windows = presence.get("windows", ())
     return Rulebook(
-        id=values["id"],
-        version=values["version"],
+        **{name: values[name] for name in ("id", "version", "title", "effective", "verified")},
         sha256=digest,
-        title=values["title"],
-        effective=values["effective"],
-        verified=values["verified"],
         checked=checked,
         source=source,
         calendar=values["calendar"],
         min_size=quote.get("min_size"),
+        size_by_month=quote.get("min_size_by_month") or (),
         size_difference=difference,
         size_difference_of=of,
         max_age=quote.get("max_age"),

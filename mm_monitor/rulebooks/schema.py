@@ -108,8 +108,19 @@ REST = {
     "counts": Key(choice("from_then", "retroactive"), required=True),
     **ABOUT,
 }
+SIZES = {
+    "months_from": Key(integer(0, MAX_SIZE), default=0),
+    "months_to": Key(integer(1, MAX_SIZE)),
+    "size": Key(integer(1, MAX_SIZE), required=True),
+    **ABOUT,
+}
 QUOTE = {
     "min_size": Key(integer(0, MAX_SIZE)),
+    "min_size_by_month": Key(
+        list_of(table_of(SIZES, means.size_cell), "cells", at_least=1, distinct=False),
+        keys=SIZES,
+        many=True,
+    ),
     "max_size_difference": Key(table_of(DIFFERENCE, means.difference), keys=DIFFERENCE),
     "max_age": Key(unit(duration, positive=True)),
     "min_rest": Key(table_of(REST, means.rest), keys=REST),

@@ -20,6 +20,7 @@ from mm_monitor.core.rulebook import (
     RequiredSet,
     Rfq,
     Signals,
+    SizeCell,
     SpreadTerm,
 )
 from mm_monitor.tables import Place, Recorded, choice
@@ -157,6 +158,13 @@ def band(values: dict[str, Any], place: Place) -> Band:
     """How far from theo a side may be."""
     one_of(values, ("absolute", "relative"))
     return Band(absolute=values["absolute"], ratio=values["relative"])
+
+
+def size_cell(values: dict[str, Any], place: Place) -> SizeCell:
+    """The least size in some expiry months."""
+    if values["months_to"] is not None and values["months_to"] <= values["months_from"]:
+        raise UnitError("months_from below months_to")
+    return SizeCell(values["size"], values["months_from"], values["months_to"])
 
 
 def difference(values: dict[str, Any], place: Place) -> tuple[Ratio, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from mm_monitor.core.explain import Standing, price_text, spread_limit
+from mm_monitor.core.explain import Standing, least_size, price_text, spread_limit
 from mm_monitor.core.params import fraction
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.units import show_duration
@@ -23,7 +23,8 @@ def would_be_valid(
 def _absent(quote: Standing, rulebook: Rulebook) -> Iterator[str]:
     limit = spread_limit(quote, rulebook)
     width = "" if limit is None else f", at most {_floor(limit)} apart"
-    size = "" if rulebook.min_size is None else f", each of at least {rulebook.min_size} contracts"
+    free = rulebook.min_size is None and not rulebook.size_by_month
+    size = "" if free else f", each of at least {least_size(quote, rulebook)} contracts"
     yield f"a bid and an ask{width}{size}"
 
 
@@ -36,7 +37,7 @@ def _crossed(quote: Standing, rulebook: Rulebook) -> Iterator[str]:
 
 
 def _size(quote: Standing, rulebook: Rulebook) -> Iterator[str]:
-    yield f"at least {rulebook.min_size or 1} contracts on each side"
+    yield f"at least {least_size(quote, rulebook)} contracts on each side"
 
 
 def _unequal(quote: Standing, rulebook: Rulebook) -> Iterator[str]:

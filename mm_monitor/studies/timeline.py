@@ -222,7 +222,7 @@ class _Reader:
             int(con["theo"]) if con["theo_ok"] else None, relief, bool(row["ex"] & layout.STALE),
             bool(row["ex"] & layout.ONE_SIDE), bool(row["ex"] & layout.FRESH),
             days_left(evaluator.reference.contracts[self.contract], evaluator.day),
-            None if under == layout.LONG_AGO else under,
+            None if under == layout.LONG_AGO else under, int(con["min_size"]),
         )  # fmt: skip
 
 

@@ -86,6 +86,31 @@ def test_both_sizes_must_reach_the_minimum(tmp_path: Path) -> None:
     assert report.reasons() == {"size": 500}
 
 
+@pytest.mark.criterion("VAL-04")
+def test_a_nearer_month_that_is_listed_or_removed_moves_the_sizes_of_the_others(
+    tmp_path: Path,
+) -> None:
+    """The nearest month wants 10. C0 of March is it until C1 of February comes at 1400 and goes at 1700."""
+    rules = (
+        "[quote]\nmin_size = 5\nmin_size_by_month = [{ months_to = 1, size = 10 }]\n"
+        '[lapse]\nlongest_permitted = "350ns"\n'
+    )
+    terms = "contract,class,tick,kind,strike,expiry"
+    reference = "ts_event,table,action,contract,class,tick,kind,strike,expiry"
+    report = judge(
+        tmp_path, rules, headers={"contracts": terms, "reference": reference},
+        contracts=["C0,K0,0.0001,call,3,1970-03-27"],
+        reference=["1400,contracts,add,C1,K0,0.0001,call,3,1970-02-27",
+                   "1700,contracts,remove,C1,,,,,"],
+        quotes=[quote(1000, bid_size=9), quote(1400, bid_size=9, contract="C1")],
+    )  # fmt: skip
+    assert report.times() == Times(quoted=300, lapsed=700)
+    assert report.reasons() == {"size": 700}
+    assert report.reasons(contract="C1") == {"size": 300}
+    (breach,) = report.raw["breaches"][:1]
+    assert (breach["kind"], breach["start"], breach["reason"]) == ("lapse", 1350, "size")
+
+
 @pytest.mark.criterion("VAL-05")
 @pytest.mark.parametrize(
     ("of", "passes", "fails"),

@@ -134,7 +134,7 @@ def test_hkex_stock_options_requests(tmp_path: Path) -> None:
 
 
 def test_hkex_index_pmm(tmp_path: Path) -> None:
-    """100 of a pool of 238 series for 90 %, with 5 contracts."""
+    """100 of a pool of 238 series for 90 %, with 7 contracts in the four nearest months and 5 in the others."""
     expiries = [f"2025-{month:02}-28" for month in range(1, 9)]  # the eighth is not in the pool
     listed = [
         f"{kind}{month}-{strike},K0,1,{kind},{strike},{expiry},,"
@@ -151,7 +151,7 @@ def test_hkex_index_pmm(tmp_path: Path) -> None:
     end = start + 1000 * S
     outside = [f"call7-{k}" for k in range(110, 130)]
     report = day(
-        tmp_path, "hkex-index-pmm", contracts=listed, makers=["A,*", "B,*", "C,*"],
+        tmp_path, "hkex-index-pmm", contracts=listed, makers=["A,*", "B,*", "C,*", "D,*"],
         phases=(f"{start},*,continuous", f"{end},*,closed"), underlying=[f"{start},K0,120.5"],
         headers={"underlying": "ts_event,class,price"},
         quotes=[
@@ -159,13 +159,16 @@ def test_hkex_index_pmm(tmp_path: Path) -> None:
             *(line for c in far for line in stands("A", c, "10", "12", start, end - 100 * S, 5)),
             *(line for c in [*near, *far[1:], *outside] for line in stands("B", c, "10", "12", start, 0, 7)),
             *(line for c in [*near, *far] for line in stands("C", c, "10", "12", start, 0, 4)),
+            *(line for c in [*near, *far] for line in stands("D", c, "10", "12", start, 0, 6)),
         ],
     )  # fmt: skip
-    assert verdicts(report) == {"A": "compliant", "B": "breached", "C": "breached"}
+    assert verdicts(report) == {"A": "compliant", "B": "breached", "C": "breached", "D": "breached"}
     assert report.maker("A")["contracts_required"] == 238
     assert report.maker("A")["contracts_passed"] == 100
     assert report.maker("B")["contracts_passed"] == 99
     assert report.maker("C")["contracts_passed"] == 0
+    assert report.maker("D")["contracts_passed"] == 50  # 6 are enough in the three far months alone
+    assert report.reasons("D", near[0]) == {"size": 1000 * S}
     assert report.records["no_obligation"] == 20
 
 

@@ -17,7 +17,7 @@ from mm_monitor.kernels import reference as plain
 from tests.kernels.worlds import Machine, Setup
 
 PARAM = {
-    "min_size": 1, "size_num": -1, "size_den": 1, "size_of": 0, "max_age": 10, "zero_bid": -1,
+    "size_num": -1, "size_den": 1, "size_of": 0, "max_age": 10, "zero_bid": -1,
     "band_abs": -1, "band_num": -1, "band_den": 1, "theo_age": -1, "missing": 0, "reads_theo": 0,
     "longest": 2, "grace": 3, "combine_min": 0, "terms": 1, "makers": 2,
     "longest_hole": 4, "widths": 1, "req_num": 9, "req_den": 10, "apart": 1,
@@ -26,7 +26,8 @@ PARAM = {
 SETUP = Setup(
     cls=[0, 0], rank=[[0, 1]], ticks=[1, 1], dead=[False] * 2, outside=[False] * 2,
     idle=[False] * 4, watched=[False] * 4, param=PARAM, widths=[5],
-    terms=[(layout.TICKS, 1, 1, 0)] * 4, cells=[], buckets=[0, 0], reliefs=2, start=0, spare_edges=0, shift=0,
+    terms=[(layout.TICKS, 1, 1, 0)] * 4, cells=[], buckets=[0, 0], sizes=[1, 1], reliefs=2,
+    start=0, spare_edges=0, shift=0,
 )  # fmt: skip
 MODULES = pytest.mark.parametrize("module", [kernels, plain], ids=["kernel", "twin"])
 
@@ -114,6 +115,7 @@ def wrong_arrays() -> list[tuple[str, dict[str, Any]]]:
         ("prev or next is no slot", put("rests", "next", -3)),
         ("fresh 3", put("rests", "fresh", 3)),
         ("bucket 2 of 2", put("cons", "bucket", 2)),
+        ("min_size of at least 1", put("cons", "min_size", 0)),
         ("buckets: at least 1", put("param", "buckets", 0)),
         ("head or tail is no slot", put("cons", "head", 4)),
         ("head or tail is no slot", put("cons", "tail", -2)),
@@ -283,7 +285,9 @@ def test_a_row_of_another_kind_stops_the_loop(module: ModuleType) -> None:
 
 @MODULES
 def test_no_contracts_at_all(module: ModuleType) -> None:
-    setup = replace(SETUP, cls=[], ticks=[], dead=[], outside=[], idle=[], watched=[], buckets=[])
+    setup = replace(
+        SETUP, cls=[], ticks=[], dead=[], outside=[], idle=[], watched=[], buckets=[], sizes=[]
+    )
     machine = Machine(module, setup)
     assert module.settle(machine.kernel, 0, 5) == 0
     assert module.set_clocks(machine.kernel, ints(), 0, 5, octets(), octets()) == 0

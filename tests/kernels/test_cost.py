@@ -29,7 +29,8 @@ def book(makers: int, **param: int) -> Setup:
     numbers = PARAM | {"makers": makers, "terms": 2, "buckets": 1, "longest": -1, "grace": -1}
     return replace(
         SETUP, cls=[0], rank=[list(range(makers))], ticks=[1], dead=[False], outside=[False],
-        idle=[False] * makers, watched=[False] * makers, param=numbers | param, buckets=[0], spare_edges=1000,
+        idle=[False] * makers, watched=[False] * makers, param=numbers | param, buckets=[0], sizes=[1],
+        spare_edges=1000,
         terms=[(layout.THEO, 3, 100, 0), (layout.TICKS, 1, 1, 0)] * 4,
     )  # fmt: skip
 

@@ -49,6 +49,7 @@ class Setup:
     terms: list[tuple[int, ...]]
     cells: list[tuple[int, ...]]
     buckets: list[int]  # of days, by contract
+    sizes: list[int]  # least sizes, by contract
     reliefs: int
     start: int  # instant of the first call
     spare_edges: int
@@ -88,7 +89,6 @@ def params(draw: st.DrawFn) -> dict[str, int]:
         draw(st.sampled_from(["no", "abs", "rel"])),
     )
     return {
-        "min_size": draw(st.sampled_from([1, 5, MAX_SIZE])),
         "size_num": draw(st.one_of(st.just(-1), half_parts)),
         "size_den": draw(half_parts),
         "size_of": draw(st.integers(0, 2)),
@@ -175,6 +175,7 @@ def setups(draw: st.DrawFn) -> Setup:
         terms=terms,
         cells=cells,
         buckets=[draw(st.integers(0, param["buckets"] - 1)) for _ in cls],
+        sizes=[draw(st.sampled_from([1, 5, MAX_SIZE])) for _ in cls],
         reliefs=reliefs,
         start=draw(st.sampled_from([0, 0, 7, LAST - 60])),
         spare_edges=draw(st.sampled_from([0, 0, 1000])),
@@ -326,7 +327,11 @@ class Machine:
         cons["outside"] = setup.outside
         cons["t_last"] = setup.start
         cons["due"] = cons["theo_until"] = layout.NEVER
-        cons["under"], cons["bucket"] = layout.LONG_AGO, setup.buckets
+        cons["under"], cons["bucket"], cons["min_size"] = (
+            layout.LONG_AGO,
+            setup.buckets,
+            setup.sizes,
+        )
         cons["head"] = cons["tail"] = layout.END
         slots = np.zeros(sum(setup.slots), layout.SLOT)
         slots["quote_ts"], slots["last_valid"] = layout.LONG_AGO, -1

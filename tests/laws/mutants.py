@@ -168,7 +168,7 @@ COMPILED = (
     ),
     Mutant(
         "L6", "the least size is too small", "cext/judge.pxd",
-        "(b and b < p.min_size)", "(b and b <= p.min_size)", PARITY,
+        "(b and b < c.min_size)", "(b and b <= c.min_size)", PARITY,
     ),
     Mutant(
         "L6", "a lapse of just the permitted length breaks", "cext/accrue.pxd",

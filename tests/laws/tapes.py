@@ -47,6 +47,7 @@ from mm_monitor.core.rulebook import (
     Rfq,
     Rulebook,
     Signals,
+    SizeCell,
     SpreadTerm,
 )
 from mm_monitor.core.schedule import Schedule
@@ -221,6 +222,7 @@ def rulebooks(draw: st.DrawFn, name: str, step: int) -> Rulebook:
         rest_counts=draw(st.sampled_from(["from_then", "retroactive"])),
         dated_relief=tuple(draw(st.lists(st.sampled_from(RELIEFS), max_size=2))),
         min_size=draw(st.sampled_from([None, 5])),
+        size_by_month=draw(st.sampled_from([(), (), (SizeCell(7, 0, 1),), (SizeCell(3, 1),)])),
         size_difference=draw(st.sampled_from([None, None, Ratio(1, 2)])),
         size_difference_of=draw(st.sampled_from(["smaller", "larger", "mean"])),
         max_age=draw(ages),
