@@ -176,7 +176,10 @@ class _Pieces:
             self._tp, MemoryRecords(reader.rest), reader.still_aborted, reader.next_offset,
             None, None, True, self._level,
         )  # fmt: skip
-        while some := _next_records(records):
+        once = (
+            record for record in records
+        )  # ended, aiokafka's own iterator is not to be asked again
+        while some := _next_records(once):
             self.next_fetch_offset = max(self.next_fetch_offset, records.next_fetch_offset)
             yield of_records(some)
         self.next_fetch_offset = max(self.next_fetch_offset, records.next_fetch_offset)
