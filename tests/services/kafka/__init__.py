@@ -39,6 +39,7 @@ share.coordinator.state.topic.min.isr=1
 num.network.threads=2
 num.io.threads=2
 background.threads=2
+log.cleaner.backoff.ms=200
 log.cleaner.dedupe.buffer.size=2097152
 log.index.size.max.bytes=1048576
 """
