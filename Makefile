@@ -124,7 +124,7 @@ test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times 
 
 fuzz: $(VENV)/.dev build ## a hundred thousand random tapes, judged by the engine and by the oracle
 	@mkdir -p build
-	@$(PY) -m tests.oracle.fuzz 0 100000 --jobs $$(nproc) --stamp build/fuzz.json
+	@$(PY) -m tests.fuzz.fuzz 0 100000 --jobs $$(nproc) --stamp build/fuzz.json
 
 test-debug: $(VENV)/.dev build-debug ## the tests that drive kernels, on the debug build
 	@echo "==> tests: $(DEBUG_TESTS) on the debug build"

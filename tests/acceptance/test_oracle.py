@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle.fuzz import difference
-from tests.oracle.tapes import random_capture
+from tests.fuzz.fuzz import difference
+from tests.fuzz.tapes import random_capture
 
 SLICES = 8
 TAPES = int(os.environ.get("MM_MONITOR_ORACLE_TAPES", "600"))

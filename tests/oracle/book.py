@@ -1,358 +1,245 @@
-"""What the records up to an instant say, and how one slot is judged by that, from scratch.
+"""What the records up to an instant say of one slot, and how it is judged by that, from scratch.
 
-A test passes (True), fails (False) or hangs on a missing number (None). Prices are in 10^-8.
+A test of a quote passes (True), fails (False) or hangs on a missing number (None).
 """
 
-from __future__ import annotations
-
-import math
 from calendar import monthrange
-from collections import defaultdict
-from datetime import date
 from fractions import Fraction
-from functools import cache
+from math import inf
 from typing import Any, NamedTuple
 
-from .records import Capture, Record, Row, Side, Slot
-from .rulebook import Day, Rules, duration, price, ratio
+from .reading import Capture, Day, Record, Row, Slot
 
-Key = tuple[str, str]  # scope, maker
-Number = Fraction | int | None
-NOTHING = (None, None)
+Quote = tuple[Any, Any]  # bid and ask; a side is None or (price, size)
+NOTHING: Quote = (None, None)
 
 
-class Quote(NamedTuple):
-    """What stands; a side is None where absent."""
-
-    bid: Side | None
-    ask: Side | None
-
-
-class Piece(NamedTuple):
-    """A slot over `[t0, t1)`: state (None: not obliged), tests that fail, validity (None: unknown)."""
-
+class Piece(NamedTuple):  # a slot over [t0, t1), throughout which nothing changes
     t0: int
     t1: int
-    state: str | None
-    fails: list[str]
-    valid: bool | None
-    resumes: bool  # its class and contract leave the rest of the calendar to be obliged
+    state: str | None  # quoted, deemed, lapsed, exempt, unknown; None: not obliged
+    fails: list[str]  # tests, in order
+    valid: bool | None  # passes the tests, whatever the phase; None: unknown
+    quote: Quote
+    use: int  # of the spread limit, in 10^-9
     stress: bool
-    free: bool  # exempt or deemed
-    use: int  # of the limit, in 10^-9
-    lost: bool  # what the maker quotes is unknown, or nobody is obliged
-    sides: tuple[bool, bool]
+    resumes: bool  # the rest of the calendar will oblige it
+    lost: bool  # the quote is unknown, or nobody is obliged
+    kinds: set[str]  # of records at t0
 
 
 class Book:
-    """The state of the tape in one trading date; `reached` are the rests known to be reached."""
+    def __init__(self, capture: Capture, day: Day, slot: Slot, reached: set[int]) -> None:
+        self.capture, self.rules, self.day, self.reached = capture, capture.rules, day, reached
+        self.contract = capture.contracts[slot[1]]
+        self.days = (self.contract["expiry"] - day.date).days if self.contract["expiry"] else 10**6
+        self.last: dict[Any, Record] = {}  # of each kind, from whom to whom
+        self.owed: set[Any] = set()  # feeds that are up, their snapshot to come
+        self.bad = False  # a dead letter since the last good quote
+        self.quotes: dict[str, Quote] = {}  # by account
+        self.stamp = 0  # the instant of the last quote
+        self.stood: Any = NOTHING  # prices when the last instant was over
+        self.since = 0
 
-    def __init__(self, capture: Capture, rules: Rules, day: Day, reached: set[tuple[Slot, int]]):
-        self.capture, self.rules, self.day, self.reached = capture, rules, day, reached
-        self.phase: dict[str, str] = {}
-        self.exempt: set[tuple[str, str, str]] = set()
-        self.stress: set[str] = set()
-        self.down: set[Key] = set()
-        self.owed: defaultdict[Slot, set[Key]] = defaultdict(set)  # up again, snapshot still owed
-        self.bad: set[Slot] = set()  # a dead letter since the last good quote
-        self.theo: dict[str, Record] = {}
-        self.seen_theo: dict[str, Record] = {}  # the last that was a number
-        self.underlying: dict[str, Row] = {}  # by class
-        self.quotes: defaultdict[Slot, dict[str, Quote]] = defaultdict(dict)  # by account
-        self.stamp: dict[Slot, int] = {}  # the instant of the last quote
-        self.stood: dict[Slot, tuple[Any, int]] = {}  # prices at the last instant, and since when
-        dated = [
-            d for d in rules.get("spread.relief", default=[]) if d["from"] <= day.date <= d["to"]
+    def on(self, kind: str) -> list[Record]:
+        """What is in force of exemptions, stress and feeds that are down."""
+        return [
+            r for r in self.last.values() if r.kind == kind and r.row["word"] in ("start", "down")
         ]
-        self.dated = max((Fraction(d["multiple"]) for d in dated), default=1)
-        self.judge = cache(lambda *of: judge(rules, *of))
 
-    def covers(self, scope: str, maker: str, slot: Slot) -> bool:
-        return scope in ("*", slot[1], self.capture.cls(slot[1])) and maker in ("*", slot[0])
+    def heard(self, kind: str, column: str) -> Any:
+        heard = [r.row.get(column) for key, r in self.last.items() if key[0] == kind]
+        return heard[0] if heard else None
 
     def apply(self, record: Record) -> None:
-        row, kind = record.row, record.kind
-        if kind == "phase":
-            self.phase[row["scope"]] = row["phase"]
-        elif kind == "exemption":
-            key = (row["scope"], row["maker"], row["kind"])
-            (self.exempt.add if row["action"] == "start" else self.exempt.discard)(key)
-        elif kind == "stress":
-            (self.stress.add if row["action"] == "start" else self.stress.discard)(row["scope"])
-        elif kind == "feed":
-            self._feed((row["scope"], row["maker"]), row["status"], record.ts)
-        elif kind == "underlying":
-            self.underlying[row["class"]] = row
-        elif kind == "theo":
-            self.theo[row["contract"]] = record
-            self.seen_theo |= {} if row["theo"] is None else {row["contract"]: record}
-        elif kind in ("quote", "fill") and record.ts >= self.day.roll:
-            slot = (row["maker"], row["contract"])
-            if slot in self.capture.slots:
-                (self._quote if kind == "quote" else self._fill)(slot, record)
+        ts, kind, slot, row = record
+        key, today = (kind, slot, row.get("kind")), ts >= self.day.roll
+        down = key in self.last and self.last[key].row["word"] == "down"
+        if row.get("word") == "up" and down and today:
+            self.owed.add(key)
+        elif row.get("word") == "synced" and not down and key in self.owed:
+            self.owed.discard(key)
+            self.quotes.clear()
+        if kind == "quote" and today:
+            self.bad = "bad" in row
+            self._quote(ts, row)
+        elif kind == "fill" and today and self.rules.get("quote.after_fill") == "shrinks":
+            sides, i = (
+                [*self.quotes.get(row["account"], NOTHING)],
+                ["buy", "sell"].index(row["side"]),
+            )
+            price, size = sides[i] or (0, 0)
+            sides[i] = (price, size - row["size"]) if size > row["size"] else None
+            self.quotes[row["account"]] = (sides[0], sides[1])
+        elif row.get("word") != "synced":
+            self.last[key] = record
+            if row.get("theo") is not None:
+                self.last["seen", slot, None] = record
 
-    def _feed(self, key: Key, status: str, ts: int) -> None:
-        slots = [s for s in self.capture.slots if self.covers(*key, s)]
-        if status == "down":
-            self.down.add(key)
-        elif status == "up" and key in self.down:
-            self.down.discard(key)
-            for slot in slots if ts >= self.day.roll else []:
-                self.owed[slot].add(key)
-        elif status == "synced" and key not in self.down:
-            for slot in (s for s in slots if key in self.owed[s]):
-                self.owed[slot].discard(key)
-                self.quotes[slot].clear()
-
-    def _quote(self, slot: Slot, record: Record) -> None:
-        row = record.row
-        if row.get("bad"):
-            self.bad.add(slot)
-            return
-        begun = record.ts >= (self.day.roll if self.day.phases else self.day.start)
-        if record.ts < self.day.until and not self.owes(slot[1], begun):
-            self.capture.outside.add(record.line)
-        self.bad.discard(slot)
-        account = row["account"] if "accounts" in self.rules.raw else ""
-        self.quotes[slot][account] = Quote(row["bid"], row["ask"])
-        self.stamp[slot] = record.ts
-        if not self._is_down(slot):
-            self.owed[slot].clear()
-
-    def _fill(self, slot: Slot, record: Record) -> None:
-        account = record.row["account"] if "accounts" in self.rules.raw else ""
-        quote, filled = self.quotes[slot].get(account), record.row["size"]
-        if quote and self.rules.get("quote.after_fill") == "shrinks":
-            buys = record.row["side"] == "buy"
-            at, size = (quote.bid if buys else quote.ask) or (0, 0)
-            left = (at, size - filled) if size > filled else None
-            self.quotes[slot][account] = Quote(left, quote.ask) if buys else Quote(quote.bid, left)
+    def _quote(self, ts: int, row: Row) -> None:
+        if not self.bad:
+            if ts < self.day.until and not self.owes(bool(self.day.phases) or ts >= self.day.start):
+                row["outside"] = True
+            self.quotes[row["account"]] = (row["bid"], row["ask"])
+            self.stamp = ts
+            self.owed = self.owed if self.on("feed") else set()
 
     def settle(self, now: int) -> None:
-        """The instant is over: a quote whose prices changed, or came from nothing, rests from now."""
-        for slot in self.capture.slots:
-            prices = tuple(side and side[0] for side in self.quote(slot))
-            if slot in self.bad or prices != self.stood.get(slot, (NOTHING, now))[0]:
-                self.stood[slot] = (None if slot in self.bad else prices, now)
+        """The instant is over: prices that changed, or came from nothing, rest from now."""
+        prices = tuple(side and side[0] for side in self.quote())
+        if self.bad or prices != self.stood:
+            self.stood, self.since = (None if self.bad else prices), now
 
-    def quote(self, slot: Slot) -> Quote:
+    def quote(self) -> Quote:
         """The effective quote of the maker's accounts."""
-        own = [quote for _, quote in sorted(self.quotes[slot].items()) if quote.bid or quote.ask]
-        if self.rules.get("accounts.rollup") == "best" or len(own) < 2:
-            return min(own, key=_rank, default=Quote(None, None))
-        bids, asks = [q.bid for q in own if q.bid], [q.ask for q in own if q.ask]
-        bid = max((b[0] for b in bids), default=0)
-        ask = min((a[0] for a in asks), default=0)
-        return Quote((bid, sum(n for p, n in bids if p == bid)) if bids else None,
-                     (ask, sum(n for p, n in asks if p == ask)) if asks else None)  # fmt: skip
+        own = [quote for _, quote in sorted(self.quotes.items()) if any(quote)]
+        if self.rules.get("accounts.rollup") == "best":
+            both = [(a[0] - b[0], -min(a[1], b[1]), i) for i, (b, a) in enumerate(own) if a and b]
+            return own[min(both)[2]] if both else [*own, NOTHING][0]
+        top: list[Any] = []
+        for side, best in ((0, max), (1, min)):
+            there = [quote[side] for quote in own if quote[side]]
+            at = best(there, default=NOTHING)[0]
+            top.append((at, sum(n for price, n in there if price == at)) if there else None)
+        return top[0], top[1]
 
-    def _is_down(self, slot: Slot) -> bool:
-        return any(self.covers(*key, slot) for key in self.down)
+    def theo(self, now: int) -> Any:
+        if self.rules.get("theo.when_missing") == "hold":
+            return self.heard("seen", "theo")
+        fresh = now < (self.heard("theo", "ts_event") or 0) + self.rules.get("theo.max_age", inf)
+        return self.heard("theo", "theo") if fresh else None
 
-    def _is_open(self, *scopes: str) -> bool:
-        return all(self.phase[s] == "continuous" for s in scopes if s in self.phase)
+    def owes(self, begun: bool = True) -> bool:
+        """In the required set; what hangs on a date not begun, on a missing spot or delta holds."""
+        want, own, today = self.rules.get("required_set", {}), self.contract, self.day.date
+        kind, expiry, strike = own["kind"], own["expiry"], own["strike"]
+        spot, delta = self.heard("underlying", "price"), self.heard("theo", "delta")
+        mates = [row for row in self.capture.contracts.values() if row["class"] == own["class"]]
+        live = {row["expiry"] for row in mates if row["expiry"] and row["expiry"] >= today}
+        months = sorted({(day.year, day.month) for day in live})
+        ladder = {row["strike"] for row in mates if row["expiry"] == expiry and row["strike"]}
+        same = {row["strike"] for row in mates if (row["kind"], row["expiry"]) == (kind, expiry)}
 
-    def _theo_now(self, contract: str, now: int) -> int | None:
-        hold, age = (
-            self.rules.get("theo.when_missing") == "hold",
-            self.rules.get("theo.max_age", duration),
-        )
-        last = (self.seen_theo if hold else self.theo).get(contract)
-        return last.row["theo"] if last and (hold or age is None or now < last.ts + age) else None
+        def below(months: int) -> bool:
+            year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
+            last = min(today.day, monthrange(year, month + 1)[1])
+            return bool(expiry) and expiry < today.replace(year=year, month=month + 1, day=last)
 
-    def _days(self, contract: str) -> float:
-        expiry = self.capture.contracts[contract]["expiry"]
-        return float((expiry - self.day.date).days) if expiry else math.inf
+        def near(steps: int) -> bool:
+            middle = min(ladder, key=lambda at: (abs(at - spot), at))
+            low, high = min(strike, middle), max(strike, middle)
+            return len([at for at in ladder if low < at <= high]) <= steps
 
-    def owes(self, contract: str, begun: bool = True) -> bool:
-        """The contract is in the required set; what hangs on a missing date, spot or delta holds."""
-        want, row = self.rules.raw.get("required_set"), self.capture.contracts[contract]
-        if want is None:
-            return True
-        days, expiry, strike = self._days(contract), row["expiry"], row["strike"]
-        mates = [c for c in self.capture.contracts.values() if c["class"] == row["class"]]
-        alive = {c["expiry"] for c in mates if c["expiry"] and c["expiry"] >= self.day.date}
-        months = sorted({(d.year, d.month) for d in alive})[: want.get("months", len(alive))]
-        tests = [
-            row["kind"] in want.get("kinds", [row["kind"]]),
-            "months" not in want or not begun or (expiry and (expiry.year, expiry.month) in months),
-            want.get("min_days", -math.inf) <= days <= want.get("max_days", math.inf)
-            or (expiry and not begun),
-            "below_months" not in want
-            or bool(expiry and (not begun or expiry < _later(self.day.date, want["below_months"]))),
-            not {*(row.get("flags") or "").split()} & {*want.get("exclude", [])},
-        ]
-        spot = self.underlying.get(row["class"], {}).get("spot")
-        if spot is not None and strike is None:
-            tests.append(not want.keys() & {"strikes", "within", "nearest"})
-        elif spot is not None:
-            ladder = sorted({c["strike"] for c in mates if c["expiry"] == expiry and c["strike"]})
-            nearest = min(ladder, key=lambda at: (abs(at - spot), at))
-            steps = abs(ladder.index(strike) - ladder.index(nearest))
-            tests.append(steps <= want.get("strikes", steps))
-            if "nearest" in want:
-                tests.append(_is_nearest(row, mates, spot, want["nearest"]))
-            tests.append("within" not in want or abs(strike - spot) <= ratio(want["within"]) * spot)
-        delta = self.theo[contract].row["delta"] if contract in self.theo else None
-        if delta is not None and "delta" in want:
-            low, high = want["delta"].get("from", "0"), want["delta"].get("to", "1")
-            tests.append(price(low) <= abs(delta) <= price(high))
-        return all(tests)
+        def nearest(most: Row) -> bool:
+            out = {at for at in same & ladder if (at >= spot if kind == "call" else at <= spot)}
+            word, side = ("otm", out) if strike in out else ("itm", same & ladder - out)
+            nearer = [at for at in side if abs(at - spot) < abs(strike - spot)]
+            return kind in ("call", "put") and len(nearer) < most.get(word, 0)
 
-    def _rested(self, slot: Slot, now: int) -> bool:
-        """VAL-09; retroactively a rest has the future's verdict, which `reached` brings."""
-        rest, since = self.rules.get("quote.min_rest"), self.stood.get(slot, (NOTHING, now))[1]
-        if rest and now - since >= duration(rest["at_least"]):
-            self.reached.add((slot, since))
-        return not rest or (slot, since) in self.reached
+        tests: Row = {
+            "kinds": lambda kinds: kind in kinds,
+            "exclude": lambda flags: not {*own["flags"]} & {*flags},
+            "months": lambda n: expiry and (expiry.year, expiry.month) in months[:n],
+            "min_days": lambda least: self.days >= least,
+            "max_days": lambda most: self.days <= most,
+            "below_months": below,
+            "strikes": lambda steps: strike is not None and near(steps),
+            "nearest": lambda most: strike is not None and nearest(most),
+            "within": lambda share: strike is not None and abs(strike - spot) <= share * spot,
+            "delta": lambda of: of.get("from", 0) <= abs(delta) <= of.get("to", 1),
+        }
+        hangs = {"delta"} if delta is None else set()
+        hangs |= {"strikes", "nearest", "within"} if spot is None else set()
+        hangs |= set() if begun else {"months"}
+        hangs |= {"min_days", "max_days", "below_months"} if expiry and not begun else set()
+        return all(tests[key](want[key]) for key in (tests.keys() & want.keys()) - hangs)
 
-    def piece(self, slot: Slot, t0: int, t1: int) -> Piece:
+    def piece(self, t0: int, t1: int, kinds: set[str]) -> Piece:
         """Judge the slot at `t0`; nothing changes before `t1`."""
-        own, rules = (self.capture.cls(slot[1]), slot[1]), self.rules
-        spoken = any(s in self.phase for s in ("*", *own))
-        meanings = [rules.exemptions[k[2]] for k in self.exempt if self.covers(*k[:2], slot)]
-        stress = any(self.covers(scope, "*", slot) for scope in self.stress)
-        theo, max_age = self._theo_now(slot[1], t0), rules.get("quote.max_age", duration)
-        factor = max((m for m in meanings if isinstance(m, Fraction)), default=1) * self.dated
-        fails, valid, use = self.judge(
-            self.quote(slot), theo, self.underlying.get(own[0], {}).get("spread"),
-            factor * rules.get("stress.relief", Fraction, 1) if stress else factor,
-            "one_side" in meanings, self.capture.contracts[slot[1]]["tick"], self._days(slot[1]),
-            max_age is None or t0 < self.stamp.get(slot, 0) + max_age, self._rested(slot, t0),
-        )  # fmt: skip
-        unknown = self._is_down(slot) or bool(self.owed[slot]) or slot in self.bad
+        rules, stress, exemptions = self.rules, bool(self.on("stress")), self.on("exemption")
+        meanings = [rules["exemptions"][r.row["kind"]] for r in exemptions]
+        for_all = [rules["exemptions"][r.row["kind"]] for r in exemptions if r.at[0] == "*"]
+        relax = max((m["relax"] for m in meanings if isinstance(m, dict)), default=1)
+        factor = relax * (rules.get("stress.relief", 1) if stress else 1)
+        fails, valid, use = self.judge(t0, factor, "one_side" in meanings)
+        unknown = bool(self.on("feed") or self.owed or self.bad)
         if unknown:
             fails, valid = [], None
-        missing = (
-            theo is None and rules.get("theo.when_missing") == "exclude" and _reads_theo(rules)
-        )
-        state = {True: "quoted", False: "lapsed", None: "unknown"}[valid]
-        free = "exclude" in meanings or "deem" in meanings
-        if free or (missing and not unknown):
-            state = "quoted" if "deem" in meanings and "exclude" not in meanings else "exempt"
-        owes, resumes = self.owes(slot[1]), self._is_open(*own)
-        obliged = owes and spoken and self._is_open("*", *own)
-        for_all = (
-            rules.exemptions[k[2]] == "exclude"
-            for k in self.exempt
-            if self.covers(k[0], k[1], ("*", slot[1]))
-        )
-        lost = unknown or not obliged or any(for_all)
-        bid, ask = self.quote(slot)
-        return Piece(t0, t1, state if obliged else None, fails, valid, owes and resumes, stress, free,
-                     use if valid and not free else 0, lost, (bid is not None, ask is not None))  # fmt: skip
+        reads = {"spread.off_theo", "quote.zero_bid_below"} & rules.keys()
+        reads |= {"theo"} & {term.get("of") for term in rules.get("spread.terms", [])}
+        said = {r.at[1]: r.row["phase"] for r in self.last.values() if r.kind == "phase"}
+        closed = {scope for scope, phase in said.items() if phase != "continuous"}
+        owes = self.owes()
+        state: str | None = {True: "quoted", False: "lapsed", None: "unknown"}[valid]
+        if closed or not said or not owes:
+            state = None
+        elif "exclude" in meanings:
+            state = "exempt"
+        elif "deem" in meanings:
+            state = "deemed"
+        elif rules.get("theo.when_missing") == "exclude" and reads and not unknown:
+            state = "exempt" if self.theo(t0) is None else state
+        lost = unknown or state is None or "exclude" in for_all
+        return Piece(t0, t1, state, fails, valid, self.quote(), use * (state == "quoted"), stress,
+                     owes and closed <= {"*"}, lost, kinds)  # fmt: skip
+
+    def judge(self, now: int, factor: Any, one_side: bool) -> tuple[list[str], bool | None, int]:
+        """The tests that fail, in order; validity; use of the limit, which `factor` multiplies."""
+        rules, theo, (bid, ask) = self.rules, self.theo(now), self.quote()
+        sizes = [side[1] for side in (bid, ask) if side]
+        if not sizes:
+            return ["absent"], False, 0
+        unequal = rules.get("quote.max_size_difference", {"ratio": 1, "of": "larger"})
+        of = {"smaller": min(sizes), "larger": max(sizes), "mean": Fraction(sum(sizes), 2)}
+        alone: bool | None = not bid and "quote.zero_bid_below" in rules
+        if alone:
+            alone = None if theo is None else theo < rules["quote.zero_bid_below"]
+        near, band = None if theo is None else True, rules.get("spread.off_theo")
+        if band and near:
+            width = band["absolute"] if "absolute" in band else band["relative"] * theo
+            near = (not bid or bid[0] <= theo + width) and (not ask or ask[0] >= theo - width)
+        wide, use = self.spread(bid[0], ask[0], theo, factor) if bid and ask else (True, 0)
+        if now - self.since >= rules.get("quote.min_rest", {}).get("at_least", 0):
+            self.reached.add(self.since)
+        tests = {
+            "one_sided": bool(bid and ask) or one_side or alone,
+            "crossed": not (bid and ask) or bid[0] < ask[0],
+            "size": min(sizes) >= rules.get("quote.min_size", 0),
+            "unequal": max(sizes) - min(sizes) <= unequal["ratio"] * of[unequal["of"]],
+            "spread": wide,
+            "off_theo": near if band else True,
+            "stale": now < self.stamp + rules.get("quote.max_age", inf),
+            "flicker": self.since in self.reached,  # counted back, the future's verdict
+        }  # fmt: skip
+        fails = [name for name, passed in tests.items() if passed is False]
+        hangs = None in tests.values() and rules.get("theo.when_missing") != "skip_spread"
+        return fails, False if fails else (None if hangs else True), use
+
+    def spread(self, bid: Any, ask: Any, theo: Any, factor: Any) -> tuple[bool | None, int]:
+        """Does the spread pass, and how much of the limit does it use?"""
+        low, high = self.heard("underlying", "bid_price"), self.heard("underlying", "ask_price")
+        at = {"theo": theo, "bid": bid, "ask": ask, "mid": (bid + ask) / 2,
+              "tick": self.contract["tick"],
+              "underlying_spread": None if low is None or high is None else high - low}  # fmt: skip
+        dated = [relief["multiple"] for relief in self.rules.get("spread.relief", [])
+                 if relief["from"] <= self.day.date <= relief["to"]]  # fmt: skip
+        limits = [limit_of(term, at, self.days) for term in self.rules.get("spread.terms", [])]
+        known = [limit * factor * max(dated, default=1) for limit in limits if limit is not None]
+        one_will_do = self.rules.get("spread.combine") != "min"
+        limit = (max if one_will_do else min)(known, default=0)
+        use = int(min(10**9 * (ask - bid) // limit, 2**32 - 1)) if limit else 0
+        each = [ask - bid <= limit for limit in known] + [None] * (len(limits) - len(known))
+        if one_will_do in each or not each:
+            return one_will_do or not each, use
+        return None if None in each else not one_will_do, use
 
 
-def _later(day: date, months: int) -> date:
-    """So many calendar months later, at most the last of the month."""
-    years, month = divmod(day.month - 1 + months, 12)
-    last = monthrange(day.year + years, month + 1)[1]
-    return date(day.year + years, month + 1, min(day.day, last))
-
-
-def _is_nearest(row: Row, mates: list[Row], spot: int, want: dict[str, int]) -> bool:
-    """Among the strikes nearest to spot of its expiry and kind, in or out of the money."""
-    sign = {"call": 1, "put": -1}.get(row["kind"])
-    if sign is None:
-        return False
-    mine = {
-        c["strike"] for c in mates if (c["kind"], c["expiry"]) == (row["kind"], row["expiry"])
-    } - {None}
-    out = sign * (row["strike"] - spot) >= 0
-    side = sorted(
-        (strike for strike in mine if (sign * (strike - spot) >= 0) == out),
-        key=lambda at: abs(at - spot),
-    )
-    return row["strike"] in side[: want.get("otm" if out else "itm", 0)]
-
-
-def _reads_theo(rules: Rules) -> bool:
-    terms: list[Row] = rules.get("spread.terms", default=[])
-    others = rules.get("spread.off_theo"), rules.get("quote.zero_bid_below")
-    return any(term.get("of") == "theo" for term in terms) or any(o is not None for o in others)
-
-
-def _rank(quote: Quote) -> tuple[int, ...]:
-    """The best of the accounts: two sides, then narrowest, then the larger smaller size."""
-    bid, ask = quote
-    return (0, ask[0] - bid[0], -min(bid[1], ask[1])) if bid and ask else (1,)
-
-
-def judge(
-    rules: Rules, quote: Quote, theo: int | None, gap: int | None, factor: Fraction | int,
-    one_side: bool, tick: int, days: float, fresh: bool, rested: bool,
-) -> tuple[list[str], bool | None, int]:  # fmt: skip
-    """The tests that fail, in order, validity and use of the limit; `factor` multiplies the limit."""
-    bid, ask = quote
-    if not (bid or ask):
-        return ["absent"], False, 0
-    sizes = [side[1] for side in (bid, ask) if side]
-    at: dict[str, Number] = {"theo": theo, "underlying_spread": gap, "tick": tick}
-    wide: tuple[bool | None, int] = (True, 0)
-    if bid and ask:
-        at |= {"bid": bid[0], "ask": ask[0], "mid": Fraction(bid[0] + ask[0], 2)}
-        wide = _spread(rules, ask[0] - bid[0], at, factor, days)
-    tests = {
-        "one_sided": True if (bid and ask) or one_side else _zero_bid(rules, bid is None, theo),
-        "crossed": not (bid and ask) or bid[0] < ask[0],
-        "size": min(sizes) >= rules.get("quote.min_size", default=0),
-        "unequal": len(sizes) < 2 or _equal(rules, min(sizes), max(sizes)),
-        "spread": wide[0],
-        "off_theo": _near(rules.get("spread.off_theo"), quote, theo),
-        "stale": fresh,
-        "flicker": rested,
-    }
-    fails = [name for name, passed in tests.items() if passed is False]
-    hangs = None in tests.values() and rules.get("theo.when_missing") != "skip_spread"
-    return fails, False if fails else (None if hangs else True), wide[1]
-
-
-def _zero_bid(rules: Rules, ask_alone: bool, theo: int | None) -> bool | None:
-    below = rules.get("quote.zero_bid_below", price)
-    if not ask_alone or below is None:
-        return False
-    return None if theo is None else theo < below
-
-
-def _equal(rules: Rules, small: int, large: int) -> bool:
-    raw = rules.get("quote.max_size_difference", default={"ratio": "100%", "of": "larger"})
-    of = {"smaller": Fraction(small), "larger": Fraction(large), "mean": Fraction(small + large, 2)}
-    return large - small <= ratio(raw["ratio"]) * of[raw["of"]]
-
-
-def _limit(term: Row, at: dict[str, Number], days: float) -> Number:
+def limit_of(term: Row, at: Row, days: int) -> Any:
     """The limit of one term; None while a number that it needs is missing."""
-    if "ticks" in term or "absolute" in term:
-        return term["ticks"] * (at["tick"] or 0) if "ticks" in term else price(term["absolute"])
-    base = at[term["of"]]
-    if base is None or "table" not in term:
-        return None if base is None else ratio(term.get("relative") or term["multiple"]) * base
-    for cell in term["table"]:
-        low = price(cell.get("price_from", "0")) <= base and cell.get("days_from", 0) <= days
-        high = "price_to" not in cell or base < price(cell["price_to"])
-        if low and high and ("days_to" not in cell or days < cell["days_to"]):
-            return price(cell["absolute"]) if "absolute" in cell else ratio(cell["relative"]) * base
-    return 0
-
-
-def _spread(
-    rules: Rules, spread: int, at: dict[str, Number], factor: Fraction | int, days: float
-) -> tuple[bool | None, int]:
-    """Does the spread pass, and how much of the limit does it use?"""
-    limits = [_limit(term, at, days) for term in rules.get("spread.terms", default=[])]
-    known = [limit * factor for limit in limits if limit is not None]
-    widest = rules.get("spread.combine") != "min"
-    limit = (max if widest else min)(known, default=None)
-    use = int(min(10**9 * spread // limit, 2**32 - 1)) if limit else 0
-    passes = None if limit is None else spread <= limit
-    if len(known) < len(limits) and passes is not widest:
-        return None, use  # a missing term may turn a failed max, and a passed min
-    return passes is not False, use
-
-
-def _near(band: dict[str, str] | None, quote: Quote, theo: int | None) -> bool | None:
-    if band is None or theo is None:
-        return True if band is None else None
-    width = price(band["absolute"]) if "absolute" in band else ratio(band["relative"]) * theo
-    bid, ask = quote
-    return (not bid or bid[0] <= theo + width) and (not ask or ask[0] >= theo - width)
+    base = at[term.get("of", "tick")]
+    for cell in term.get("table", [term | {"days_from": -inf}]) if base is not None else ():
+        priced = cell.get("price_from", -inf) <= base < cell.get("price_to", inf)
+        if priced and cell.get("days_from", 0) <= days < cell.get("days_to", inf):
+            shares = [cell[key] for key in ("ticks", "relative", "multiple") if key in cell]
+            return cell["absolute"] if "absolute" in cell else shares[0] * base
+    return None if base is None else 0

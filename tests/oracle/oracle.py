@@ -1,457 +1,365 @@
 """The oracle: judges a capture anew at every instant at which anything could change.
 
-Slow and plain on purpose: every number of the report is a sum over the pieces of `book`.
+Every number of the two reports is a sum over pieces of time, or a search among them.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
 import sys
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 from .book import Book, Piece
-from .records import ORDER, Capture, Record, Row, Slot, load
-from .rulebook import Day, Rules, duration, ratio, trading_dates, utc_date
+from .reading import Capture, Day, Record, Row, Slot, trading_dates, utc_date
 
-REASONS = ("absent", "one_sided", "crossed", "size", "unequal", "spread", "off_theo", "stale",
-           "flicker")  # fmt: skip
-Pieces = dict[Slot, list[Piece]]
-Sums = Counter[
-    str
-]  # ns by state, by reason, by "stress " and state, of the limit's "use"; "future" is R
-
-
-def _instants(records: list[Record], rules: Rules, day: Day) -> list[int]:
-    at = {day.start, day.end} | {r.ts for r in records}
-    rest = rules.get("quote.min_rest", lambda rest: duration(rest["at_least"]))
-    ages = {
-        "quote": rules.get("quote.max_age", duration),
-        "theo": rules.get("theo.max_age", duration),
-    }
-    at |= {r.ts + age for r in records if (age := ages.get(r.kind)) is not None}
-    at |= {r.ts + rest for r in records if r.kind in ("quote", "fill") and rest is not None}
-    return sorted(t for t in at if t <= day.end)
+Sums = Counter[str]  # ns by state and by reason of lapses; "future" is R
+STATES = ("quoted", "lapsed", "exempt", "unknown")
+REASONS = "absent one_sided crossed size unequal spread off_theo stale flicker"
+WINDOWS = {"compliant": "passed", "breached": "failed", "indeterminate": "open",
+           "not_assessed": "empty"}  # fmt: skip
+BUCKETS = [n * 10**k for k in range(3, 11) for n in (1, 2, 5)] + [10**11]  # ns
+# What the report has of each row; the details have all.
+OBLIGATION = """maker contract class quoted_ns lapsed_ns exempt_ns unknown_ns lapsed_by_reason_ns
+    presence verdict slack_ns lapses longest_lapse_ns"""
+MAKER = """maker quoted_ns required_ns presence contracts_required contracts_passed coverage
+    verdict"""
 
 
-def play(capture: Capture, rules: Rules, day: Day, reached: set[Any] | None = None) -> Pieces:
-    """Judge every slot over one trading date, from an empty book; `reached`: the rests of its future."""
-    spoken = [Record(ts, "phase", 0, {"scope": "*", "phase": word}) for ts, word in day.phases]
-    tape = sorted([*spoken, *capture.records], key=lambda r: (r.ts, ORDER.index(r.kind), r.line))
-    pieces: Pieces = {slot: [] for slot in capture.slots}
-    book, taken = Book(capture, rules, day, reached or set()), 0
-    for t0, t1 in pairwise(_instants(tape, rules, day)):
-        while taken < len(tape) and tape[taken].ts <= t0:
-            book.apply(tape[taken])
-            taken += 1
+def sums(slots: Iterable[list[Piece]], start: int = 0, end: int = 2**63) -> Sums:
+    out: Sums = Counter()
+    for pieces in slots:
+        out["days"] += 1
+        for p in pieces:
+            ns = min(p.t1, end) - max(p.t0, start)
+            if ns > 0 and p.state:
+                out["quoted" if p.state == "deemed" else p.state] += ns
+                out[p.fails[0] if p.state == "lapsed" else ""] += ns
+                out["use"] += ns * p.use
+    return out
+
+
+def needed(t: Sums) -> int:
+    return t["quoted"] + t["lapsed"] + t["unknown"] + t["future"]
+
+
+def margin(t: Sums, rules: Any, hope: bool = False) -> Any:
+    """How much more is quoted, or in hope may be, than is owed."""
+    time = rules.get("presence.required_time", 0) * t["days"]
+    owed = max(rules.get("presence.required", 0) * needed(t), time)
+    return (needed(t) - t["lapsed"] if hope else t["quoted"]) - owed
+
+
+def verdict(groups: dict[Any, Sums], capture: Capture, by: str = "each") -> str:
+    """PRES-03 of slots together, in the way of `by`, or of anything that each must pass."""
+    rules, live = capture.rules, {key: t for key, t in groups.items() if needed(t)}
+    if not live or not {"presence.required", "presence.required_time"} & rules.keys():
+        return "not_assessed"
+
+    def passes(hope: bool) -> Any:
+        left = {key: margin(t, rules, hope) for key, t in live.items()}
+        good, count = {key for key in live if left[key] >= 0}, Counter[str]()
+        if by == "each":
+            return len(good) == len(live)
+        if by == "coverage":
+            bad = [capture.contracts[slot[1]] for slot in live.keys() - good]
+            pairs = {(row["class"], row["expiry"], row["strike"]) for row in bad}
+            spared = len(pairs) <= rules.get("presence.coverage_all_but_pairs", -1)
+            share = len(good) >= rules.get("presence.coverage_required", 1) * len(live)
+            return share or (spared and all(row["kind"] in ("call", "put") for row in bad))
+        for slot in live:
+            count[capture.cls[slot[1]]] += slot in good if by == "contracts" else left[slot]
+        if by == "contracts":
+            return min(count.values()) >= rules["presence.contracts_required"]
+        if by == "products":
+            return len([n for n in count.values() if n >= 0]) >= rules["presence.products_required"]
+        if by == "mean_of_ratios":
+            return sum(left[slot] / Fraction(needed(live[slot])) for slot in live) >= 0
+        return sum(left.values()) >= 0
+
+    return "compliant" if passes(False) else "indeterminate" if passes(True) else "breached"
+
+
+def play(capture: Capture, day: Day, slot: Slot, reached: set[int] | None = None) -> list[Piece]:
+    """A slot's pieces of one date, from an empty book, after one that ends where the date starts."""
+    rules, rest = capture.rules, capture.rules.get("quote.min_rest", {})
+    spoken = [
+        Record(ts, "phase", ("*", "*"), {"phase": word, "word": None}) for ts, word in day.phases
+    ]
+    tape = sorted([*spoken, *capture.records], key=lambda record: record.ts)
+    ages = {0, rules.get("quote.max_age", 0), rules.get("theo.max_age", 0), rest.get("at_least", 0)}
+    instants = {r.ts + age for r in tape for age in ages} | {day.start - 1, day.start, day.end}
+    scopes = ("*", slot[1], capture.cls[slot[1]])
+    tape = [r for r in tape if r.at[0] in ("*", slot[0]) and r.at[1] in scopes]
+    book, pieces = Book(capture, day, slot, reached or set()), []
+    for t0, t1 in pairwise([*sorted(t for t in instants if t < day.end), day.end]):
+        now = [record for record in tape if record.ts == t0]
+        for record in now:
+            book.apply(record)
         book.settle(t0)
-        for slot in capture.slots if t1 >= day.start else ():
-            pieces[slot].append(book.piece(slot, t0, t1))
-    for record in tape[taken:]:
-        book.apply(record)
-    again = (
-        rules.get("quote.min_rest", default={}).get("counts") == "retroactive" and reached is None
-    )
-    return play(capture, rules, day, book.reached) if again else pieces
+        if t1 >= day.start:
+            kinds = {record.kind for record in now if "bad" not in record.row}
+            pieces.append(book.piece(t0, t1, kinds))
+    for record in tape:
+        if record.ts >= day.end:
+            book.apply(record)
+    if rest.get("counts") == "retroactive" and reached is None:
+        return play(capture, day, slot, book.reached)  # again, knowing which rests are reached
+    return pieces
 
 
-def runs(
-    pieces: list[Piece], counts: Callable[[Piece], bool], end: int
-) -> Iterator[tuple[list[Piece], int]]:
-    """Maximal runs of pieces that count, and their ends; not obliged or exempt pauses a run."""
-    run: list[Piece] = []
-    for piece in pieces:
-        if counts(piece):
-            run.append(piece)
-        elif run and piece.state not in (None, "exempt"):
-            yield run, piece.t0
-            run = []
-    if run:
-        yield run, end
+def spans(points: Iterable[Any], end: int) -> list[tuple[int, int, list[Any]]]:
+    """Where `(instant, on, ...)` is on: from, until, and the points of it."""
+    groups = [[*own] for _, own in groupby([*points, (end, False)], lambda point: point[1])]
+    found = [(own[0][0], after[0][0], own) for own, after in pairwise(groups) if own[0][1]]
+    return [span for span in found if span[0] < span[1]]
 
 
-def _lapsed(piece: Piece) -> bool:
-    return piece.state == "lapsed"
+def lapses(pieces: list[Piece], end: int, test: str = "") -> list[tuple[int, list[Piece]]]:
+    """The lapses in which a test fails, with their ends; not obliged or exempt pauses them."""
+    going = [p for p in pieces if p.state not in (None, "exempt")]
+    points = [(p.t0, p.state == "lapsed" and (not test or test in p.fails), p) for p in going]
+    return [(until, [point[2] for point in run]) for _, until, run in spans(points, end)]
 
 
-def _wide(piece: Piece) -> bool:
-    return piece.state == "lapsed" and "spread" in piece.fails
-
-
-def sums(pieces: list[Piece], start: int, end: int) -> Sums:
-    """The totals of `[start, end)`."""
-    total: Sums = Counter({"days": 1})
-    for piece in pieces:
-        ns = min(piece.t1, end) - max(piece.t0, start)
-        if ns > 0 and piece.state:
-            total[piece.state] += ns
-            total["stress " + piece.state] += ns * piece.stress
-            if piece.state == "lapsed":
-                total[piece.fails[0]] += ns
-            if piece.state == "quoted":
-                total["use"] += ns * piece.use
-    return total
-
-
-def needed(t: Sums, of: str = "") -> int:
-    """T, with the future as if all of it were owed."""
-    return t[of + "quoted"] + t[of + "lapsed"] + t[of + "unknown"] + t[of + "future"]
-
-
-def hopeful(t: Sums, of: str = "") -> int:
-    return t[of + "quoted"] + t[of + "unknown"] + t[of + "future"]
-
-
-def _verdict(sure: Fraction | int, maybe: Fraction | int, required: Fraction | int) -> str:
-    if sure >= required:
-        return "compliant"
-    return "breached" if maybe < required else "indeterminate"
-
-
-def owed(t: Sums, rules: Rules) -> Fraction | None:
-    """How much must be quoted, in ns; None where nothing is required."""
-    time = rules.get("presence.required_time", duration)
-    if rules.required is None and time is None:
-        return None
-    return max((rules.required or Fraction(0)) * needed(t), Fraction((time or 0) * t["days"]))
-
-
-def verdict(t: Sums, rules: Rules) -> str:
-    """PRES-03 for one obligation, or for a sum of them."""
-    least = owed(t, rules)
-    return (
-        "not_assessed"
-        if needed(t) == 0 or least is None
-        else _verdict(t["quoted"], hopeful(t), least)
-    )
-
-
-def maker_verdict(mine: dict[Slot, Sums], capture: Capture, rules: Rules) -> str:
-    """The verdict of a maker, by the aggregation that the rulebook names."""
-    by: str = rules.get("presence.judged_by", default="ratio_of_sums")
-    live = {slot: t for slot, t in mine.items() if needed(t)}
-    if by in ("ratio_of_sums", "days") or not live:
-        return verdict(sum(live.values(), Counter()), rules)
-    if by == "mean_of_ratios" and rules.required is not None:
-        sure = sum(Fraction(t["quoted"], needed(t)) for t in live.values())
-        maybe = sum(Fraction(hopeful(t), needed(t)) for t in live.values())
-        return _verdict(sure, maybe, rules.required * len(live))
-    said: dict[str, list[tuple[str, str]]] = {}  # by class: contracts with their verdicts
-    for (_, contract), t in live.items():
-        said.setdefault(capture.cls(contract), []).append((contract, verdict(t, rules)))
-    if by == "coverage":
-        return _coverage([pair for pairs in said.values() for pair in pairs], capture, rules)
-    if by == "contracts":  # so many of each class
-        least = rules.get("presence.contracts_required")
-        each = [_count([v for _, v in pairs], least) for pairs in said.values()]
-        return min(each, key=["breached", "indeterminate", "compliant"].index)
-    of_class = {cls: Counter[str]() for cls in said}
-    for (_, contract), t in live.items():
-        of_class[capture.cls(contract)] += t
-    return _count(
-        [verdict(t, rules) for t in of_class.values()], rules.get("presence.products_required")
-    )
-
-
-def _count(verdicts: list[str], least: Fraction | int) -> str:
-    passed = verdicts.count("compliant")
-    return _verdict(passed, passed + verdicts.count("indeterminate"), least)
-
-
-def _coverage(said: list[tuple[str, str]], capture: Capture, rules: Rules) -> str:
-    """By the share of contracts, or by failing within so many call/put pairs; the better one."""
-    required: Fraction = rules.get("presence.coverage_required", ratio, "100%")
-    answers, spared = [_count([v for _, v in said], required * len(said))], []
-    for failing in ({"breached", "indeterminate"}, {"breached"}):
-        rows = [capture.contracts[contract] for contract, v in said if v in failing]
-        pairs = len({(row["class"], row["expiry"], row["strike"]) for row in rows})
-        few = pairs <= rules.get("presence.coverage_all_but_pairs", default=-1)
-        spared.append(few and all(row["kind"] in ("call", "put") for row in rows))
-    answers.append("compliant" if spared[0] else "indeterminate" if spared[1] else "breached")
-    return max(answers, key=["breached", "indeterminate", "compliant"].index)
-
-
-@dataclass
 class Judged:
     """One trading date of one capture."""
 
-    capture: Capture
-    rules: Rules
-    day: Day
-    played: Pieces
-    breaches: list[Row] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        start = self.day.start
-        self.pieces = {s: [p for p in own if p.t0 >= start] for s, own in self.played.items()}
-        self.before = {s: own[0] for s, own in self.played.items() if own and own[0].t0 < start}
-        self.at: dict[int, list[Record]] = {}
-        for record in self.capture.records:
-            self.at.setdefault(record.ts, []).append(record)
-        self.totals = {s: sums(own, 0, self.day.end) for s, own in self.pieces.items()}
+    def __init__(self, capture: Capture, day: Day) -> None:
+        self.capture, self.rules, self.day = capture, capture.rules, day
+        self.played = {slot: play(capture, day, slot) for slot in capture.slots}
+        self.pieces = {slot: own[1:] for slot, own in self.played.items()}
+        star = [r for r in capture.records if r.kind == "phase" and r.at == ("*", "*")]
+        spoken = dict(day.phases or [(r.ts, r.row["phase"]) for r in star])
+        points = [(ts, word == "continuous") for ts, word in spoken.items()]
+        self.stretches = [(start, end) for start, end, _ in spans(points, day.end)]
+        self.breaches: list[tuple[Any, ...]] = []  # start, kind, maker, contract, end, reason
         for slot, own in self.pieces.items():
-            self._exceeding("lapse", slot, own, _lapsed, "lapse.longest_permitted")
-            self._exceeding("spread", slot, own, _wide, "spread.grace")
-        for contract in self.capture.contracts:
-            hole = self.hole(contract)
-            self._exceeding(
-                "market_hole", ("", contract), hole, _lapsed, "market_hole.longest_permitted"
-            )
-        for maker in self.capture.makers:
-            self._maker_breaches(maker, self.of(maker))
-
-    def of(self, maker: str) -> Pieces:
-        return {slot: own for slot, own in self.pieces.items() if slot[0] == maker}
-
-    def breach(self, kind: str, slot: Slot, start: int, end: int, reason: str = "") -> None:
-        parts = (self.rules.id, self.rules.version, kind, *slot, start)
-        name = hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
-        self.breaches.append({"id": name, "kind": kind, "maker": slot[0], "contract": slot[1],
-                              "start": start, "end": end, "reason": reason})  # fmt: skip
-
-    def _exceeding(
-        self, kind: str, slot: Slot, pieces: list[Piece], counts: Callable[[Piece], bool], key: str
-    ) -> None:
-        """A breach where a run uses up the limit and goes on, with the primary reason then."""
-        limit: int | None = self.rules.get(key, duration)
-        for run, end in runs(pieces, counts, self.day.end) if limit is not None else ():
-            left = limit or 0
-            for piece in run:
-                if piece.t1 - piece.t0 > left:
-                    reason = {"lapse": piece.fails[0], "spread": kind}.get(kind, "")
-                    self.breach(kind, slot, piece.t0 + left, end, reason)
-                    break
-                left -= piece.t1 - piece.t0
+            self._exceeding("lapse", slot, own)
+            self._exceeding("spread", slot, own, "spread")
+        for contract in capture.contracts:
+            self._exceeding("market_hole", ("", contract), self.hole(contract))
+        for maker in capture.makers:
+            self._judge(maker, {slot: own for slot, own in self.pieces.items() if slot[0] == maker})
 
     def hole(self, contract: str) -> list[Piece]:
         """The contract's pieces: lapsed where every appointed maker is known to be invalid."""
-        at_once = zip(
-            *(own for slot, own in self.pieces.items() if slot[1] == contract), strict=True
-        )
-        words = {True: "lapsed", False: "quoted"}
-        return [row[0]._replace(state=row[0].state and words[all(p.valid is False for p in row)], fails=["hole"])
-                for row in at_once]  # fmt: skip
+        rows = zip(*(own for slot, own in self.pieces.items() if slot[1] == contract), strict=True)
+        holes = [(row[0], all(p.valid is False for p in row)) for row in rows]
+        return [p._replace(state=p.state and ("lapsed" if hole else "quoted"), fails=[""])
+                for p, hole in holes]  # fmt: skip
 
-    def stretches(self) -> Iterator[tuple[int, int]]:
-        """The stretches of continuous trading of the market, by `*` alone."""
-        spoken = [(r.ts, r.row["phase"]) for r in self.capture.records
-                  if r.kind == "phase" and r.row["scope"] == "*"]  # fmt: skip
-        since: int | None = None
-        for ts, word in [*dict(self.day.phases or spoken).items(), (self.day.end, "")]:
-            if since is not None and word != "continuous" and since < ts:
-                yield since, ts
-            since = None if word != "continuous" else ts if since is None else since
+    def _exceeding(self, kind: str, slot: Slot, pieces: list[Piece], test: str = "") -> None:
+        """A breach where a lapse uses up its limit and goes on, with the primary reason then."""
+        limit = self.rules.get(f"{kind}.longest_permitted", self.rules.get(f"{kind}.grace"))
+        for end, run in lapses(pieces, self.day.end, test) if limit is not None else ():
+            left = limit
+            for p in run:
+                if 0 <= left < p.t1 - p.t0:
+                    self.breaches.append((p.t0 + left, kind, *slot, end, test or p.fails[0]))
+                left -= p.t1 - p.t0
 
-    def _maker_breaches(self, maker: str, mine: Pieces) -> None:
-        slot, end, rules = (maker, ""), self.day.end, self.rules
-        totals = {s: self.totals[s] for s in mine}
-        if maker_row(maker, totals, [self])["verdict"] == "breached":
-            self.breach("presence", slot, end, end)
-        apart = rules.get("presence.judged_by") == "stretches"
-        for start, until in (
-            self._unreachable(mine) if self.day.phases and mine and not apart else ()
-        ):
-            self.breach("presence_unreachable", slot, start, until)
-        total: Sums = sum(totals.values(), Counter())
-        required = rules.get("stress.required", ratio, "0%")
-        if hopeful(total, "stress ") < required * needed(total, "stress "):
-            self.breach("stress_presence", slot, end, end)
-        asked, required = self.asked(mine), rules.get("rfq.required", ratio, "0%")
-        many = asked["asked"] > rules.get("rfq.deemed_fulfilled_up_to", default=0)
-        if many and asked["answered"] + asked["undecided"] < required * asked["asked"]:
-            self.breach("rfq", slot, end, end)
-        for start, until in self._at_risk(mine):
-            self.breach("presence_at_risk", slot, start, until)
+    def _judge(self, maker: str, mine: dict[Slot, list[Piece]]) -> None:
+        rules, (start, end), row = self.rules, self.day[2:4], row_of(maker, "", [self])
+        asked, answered = row["rfq"]["asked"], row["rfq"]["answered"] + row["rfq"]["undecided"]
+        t = sums([p for p in own if p.stress] for own in mine.values())
+        breached = {
+            "presence": row["verdict"] == "breached",
+            "stress_presence": needed(t) - t["lapsed"]
+            < rules.get("stress.required", 0) * needed(t),
+            "rfq": asked > rules.get("rfq.deemed_fulfilled_up_to", 0)
+            and answered < rules.get("rfq.required", 0) * asked,
+        }
+        self.breaches += [(end, kind, maker, "", end, "") for kind in breached if breached[kind]]
 
-    def _is_lost(self, mine: Pieces, i: int, now: int) -> bool:
-        """True when at `now`, within the i-th pieces, the maker can no longer meet its presence."""
-        phases = pairwise(self.day.phases)
-        left = sum(
-            max(0, t1 - max(t0, now)) for (t0, word), (t1, _) in phases if word == "continuous"
-        )
-        totals = {slot: sums(own[: i + 1], 0, now) for slot, own in mine.items()}
-        for slot, own in mine.items():
-            totals[slot]["future"] = left if own[i].resumes else 0
-        return maker_verdict(totals, self.capture, self.rules) == "breached"
+        def burns(now: int, span: int, least: Any) -> Any:
+            t = sums(mine.values(), now - span, now)
+            return t["lapsed"] >= max(1, least * (1 - rules["presence.required"]) * needed(t))
 
-    def _unreachable(self, mine: Pieces) -> Iterator[tuple[int, int]]:
-        """The maximal stretches in which it is lost; within a piece, what is lost stays lost."""
-        since: int | None = None
-        for i, piece in enumerate(next(iter(mine.values()))):
-            if since is not None and not self._is_lost(mine, i, piece.t0):
-                yield since, piece.t0
+        looks: dict[int, Any] = {}
+        for pair in rules.get("presence.at_risk", []):
+            every = rules.get("presence.at_risk_every", 60 * 10**9)
+            for now in range(start + every, end, every):
+                fast = all(burns(now, pair[span], pair["burn"]) for span in ("long", "short"))
+                looks[now] = looks.get(now, False) or fast
+        points = {
+            "presence_at_risk": looks.items(),
+            "presence_unreachable": self._lost(mine).items(),
+        }
+        for kind, on in points.items():
+            self.breaches += [(t0, kind, maker, "", t1, "") for t0, t1, _ in spans(on, end)]
+
+    def _lost(self, mine: dict[Slot, list[Piece]]) -> dict[int, bool]:
+        """From when on the maker can no longer meet its presence, and from when it can again."""
+        points, by = {}, self.rules.get("presence.judged_by", "")
+        phases = [
+            (t0, t1) for (t0, word), (t1, _) in pairwise(self.day.phases) if word == "continuous"
+        ]
+
+        def lost(now: int) -> bool:
+            left = sum(max(0, t1 - max(t0, now)) for t0, t1 in phases)
+            totals = {slot: sums([own], end=now) for slot, own in mine.items()}
+            for t, p in zip(totals.values(), row, strict=True):
+                t["future"] = left * p.resumes
+            return verdict(totals, self.capture, by) == "breached"
+
+        for row in zip(*mine.values(), strict=True) if phases and by != "stretches" else ():
+            t0, t1, *_ = row[0]
+            points[t0] = lost(t0)
+            if not points[t0] and lost(t1 - 1):  # within a piece, what is lost stays lost
+                points[t0 + bisect_left(range(t0, t1), True, key=lost)] = True
+        return points
+
+    def answers(self, slot: Slot) -> list[str]:
+        """RESP-02: what became of the requests to a slot."""
+        rules, end, said = self.rules, self.day.end, []
+        stay, within = max(1, rules.get("rfq.stay", 0)), rules.get("rfq.respond_within", 0)
+        for ts, _, at, row in (r for r in self.capture.records if r.kind == "rfq"):
+            ahead = [p for p in self.pieces[slot] if p.t0 >= ts and at[1] == slot[1]]
+            listed = "rfq" in rules and slot[0] in (row["makers"] or slot[0]).split("|")
+            if not (listed and ahead and ahead[0].t0 == ts) or ahead[0].state not in (
+                "quoted",
+                "lapsed",
+                "unknown",
+            ):
+                continue
+            stands = ts if rules.get("rfq.standing_quote_counts") else None
+            first = [p for p in ahead if p.valid is None
+                     or (p.valid and ("quote" in p.kinds or p.t0 == stands))][:1]  # fmt: skip
+            if not first or first[0].t0 > ts + within:
+                said.append("failed" if ts + within < end else "undecided")
+                continue
+            until = first[0].t0 + stay
+            bad = [p.valid for p in ahead if first[0].t0 <= p.t0 < until and not p.valid]
+            word = "answered" if until <= end else "undecided"
+            said.append({None: "undecided", False: "failed"}[bad[0]] if bad else word)
+        return said
+
+    def requotes(self, slot: Slot) -> list[int]:
+        """RESP-01: ns from the record that ended validity to the next valid quote, where one did."""
+        waits, since = [], None
+        for before, p in pairwise(self.played[slot]):
+            gone = any(a and not b for a, b in zip(before.quote, p.quote, strict=True))
+            moved = {"spread", "off_theo", "one_sided"} & {*p.fails}
+            caused = (
+                "fill" in p.kinds or ("quote" in p.kinds and gone) or ("theo" in p.kinds and moved)
+            )
+            if since is not None and p.valid and "quote" in p.kinds:
+                waits.append(p.t0 - since)
+            if p.lost or p.valid:
                 since = None
-            if since is None and self._is_lost(mine, i, piece.t1 - 1):
-                since, high = piece.t0, piece.t1 - 1
-                while since < high:
-                    middle = (since + high) // 2
-                    lost = self._is_lost(mine, i, middle)
-                    since, high = (since, middle) if lost else (middle + 1, high)
-        if since is not None:
-            yield since, self.day.end
-
-    def _at_risk(self, mine: Pieces) -> Iterator[tuple[int, int]]:
-        """From a look at which some pair of spans burns too fast to the first at which none does."""
-        every, pairs = (
-            self.rules.get("presence.at_risk_every", duration, "1m"),
-            self.rules.get("presence.at_risk"),
-        )
-        since: int | None = None
-        for now in range(self.day.start + every, self.day.end, every) if pairs else ():
-            burns = any(self._burn(mine, now, pair["long"], pair["burn"])
-                        and self._burn(mine, now, pair["short"], pair["burn"]) for pair in pairs)  # fmt: skip
-            if since is not None and not burns:
-                yield since, now
-            since = (now if since is None else since) if burns else None
-        if since is not None:
-            yield since, self.day.end
-
-    def _burn(self, mine: Pieces, now: int, span: str, least: str) -> bool:
-        total: Sums = sum(
-            (sums(own, now - duration(span), now) for own in mine.values()), Counter()
-        )
-        budget: Fraction = ratio(least) * (1 - self.rules.required) * needed(total)
-        return total["lapsed"] > 0 and total["lapsed"] >= budget
-
-    def asked(self, mine: Pieces) -> Counter[str]:
-        """RESP-02: requests and what became of them."""
-        out: Counter[str] = Counter()
-        for record in self.capture.records if "rfq" in self.rules.raw else ():
-            listed = [name for name in (record.row.get("makers") or "").split("|") if name]
-            for slot, own in mine.items() if record.kind == "rfq" else ():
-                if slot[1] == record.row["contract"] and (not listed or slot[0] in listed):
-                    at = [p for p in own if p.t0 <= record.ts < p.t1]
-                    if at and at[0].state in ("quoted", "lapsed", "unknown") and not at[0].free:
-                        out.update(["asked", self._answer(slot, record.ts)])
-        return out
-
-    def _answer(self, slot: Slot, ts: int) -> str:
-        within, stay = (
-            self.rules.get(f"rfq.{k}", duration, "0s") for k in ("respond_within", "stay")
-        )
-        quoted = {r.ts for r in self.capture.records if r.kind == "quote" and not r.row.get("bad")
-                  and (r.row["maker"], r.row["contract"]) == slot}  # fmt: skip
-        quoted |= {ts} if self.rules.get("rfq.standing_quote_counts") else set()
-        ahead = [p for p in self.pieces[slot] if p.t0 >= ts]
-        for i, piece in enumerate(p for p in ahead if p.t0 <= ts + within):
-            if piece.valid is None:
-                return "undecided"
-            if piece.valid and piece.t0 in quoted:
-                stays = [p.valid for p in ahead[i:] if p.t0 < piece.t0 + stay]
-                if all(stays):
-                    return "answered" if piece.t0 + stay <= self.day.end else "undecided"
-                return "undecided" if next(v for v in stays if not v) is None else "failed"
-        return "failed" if ts + within < self.day.end else "undecided"
+            elif before.valid and p.fails and caused and p.state == "lapsed":
+                since = p.t0
+        return waits
 
 
-def nine(top: int | Fraction, bottom: int | Fraction) -> str | None:
-    if bottom == 0:
-        return None
-    whole, rest = divmod(int(top * 10**9 / Fraction(bottom)), 10**9)
-    return f"{whole}.{rest:09d}"
+def windows(width: int, slots: list[list[Piece]], capture: Capture) -> Row:
+    """PRES-06: tumbling windows over each slot's own obliged time, on which its pieces are laid."""
+    counts, longest = Counter[str](), 0
+    for pieces in slots:
+        clock, laid = 0, []
+        for p in (p for p in pieces if p.state):
+            laid.append(p._replace(t0=clock, t1=clock + p.t1 - p.t0))
+            clock = laid[-1].t1
+        each = [sums([laid], at, at + width) for at in range(0, clock - clock % width, width)]
+        words = [WINDOWS[verdict({"": t - Counter(days=1)}, capture)] for t in each]
+        counts.update([*words, *["cut"] * (clock % width > 0)])
+        runs = groupby(word == "failed" for word in words if word != "empty")
+        longest = max([longest, *(len([*run]) for failed, run in runs if failed)])
+    return {"width_ns": width, "total": counts.total(), "longest_failed_run": longest,
+            **{word: counts[word] for word in [*WINDOWS.values(), "cut"]}}  # fmt: skip
 
 
-def _obligation_row(slot: Slot, t: Sums, lapses: list[int], judged: Judged) -> Row:
-    rules, least = judged.rules, owed(t, judged.rules)
-    slack = None if least is None else (t["quoted"] - least) // 1
-    return {
-        "maker": slot[0], "contract": slot[1], "class": judged.capture.cls(slot[1]),
-        "quoted_ns": t["quoted"], "lapsed_ns": t["lapsed"], "exempt_ns": t["exempt"],
-        "unknown_ns": t["unknown"], "lapsed_by_reason_ns": {r: t[r] for r in REASONS},
-        "presence": nine(t["quoted"], needed(t)), "verdict": verdict(t, rules), "slack_ns": slack,
-        "lapses": len(lapses), "longest_lapse_ns": max(lapses, default=0),
-    }  # fmt: skip
+def ratio(top: Any, bottom: Any) -> str | None:
+    whole, rest = divmod(int(top * 10**9 / Fraction(bottom)) if bottom else 0, 10**9)
+    return f"{whole}.{rest:09d}" if bottom else None
 
 
-def _by_stretches(maker: str, judged: list[Judged]) -> str:
-    """The worst of the stretches."""
-    said = [verdict(sum((sums(own, *span) for own in j.of(maker).values()), Counter()), j.rules)
-            for j in judged for span in j.stretches()]  # fmt: skip
-    return min(
-        said,
-        key=["breached", "indeterminate", "compliant", "not_assessed"].index,
-        default="not_assessed",
-    )
+def times(t: Sums) -> Row:
+    return {f"{s}_ns": t[s] for s in STATES} | {"presence": ratio(t["quoted"], needed(t))}
 
 
-def maker_row(maker: str, mine: dict[Slot, Sums], judged: list[Judged]) -> Row:
-    total: Sums = sum(mine.values(), Counter())
+def row_of(maker: str, contract: str, judged: list[Judged]) -> Row:
+    """All that is said of an obligation or, where no contract is named, of a maker."""
     capture, rules = judged[0].capture, judged[0].rules
-    apart = rules.get("presence.judged_by") == "stretches"
-    verdicts = [verdict(t, rules) for t in mine.values() if needed(t)]
-    passed = verdicts.count("compliant")
+    slots = [slot for slot in capture.slots if slot[0] == maker and contract in ("", slot[1])]
+    mine = {slot: sums(j.pieces[slot] for j in judged) for slot in slots}
+    own = [(j, slot, j.pieces[slot]) for j in judged for slot in slots]
+    t, stress = (sums([p for p in pieces if p.stress or not only] for *_, pieces in own)
+                 for only in (False, True))  # fmt: skip
+    by, named = rules.get("presence.judged_by", ""), rules.get("presence.windows", [])
+    apart = {span: sums((j.pieces[slot] for slot in slots), *span) for j in judged
+             for span in j.stretches if slots and ("am_pm" in named or by == "stretches")}  # fmt: skip
+    runs = [run for j, _, pieces in own for _, run in lapses(pieces, j.day.end)]
+    lengths = [sum(p.t1 - p.t0 for p in run) for run in runs]
+    said = [verdict({slot: mine[slot]}, capture) for slot in slots if needed(mine[slot])]
+    together = verdict(apart, capture) if by == "stretches" else verdict(mine, capture, by)
+    judges = {"presence.required", "presence.required_time"} & rules.keys()
+    weight = rules.get("stress.weight", 1) - 1
+    answers = [word for j, slot, _ in own for word in j.answers(slot)]
+    waits = [ns for j, slot, _ in own for ns in j.requotes(slot)]
+    buckets = Counter(str(next((b for b in BUCKETS if ns <= b), "inf")) for ns in waits)
     return {
-        "maker": maker, "quoted_ns": total["quoted"], "required_ns": needed(total),
-        "presence": nine(total["quoted"], needed(total)), "contracts_required": len(verdicts),
-        "contracts_passed": passed, "coverage": nine(passed, len(verdicts)),
-        "verdict": _by_stretches(maker, judged) if apart else maker_verdict(mine, capture, rules),
+        "maker": maker, "contract": contract, "class": capture.cls.get(contract), **times(t),
+        "lapsed_by_reason_ns": {reason: t[reason] for reason in REASONS.split()},
+        "verdict": verdict(mine, capture) if contract else together, "required_ns": needed(t),
+        "slack_ns": margin(t, rules) // 1 if judges else None,
+        "lapses": len(lengths), "longest_lapse_ns": max(lengths, default=0),
+        "contracts_required": len(said), "contracts_passed": said.count("compliant"),
+        "coverage": ratio(said.count("compliant"), len(said)), "limit_use": t["use"],
+        "stress": times(stress), "stress_presence": ratio(stress["quoted"], needed(stress)),
+        "weighted_presence": ratio(t["quoted"] + weight * stress["quoted"],
+                                   needed(t) + weight * needed(stress)),
+        "windows": [windows(width, [pieces for *_, pieces in own], capture)
+                    for width in sorted(w for w in named if isinstance(w, int) and own)],
+        "stretches": [{"start": start, "end": end, "verdict": verdict({"": t}, capture), **times(t)}
+                      for (start, end), t in apart.items()],
+        "rfq": {"asked": len(answers)} | {word: answers.count(word) for word in ("answered", "undecided")},
+        "requote": {"count": len(waits), "sum_ns": sum(waits), "buckets": dict(buckets)},
     }  # fmt: skip
 
 
-def _days(capture: Capture, rules: Rules) -> list[Day]:
-    """The judged trading dates: one without phases of its own where `*` records speak."""
-    spoken = [r.ts for r in capture.records if r.kind == "phase" and r.row["scope"] == "*"]
-    if spoken:
-        return [Day(utc_date(spoken[0]), 0, spoken[0], spoken[-1], [])]
-    quoted = [r.ts for r in capture.records if r.kind == "quote" and not r.row.get("bad")]
-    if "calendar" not in rules.raw or not quoted:
+def judge(directory: Path, rulebook: Path) -> tuple[Row, Row]:
+    """The report of section 10 and the rows of the details; ValueError when there is no period."""
+    capture = Capture(directory, rulebook)
+    rules, records, slots = capture.rules, capture.records, capture.slots
+    spoken = [r.ts for r in records if r.kind == "phase" and r.at == ("*", "*")]
+    quoted = [r.ts for r in records if r.kind == "quote" and "bad" not in r.row]
+    days = [Day(utc_date(ts), 0, ts, spoken[-1], []) for ts in spoken[:1]]
+    if not spoken and quoted and "calendar" in rules:
+        days = trading_dates(rules["calendar"], quoted[0], quoted[-1])
+        days = [day for day in days if any(day.roll <= ts < day.until for ts in quoted)]
+    if not days:
         raise ValueError("no period: no phase of scope *, no trading date with a quote")
-    days = trading_dates(rules.raw["calendar"], quoted[0], quoted[-1])
-    own = {max(d.roll for d in days if d.roll <= ts) for ts in quoted}
-    return [d for d in days if d.roll in own]
-
-
-def judge_days(directory: Path, rulebook: Path) -> list[Judged]:
-    """Every judged trading date of a csv capture; ValueError when there is none."""
-    rules = Rules(rulebook)
-    capture = load(directory, rules)
-    return [Judged(capture, rules, day, play(capture, rules, day)) for day in _days(capture, rules)]
-
-
-def report(judged: list[Judged]) -> Row:
-    """The whole report of section 10."""
-    capture, rules = judged[0].capture, judged[0].rules
-    totals: dict[Slot, Sums] = {
-        s: sum((j.totals[s] for j in judged), Counter()) for s in capture.slots
-    }
-    lapses = {
-        s: [sum(p.t1 - p.t0 for p in run) for j in judged for run, _ in runs(j.pieces[s], _lapsed, j.day.end)]
-        for s in capture.slots
-    }  # fmt: skip
-    holes = {
-        c: sum(sums(j.hole(c), 0, j.day.end)["lapsed"] for j in judged)
-        for c in sorted(capture.contracts)
-    }
-    mine = {m: {s: t for s, t in totals.items() if s[0] == m} for m in capture.makers}
-    breaches = [breach for j in judged for breach in j.breaches]
-    outside = len(capture.outside)
-    return {
+    judged = [Judged(capture, day) for day in days]
+    details = {"obligations": [row_of(*slot, judged) for slot in slots],
+               "makers": [row_of(maker, "", judged) for maker in capture.makers]}  # fmt: skip
+    holes = {c: sum(sums([j.hole(c)])["lapsed"] for j in judged) for c in sorted(capture.cls)}
+    outside, breaches = sum("outside" in record.row for record in records), []
+    for start, kind, maker, contract, end, reason in sorted(b for j in judged for b in j.breaches):
+        parts = f"{rules['id']}|{rules['version']}|{kind}|{maker}|{contract}|{start}"
+        breaches.append({"id": hashlib.sha256(parts.encode()).hexdigest()[:32], "kind": kind,
+                         "maker": maker, "contract": contract, "start": start, "end": end,
+                         "reason": reason})  # fmt: skip
+    report = {
         "schema": "mm-monitor/report/1",
-        "rulebook": {"id": rules.id, "version": rules.version, "sha256": rules.sha256},
-        "period": {"start": judged[0].day.start, "end": judged[-1].day.end},
-        "records": {"applied": capture.applied - outside, "late": 0, "dead_letter": capture.dead,
-                    "duplicate": 0, "no_obligation": capture.no_obligation + outside},
-        "obligations": [_obligation_row(s, t, lapses[s], judged[0]) for s, t in totals.items()],
-        "makers": [maker_row(maker, own, judged) for maker, own in mine.items()],
+        "rulebook": {key: rules[key] for key in ("id", "version", "sha256")},
+        "period": {"start": days[0].start, "end": days[-1].end},
+        "records": {"applied": capture.counts["applied"] - outside, "late": 0, "duplicate": 0,
+                    "dead_letter": capture.counts["dead_letter"],
+                    "no_obligation": capture.counts["no_obligation"] + outside},
+        "obligations": [{key: row[key] for key in OBLIGATION.split()} for row in details["obligations"]],
+        "makers": [{key: row[key] for key in MAKER.split()} for row in details["makers"]],
         "contracts": [{"contract": c, "market_hole_ns": ns} for c, ns in holes.items()],
-        "breaches": sorted(breaches, key=lambda b: [b[k] for k in ("start", "kind", "maker", "contract")]),
+        "breaches": breaches,
     }  # fmt: skip
-
-
-def judge_capture(directory: Path, rulebook: Path) -> Row:
-    return report(judge_days(directory, rulebook))
-
-
-def to_text(report: Row) -> str:
-    """The report as section 10 writes it."""
-    return json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return report, details
 
 
 if __name__ == "__main__":
-    sys.stdout.write(to_text(judge_capture(Path(sys.argv[1]), Path(sys.argv[2]))))
+    report, _ = judge(Path(sys.argv[1]), Path(sys.argv[2]))
+    sys.stdout.write(json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False) + "\n")

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.rulebooks import parse
-from tests.oracle.rulebook import WEEKDAYS, trading_dates
+from tests.oracle.reading import trading_dates
 
 NS = 10**9
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = [
     {"at": "09:15", "phase": "opening_auction"}, {"at": "09:30", "phase": "continuous"},
     {"at": "11:30", "phase": "break"}, {"at": "13:00", "phase": "continuous"},

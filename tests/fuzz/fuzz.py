@@ -24,9 +24,8 @@ from typing import Any, NamedTuple
 
 from mm_monitor.replay import replay
 from mm_monitor.rulebooks import load
+from tests.oracle.oracle import judge
 
-from .details import details
-from .oracle import judge_days, report
 from .tapes import LANDED, random_capture
 
 BATCH = 100
@@ -56,11 +55,11 @@ def _paths(want: Any, got: Any, path: str, whole: bool) -> Iterator[str]:
 def difference(capture: Path) -> str:
     """The first differences of the two reports, empty when they agree."""
     rulebook = capture / "rulebook.toml"
-    judged = judge_days(capture, rulebook)
+    report, details = judge(capture, rulebook)
     got = asyncio.run(replay(capture, load(rulebook)))
     found = [
-        *_paths(report(judged), got.report, "", True),
-        *_paths(details(judged), got.details, "details", False),
+        *_paths(report, got.report, "", True),
+        *_paths(details, got.details, "details", False),
     ]
     return "\n".join(found[:5])
 
@@ -178,7 +177,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.oracle.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests.fuzz.fuzz", description=__doc__)
     parser.add_argument("start", type=int)
     parser.add_argument("end", type=int)
     parser.add_argument("--jobs", type=int, default=1)
