@@ -42,12 +42,16 @@ def price(
     vol_max_age: Annotated[str, typer.Option(help="Of a vol.")] = "24h",
     expires_at: Annotated[str, typer.Option(help="Time of day of expiry.")] = "24:00",
     timezone: Annotated[str, typer.Option(help="Whose time of day.")] = "UTC",
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="Journal of a service: take the theos that it computed, compute none."),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress and no summary.")
     ] = False,
 ) -> None:
     """Compute the theos that a capture lacks, and write them for a replay to read."""
-    from mm_monitor.pricing import PriceOptions
+    from mm_monitor.pricing import PriceOptions, take_kept
     from mm_monitor.pricing import price as run
     from mm_monitor.screens import replay_progress
     from mm_monitor.theo.cascade import Settings
@@ -65,7 +69,10 @@ def price(
         settings, ExpiryClock(seconds, _zone(timezone)), _time("--every", every), leave_out
     )
     with replay_progress(quiet) as progress:
-        done = asyncio.run(run(capture, out, options, progress))
+        if journal is not None:
+            done = asyncio.run(take_kept(capture, out, journal, progress))
+        else:
+            done = asyncio.run(run(capture, out, options, progress))
     if not quiet:
         given = ", ".join(f"{count:,} {source}" for source, count in done.by_source.items())
         typer.echo(f"{done.path}: {given or 'no theos'}", err=True)

@@ -1,13 +1,14 @@
 """A capture's missing theos: reads what it has on prices and vols, runs the cascade over it, and writes a `theo` table.
 
-What comes out is a capture that a replay judges like any other: it reads the theos and never computes one.
+What comes out is a capture that a replay judges like any other: it reads the theos and never computes one. The theos
+may also be those that a service computed on that day, out of its journal.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
 from pathlib import Path
@@ -16,10 +17,11 @@ from typing import Any, TextIO
 import numpy as np
 
 from mm_monitor.codecs.fields import price_text
-from mm_monitor.core.batch import QUOTE_BAD, THEO_MISSING, Rows
+from mm_monitor.core.batch import QUOTE_BAD, THEO_DELTA, THEO_MISSING, Rows
 from mm_monitor.core.model import Control, Kind, ReferenceRecord
-from mm_monitor.core.reference import Reference
+from mm_monitor.core.reference import Reference, Via
 from mm_monitor.errors import InputError, MonitorError
+from mm_monitor.journal import kept_looks
 from mm_monitor.sources.capture import CaptureSource
 from mm_monitor.sources.files import ENDINGS, find_table, need_table
 from mm_monitor.sources.reference_files import load_reference
@@ -30,7 +32,9 @@ from mm_monitor.theo.terms import BadTerms, ExpiryClock, terms_of
 COLUMNS = ("ts_event", "contract", "theo", "delta", "source", "version", "quality", "age_ns")
 Progress = Callable[[str, int, int], None]  # stage, done, of
 Event = tuple[int, int, int, Any]  # ts, kind, order within, what
+DAY = 86_400_000_000_000
 TOLD = 20_000  # records between two words on progress
+NO_AGE = -1  # of a feed's theo: it is not told
 CHUNK = 65_536  # rows that are plain Python at a time
 
 
@@ -55,7 +59,7 @@ class Priced:
 async def price(
     capture: Path, out: Path | None, options: PriceOptions, progress: Progress | None = None
 ) -> Priced:
-    """Write the theos of `capture` into `out`, which becomes a capture, or into the capture itself.
+    """Compute the theos of `capture` and write them into `out`, which becomes a capture, or into the capture itself.
 
     InputError for a table that cannot be used, or a capture that has theos of its own and no `out`.
     """
@@ -72,10 +76,38 @@ async def price(
         _of_rows(rows),
     )
     total = len(rows) + len(spots) + len(vols) + len(controls)
-    theos = _theos(events, cascade, options, lambda done: tell("pricing", done, total))
+    vias = reference.theo_vias
+    theos = _theos(events, cascade, options, vias, lambda done: tell("pricing", done, total))
     if out is not None:
         _copy_tables(capture, out)
     return _write(path, theos, reference)
+
+
+async def take_kept(
+    capture: Path, out: Path | None, journal: Path, progress: Progress | None = None
+) -> Priced:
+    """The same with the theos that stand in a service's journal, of the time of the capture and the day before it.
+
+    Nothing is computed. Errors as of `price`, and InputError for a journal that cannot be read.
+    """
+    reference = load_reference(capture)
+    path = _target(capture, out)
+    rows, _ = await _read(capture, reference, progress or (lambda stage, done, of: None))
+    times = rows["ts"]
+    first, last = (int(times[0]) - DAY, int(times[-1])) if len(times) else (0, -1)
+    kept = (
+        theo
+        for look in kept_looks(journal, first)
+        if first <= look.ts <= last
+        for theo in look.read(reference)
+    )
+    feed = (
+        _fed(ts, what, reference.theo_vias)
+        for ts, kind, _, what in _of_rows(rows[rows["kind"] == Kind.THEO])
+    )
+    if out is not None:
+        _copy_tables(capture, out)
+    return _write(path, merge(feed, kept, key=lambda theo: theo.ts), reference)
 
 
 def _target(capture: Path, out: Path | None) -> Path:
@@ -162,8 +194,9 @@ def _of_rows(rows: Rows) -> Iterator[Event]:
 
 
 def _theos(
-    events: Iterator[Event], cascade: Cascade, options: PriceOptions, tell: Callable[[int], None]
-) -> Iterator[Theo]:
+    events: Iterator[Event], cascade: Cascade, options: PriceOptions, vias: Sequence[Via],
+    tell: Callable[[int], None],
+) -> Iterator[Theo]:  # fmt: skip
     """The feed's theos as they come, and at every whole multiple of `every` those that it leaves out."""
     every, due = options.every, None
     feeds = "feed" in options.settings.sources
@@ -174,11 +207,19 @@ def _theos(
             yield from cascade.look(due)
             due = None if cascade.idle else due + every
         if kind == Kind.THEO and feeds:
-            yield Theo(ts, what[0], _present(what), source="feed")
+            yield _fed(ts, what, vias)
         _feed(cascade, ts, kind, what)
         due = -(-ts // every) * every if due is None else due
     if due is not None:
         yield from cascade.look(due)
+
+
+def _fed(ts: int, what: list[int], vias: Sequence[Via]) -> Theo:
+    """A theo of the feed as it is, with what it says of itself."""
+    contract, _, _, via, delta, _, flags = what
+    source, version, quality = vias[via]
+    known = delta if flags & THEO_DELTA else None
+    return Theo(ts, contract, _present(what), known, source or "feed", version, quality, NO_AGE)
 
 
 def _present(what: list[int]) -> int | None:
@@ -240,7 +281,7 @@ def _write(path: Path, theos: Iterator[Theo], reference: Reference) -> Priced:
 
 def _write_line(file: TextIO, theo: Theo, name: str) -> None:
     value, delta = ("" if x is None else price_text(x) for x in (theo.theo, theo.delta))
-    age = str(theo.age) if theo.version else ""
+    age = str(theo.age) if theo.version and theo.age != NO_AGE else ""
     quoted = f'"{name.replace(chr(34), chr(34) * 2)}"' if set(name) & set(',"') else name
     file.write(
         f"{theo.ts},{quoted},{value},{delta},{theo.source},{theo.version},{theo.quality},{age}\n"

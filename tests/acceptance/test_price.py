@@ -232,3 +232,25 @@ def test_explain_says_where_a_theo_came_from(tmp_path: Path) -> None:
     vias = [i["theo"]["via"] for i in json.loads(done.stdout)["intervals"] if i["theo"]]
     assert {"source": "fit", "version": "bsm/1", "quality": "inside"} in vias
     assert "(fit, bsm/1, inside)" in run(*words).stdout
+
+
+def test_what_a_feed_says_of_itself_is_kept(tmp_path: Path) -> None:
+    day = tmp_path / "day"
+    shutil.copytree(DAY, day)
+    line = f"{T + S // 2},C3100,0.0312,-0.25,desk,m/7,mid"
+    (day / "theo.csv").write_text(f"ts_event,contract,theo,delta,source,version,quality\n{line}\n")
+    rows = priced(tmp_path / "out", capture=day)
+    (mine,) = [row for row in rows if row["source"] == "desk"]
+    assert list(mine.values()) == [*line.split(","), ""]
+    journal = tmp_path / "journal-2025-08-01.jsonl"
+    theos = [
+        ["C3100", 3100000, 5000000, "vol", "bsm/1", "own", 7],
+        ["C9", 1, None, "vol", "", "", 0],
+    ]
+    looks = [{"entry": "theo", "theos": theos, "ts": ts} for ts in (T + S // 2, T + 10**18)]
+    journal.write_text("".join(json.dumps(look) + "\n" for look in looks))
+    done = run("price", day, "--out", tmp_path / "kept", "--journal", journal)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "kept" / "theo.csv").read_text().splitlines()[1:] == [
+        line + ",", f"{T + S // 2},C3100,0.031,0.05,vol,bsm/1,own,7",
+    ]  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 
 from mm_monitor.app import App
 from mm_monitor.core.rules.judging import Judging
+from mm_monitor.pricing import take_kept
 from mm_monitor.replay import replay
 from mm_monitor.reports.report import RecordCounts, build_report, to_bytes
 from mm_monitor.rulebooks import load
@@ -157,6 +158,9 @@ async def test_a_replay_of_the_journal_decides_what_the_service_decided(
         monkeypatch.setattr(cascade, "prices", None)  # whoever computes now, fails
         book = load(str(venue.folder / "live.toml"))
         done = await replay(capture, book, journal=venue.folder / "journal")
+        assert to_bytes(done.report).decode() == report.decode()
+        await take_kept(capture, venue.folder / "whole", venue.folder / "journal")
+        done = await replay(venue.folder / "whole", book)
         assert to_bytes(done.report).decode() == report.decode()
         assert (await judged(venue))[0] == report
         assert [entry for entry in venue.journal() if entry["entry"] == "theo"] == looks
