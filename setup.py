@@ -26,6 +26,7 @@ KERNELS = {
     "mm_monitor.kernels._merge": "cext/merge.pyx",
     "mm_monitor.kernels._decode": "cext/decode.pyx",
     "mm_monitor.kernels._scan_json": "cext/scan_json.pyx",
+    "mm_monitor.kernels._scan_fix": "cext/scan_fix.pyx",
     "mm_monitor.kernels._messages": "cext/messages.pyx",
     "mm_monitor.kernels._pricing": "cext/pricing.pyx",
     "mm_monitor.kernels._accounts": "cext/accounts.pyx",

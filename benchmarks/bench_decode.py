@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 from benchmarks.day import (
     CLASSES,
@@ -38,6 +39,8 @@ def run() -> list[Row]:
         _measure("json quotes", "json", Chunk("quotes", 1, _json(quotes, ROWS_PER_RECORD)), names),
         _measure("json quotes, 1 a record", "json", Chunk("quotes", 1, _json(quotes, 1)), names),
         _measure("the same by msgspec", "json", Chunk("quotes", 1, _json(quotes, 1, "\\u0043")), names),
+        _measure("fix MassQuote, 20 entries", "fix", Chunk("quotes", 1, _mass_quotes(quotes, 20)), names),
+        _measure("fix Quote", "fix", Chunk("quotes", 1, _mass_quotes(quotes, 1)), names),
     ]  # fmt: skip
 
 
@@ -67,6 +70,42 @@ def _json(ticks: Ticks, rows_per_record: int, c: str = "C") -> list[RawRecord]:
         value.replace('"C', '"' + c) for value in values
     ]  # an escape is nothing for the kernel
     return [RawRecord("quotes", 1, offset, text.encode()) for offset, text in enumerate(texts)]
+
+
+def _mass_quotes(ticks: Ticks, entries: int) -> list[RawRecord]:
+    """Messages of as many ticks each, all of the first one's maker at its instant; with one, Quotes."""
+    columns = (ticks.ts, ticks.maker, ticks.contract, ticks.a, ticks.b, ticks.size)
+    rows = list(zip(*(c.tolist() for c in columns), strict=True))
+    records = []
+    for i in range(0, len(rows), entries):
+        ts, maker = rows[i][:2]
+        stamp = f"{datetime.fromtimestamp(ts // 10**9, UTC):%Y%m%d-%H:%M:%S}.{ts % 10**9:09d}"
+        fields = [
+            f"35={'S' if entries == 1 else 'i'}",
+            f"49=M{maker:02d}",
+            "56=VENUE",
+            "34=7",
+            f"52={stamp}",
+            "117=Q1",
+        ]
+        fields += (
+            []
+            if entries == 1
+            else ["296=1", "302=1", f"304={entries}", f"295={len(rows[i : i + entries])}"]
+        )
+        for k, (_, _, contract, bid, ask, size) in enumerate(rows[i : i + entries]):
+            fields += [] if entries == 1 else [f"299={k}"]
+            fields += [
+                f"55=C{contract:03d}",
+                f"132={_price(bid)}",
+                f"133={_price(ask)}",
+                f"134={size}",
+                f"135={size}",
+            ]
+        body = "".join(f"{field}\x01" for field in fields)
+        head = f"8=FIX.4.4\x019={len(body)}\x01{body}".encode()
+        records.append(RawRecord("quotes", 1, i, head + b"10=%03d\x01" % (sum(head) % 256)))
+    return records
 
 
 def _price(units: int) -> str:

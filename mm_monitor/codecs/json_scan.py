@@ -35,7 +35,7 @@ class JsonScanner:
         rows = _quotes(part, values, names, counts)
         codes = np.zeros(len(rows), np.uint8)
         if reference.adjusted and check_adjusted(rows, codes, reference):
-            return _without(rows, codes, counts)
+            return without(rows, codes, counts)
         return rows, np.flatnonzero(counts < 0)
 
 
@@ -65,7 +65,7 @@ def _room(values: Values, least: int) -> Rows:
     return np.empty(int((np.maximum(values.lengths, 0) // least).sum()), ROW)
 
 
-def _without(
+def without(
     rows: Rows, codes: NDArray[np.uint8], counts: NDArray[np.int32]
 ) -> tuple[Rows, NDArray[np.intp]]:
     """Records with a row that turned out bad are not plain either."""

@@ -39,6 +39,7 @@ try:
     from mm_monitor.kernels._messages import Messages, count_messages, count_quotes
     from mm_monitor.kernels._pricing import price_columns, vol_columns
     from mm_monitor.kernels._records import crc32c, find_batches, read_records
+    from mm_monitor.kernels._scan_fix import scan_quotes as scan_fix_quotes
     from mm_monitor.kernels._scan_json import fill_names
     from mm_monitor.kernels._scan_json import scan_quotes as scan_json_quotes
     from mm_monitor.kernels._scan_json import scan_theos as scan_json_theos
@@ -69,6 +70,7 @@ __all__ = [
     "price_columns",
     "read_records",
     "restate",
+    "scan_fix_quotes",
     "scan_json_quotes",
     "scan_json_theos",
     "scan_records",

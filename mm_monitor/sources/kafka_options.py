@@ -6,10 +6,11 @@ Secrets come in as the names of files that hold them.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mm_monitor.codecs.fix_quotes import FixTags
 from mm_monitor.errors import ConfigError
 
 MS = 1_000_000
@@ -50,6 +51,7 @@ class KafkaFeeds:
     reference: str = ""  # compacted; "" = none
     quotes_codec: str = "json"
     theo_codec: str = "json"
+    fix: FixTags = field(default_factory=FixTags)  # of quotes in FIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""One record, three formats: json, packed and csv say the same of it, good or bad."""
+"""One record, four formats: json, packed, FIX and csv say the same of it, good or bad."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from mm_monitor.core.model import BadReason, DeadLetter, RawRecord
 from mm_monitor.core.reference import Reference
 from mm_monitor.kernels.reference_decode import HEADER, QUOTE
 from mm_monitor.sources.capture import CaptureSource
+from tests.kernels.fix_records import message
 from tests.unit.codecs.samples import dumps, reference
 from tests.unit.sources.captures import QUOTES
 
@@ -50,6 +52,15 @@ def as_json(row: Fields) -> bytes:
 
 def as_packed(row: Fields) -> bytes:
     return HEADER.pack(0, 1, 77, 1, QUOTE.size, 1) + QUOTE.pack(*row)
+
+
+def as_fix(row: Fields) -> bytes:
+    ts, bid, ask, bid_size, ask_size, maker, contract = row
+    day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=ts // 10**9)
+    stamp = f"{day:%Y%m%d-%H:%M:%S}.{ts % 10**9:09d}" if ts >= 0 else "never"
+    prices = [(132, as_text(bid)), (133, as_text(ask)), (134, str(bid_size)), (135, str(ask_size))]
+    fields = [(49, MAKERS[maker]), (60, stamp), (55, CONTRACTS[contract])]
+    return message("S", [*fields, *((tag, text) for tag, text in prices if text)])
 
 
 def as_csv(row: Fields) -> str:
@@ -91,5 +102,6 @@ def test_all_formats_agree(tmp_path_factory: pytest.TempPathFactory, rows: list[
     names = reference()
     packed = through_codec("packed", [as_packed(row) for row in rows], names)
     assert through_codec("json", [as_json(row) for row in rows], names) == packed
+    assert through_codec("fix", [as_fix(row) for row in rows], names) == packed
     directory = tmp_path_factory.mktemp("capture")
     assert asyncio.run(through_capture([as_csv(r) for r in rows], names, directory)) == packed

@@ -97,6 +97,8 @@ def test_a_plain_quote_and_theo() -> None:
     )  # fmt: skip
     _, _, rows = scan(_scan_json, "theo", [plain(False, delta=-0.5), plain(False, theo=None)])
     assert rows[["a", "b", "flags"]].tolist() == [(2_810_000, -50_000_000, 4), (0, 0, 2)]
+    _, _, rows = scan(_scan_json, "theo", [plain(False, theo="", delta="0.5")])
+    assert rows[["a", "b", "flags"]].tolist() == [(0, 50_000_000, 6)]
 
 
 def test_members_in_any_order() -> None:
