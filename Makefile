@@ -153,7 +153,7 @@ packaging: $(VENV)/.dev ## sdist, wheel from the sdist, installed and used elsew
 versions: $(VENV)/.dev
 	@$(PY) -m tests.services.versions
 
-bench: $(VENV)/.dev build ## the benchmarks; results as JSON with commit, cpu and versions
+bench: $(VENV)/.dev build services ## the benchmarks; results as JSON with commit, cpu and versions
 	@$(PY) -m benchmarks
 
 gaming: $(VENV)/.dev build ## the table of docs/gaming.md: a sampler's scores beside the truth

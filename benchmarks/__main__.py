@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.measure import keep, table
 
-NAMES = ("engine", "windows", "scale", "decode", "view", "memory", "instructions")
+NAMES = ("engine", "windows", "scale", "decode", "view", "memory", "instructions", "kafka")
 
 
 def main(names: list[str]) -> int:

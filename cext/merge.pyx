@@ -70,6 +70,22 @@ def survey(const Row[::1] rows):
     return order, least, greatest
 
 
+def tell(const Row[::1] rows, int64_t[::1] kinds, unsigned char[::1] contracts):
+    """Add how many rows are of each kind to `kinds`, and set `contracts` to 1 for those that are named.
+
+    A kind or contract that has no element there is passed over.
+    """
+    cdef int64_t i, n = rows.shape[0], most = contracts.shape[0], last = kinds.shape[0]
+    cdef int64_t* count = &kinds[0] if last else NULL
+    cdef unsigned char* named = &contracts[0] if most else NULL
+    with nogil:
+        for i in range(n):
+            if rows[i].kind < last:
+                count[rows[i].kind] += 1
+            if 0 <= rows[i].contract < most:
+                named[rows[i].contract] = 1
+
+
 def count_before(const Row[::1] rows, int64_t ts):
     """How many rows of a sorted run have a time before `ts`."""
     cdef int64_t low = 0, high = rows.shape[0], middle

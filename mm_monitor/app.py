@@ -6,6 +6,7 @@ What is published is the engine's picture at the watermark; a sink that is stuck
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -259,6 +260,8 @@ async def serve(config: Config) -> None:
         loop.add_signal_handler(name, stop.set)
     try:
         await _until(stop, app.start())
+        gc.collect()
+        gc.freeze()  # what stays until the end is not looked through again and again
         if not stop.is_set():
             stopping = asyncio.create_task(_stop_when(stop, app))
             await app.run()

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mm_monitor import kernels
 from mm_monitor.core.batch import Batch, Rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Control, DeadLetter, Kind, ReferenceRecord
@@ -26,6 +27,7 @@ from mm_monitor.theo.pricer import Pricer
 SLICE = 200_000  # rows that the engine takes at once, so that a long batch shows progress and lets others run
 
 _KIND_NAMES = {kind.value: kind.name.lower() for kind in Kind}
+_NOBODY = np.empty(0, np.uint8)
 
 
 class Listener(Protocol):
@@ -89,7 +91,8 @@ class Pump:
     def _note_skew(self, delivery: Delivery) -> None:
         rows, where = delivery.decoded.rows, self.engine.sources.get(delivery.part)
         if where is not None and delivery.ts_recv and len(rows):
-            self.stats.skew_of(where[0]).observe(delivery.ts_recv - int(rows["ts"].max()))
+            _, _, greatest = delivery.survey or kernels.survey(rows)
+            self.stats.skew_of(where[0]).observe(delivery.ts_recv - greatest)
 
     def _announce(self, controls: Sequence[Control]) -> None:
         for record in controls:
@@ -124,7 +127,9 @@ class Pump:
         self.stats.apply.observe(time.perf_counter_ns() - started)
         self.stats.apply_rows += len(batch.rows)
         self.stats.no_obligation = self.engine.records.no_obligation
-        for kind, n in enumerate(np.bincount(batch.rows["kind"], minlength=len(Kind)).tolist()):
+        counts = np.zeros(1 + max(_KIND_NAMES), np.int64)
+        kernels.tell(batch.rows, counts, _NOBODY)
+        for kind, n in enumerate(counts.tolist()):
             if n:
                 self.stats.records[_KIND_NAMES[kind]] += n
         if dead:

@@ -26,7 +26,7 @@ from mm_monitor.codecs.verdicts import (
     usable_quotes,
     usable_theos,
 )
-from mm_monitor.core.batch import Decoded, Rows, empty_rows
+from mm_monitor.core.batch import ROW, Decoded, Rows
 from mm_monitor.core.model import BadReason, DeadLetter, RawRecord
 from mm_monitor.core.reference import Reference
 from mm_monitor.kernels import decode_quotes, decode_theos, scan_records
@@ -54,7 +54,7 @@ class PackedCodec:
         records = Values.of(chunk.records)
         counts = np.empty(len(records), np.int32)
         spans = (records.data, records.starts, records.lengths)
-        rows = empty_rows(scan_records(*spans, template, counts))
+        rows = np.empty(scan_records(*spans, template, counts), ROW)  # the kernel fills them
         codes = np.zeros(len(rows), np.uint8)
         bad = self._fill(records, chunk, reference, rows, codes)
         dead = [

@@ -35,7 +35,7 @@ try:
         shrink,
         slacks,
     )
-    from mm_monitor.kernels._merge import count_before, merge_runs, survey
+    from mm_monitor.kernels._merge import count_before, merge_runs, survey, tell
     from mm_monitor.kernels._messages import Messages, count_messages, count_quotes
     from mm_monitor.kernels._pricing import price_columns, vol_columns
     from mm_monitor.kernels._records import crc32c, find_batches, read_records
@@ -81,5 +81,6 @@ __all__ = [
     "shrink",
     "slacks",
     "survey",
+    "tell",
     "vol_columns",
 ]

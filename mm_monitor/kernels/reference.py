@@ -29,7 +29,7 @@ from mm_monitor.kernels.layout import (
 )
 from mm_monitor.kernels.reference_hole import count_hole
 from mm_monitor.kernels.reference_judge import limit_use
-from mm_monitor.kernels.reference_merge import count_before, merge_runs, survey
+from mm_monitor.kernels.reference_merge import count_before, merge_runs, survey, tell
 from mm_monitor.kernels.reference_reply import end_instant, note, note_quote, note_theo
 from mm_monitor.kernels.reference_rests import (
     age_anew,
@@ -81,6 +81,7 @@ __all__ = [
     "shrink",
     "slacks",
     "survey",
+    "tell",
 ]
 
 # -- rows -----------------------------------------------------------------------------------------

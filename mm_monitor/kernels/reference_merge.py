@@ -32,6 +32,16 @@ def survey(rows: Rows) -> tuple[int, int, int]:
     return 2 if strict else int(ascending), int(rows["ts"].min()), int(rows["ts"].max())
 
 
+def tell(rows: Rows, kinds: NDArray[np.int64], contracts: NDArray[np.uint8]) -> None:
+    """Add how many rows are of each kind to `kinds`, and set `contracts` to 1 for those that are named."""
+    check_rows(rows)
+    for kind, contract in zip(rows["kind"].tolist(), rows["contract"].tolist(), strict=True):
+        if kind < len(kinds):
+            kinds[kind] += 1
+        if 0 <= contract < len(contracts):
+            contracts[contract] = 1
+
+
 def count_before(rows: Rows, ts: int) -> int:
     """How many rows of a sorted run have a time before `ts`."""
     check_rows(rows)

@@ -18,7 +18,7 @@ Bytes = bytes | NDArray[np.uint8]
 # base offset, length, leader epoch, magic, crc, attributes, last offset delta, first and greatest time stamp, producer,
 # its epoch, base sequence, records
 HEADER = struct.Struct(">qiibIhiqqqhii")
-BEFORE_LENGTH, AT_MAGIC, AT_CRC, AT_ATTRIBUTES = 12, 16, 17, 21
+AT_LENGTH, BEFORE_LENGTH, AT_MAGIC, AT_CRC, AT_ATTRIBUTES = 8, 12, 16, 17, 21
 LEAST_RECORD = 7  # bytes of the smallest record
 CODEC, LOG_APPEND, TRANSACTIONAL, CONTROL = 7, 8, 16, 32  # bits of the attributes
 AT, NEXT, HEAD, ACTIVE = range(4)  # elements of the cursor
@@ -122,7 +122,7 @@ def _next_batch(data: bytes, cursor: Ints, aborted: Ints, active: Ints, batch: B
 def _end_of_batch(data: bytes, at: int) -> int:
     if len(data) - at < BEFORE_LENGTH:
         raise _Bad(Status.END)
-    length = int.from_bytes(data[at + 8 : at + BEFORE_LENGTH], "big", signed=True)
+    length = int.from_bytes(data[at + AT_LENGTH : at + BEFORE_LENGTH], "big", signed=True)
     stop = at + BEFORE_LENGTH + length
     if length < 0:
         raise _Bad(Status.BAD_LENGTH)

@@ -399,9 +399,10 @@ class KafkaSource:
                 _log.warning("offset_gap", topic=part.topic, partition=part.partition)
                 self._watch.gap(part)
             if len(segment) or repeats:
-                decoded = self._decoder.decode(part, segment, now)
-                deliveries.append(Delivery(part.number, decoded, len(segment), repeats, now))
-                self._decoder.note(self._watch, part, decoded, segment, now - part.heard)
+                decoded, survey = self._decoder.decode(part, segment, now)
+                delivery = Delivery(part.number, decoded, len(segment), repeats, now, survey)
+                deliveries.append(delivery)
+                self._decoder.note(self._watch, part, delivery, segment, now - part.heard)
                 repeats = 0
         return deliveries
 

@@ -77,10 +77,10 @@ class BatchReader:
     """
 
     def __init__(
-        self, data: bytes, fetch_offset: int, aborted: Iterable[tuple[int, int]] = ()
+        self, data: bytes | memoryview, fetch_offset: int, aborted: Iterable[tuple[int, int]] = ()
     ) -> None:
         self.next_offset = fetch_offset  # behind all that was handed out or skipped
-        self._data = data
+        self._data: Buffer = np.frombuffer(data, np.uint8) if len(data) else b""
         self._cursor = np.array([0, fetch_offset, 0, 0], np.int64)
         taken_back = sorted(aborted, key=lambda transaction: transaction[1])
         self._aborted = np.array(taken_back, np.int64).reshape(-1, 2)
@@ -96,7 +96,7 @@ class BatchReader:
     @property
     def rest(self) -> bytes:
         """The bytes that are left."""
-        return self._data[self._cursor[AT] :]
+        return bytes(self._data[self._cursor[AT] :])
 
     @property
     def still_aborted(self) -> list[tuple[int, int]]:
@@ -156,7 +156,7 @@ class BatchReader:
         parts: list[Any] = []
         batches = self._found.copy()
         size, count, fault = 0, 0, None
-        whole = memoryview(self._data)
+        whole = memoryview(self._data)  # type: ignore[arg-type]
         for batch in batches:
             payload = whole[batch["start"] : batch["stop"]]
             try:

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import numpy as np
 
+from mm_monitor import kernels
 from mm_monitor.codecs import codec_for
 from mm_monitor.codecs.control import KeyedRecord
 from mm_monitor.codecs.protocol import Chunk
@@ -25,6 +26,9 @@ from mm_monitor.sources.kafka_options import MS, KafkaFeeds
 from mm_monitor.sources.kafka_parts import DATA, Part
 from mm_monitor.sources.kafka_watch import Watch
 from mm_monitor.sources.protocol import Delivery
+
+Survey = tuple[int, int, int]
+_NO_COUNTS = np.empty(0, np.int64)
 
 
 class KafkaDecoder:
@@ -47,30 +51,31 @@ class KafkaDecoder:
         self.feed_of = {topic: feed for topic, feed in topics.items() if topic}
         self._held: list[KeyedRecord] = []
 
-    def decode(self, part: Part, fetched: Fetched, now: int) -> Decoded:
-        """Rows of what was fetched; `now` is when it was received."""
+    def decode(self, part: Part, fetched: Fetched, now: int) -> tuple[Decoded, Survey | None]:
+        """Rows of what was fetched, and their survey if there are any; `now` is when it was received."""
         values = fetched.values(part.topic, part.partition, now)
         raws = values if part.feed != "reference" else _keyed(values, fetched)
         codec = self._codecs[part.feed]
         decoded = codec.decode(Chunk(part.feed, part.number, raws), self._reference)
         if part.feed == "reference":
             decoded = self._without_accounts(self._without_held(decoded, now))
-        return refuse_far_ahead(decoded, raws, codec, now + self._max_ahead)
+        found, limit = _survey(decoded), now + self._max_ahead
+        if found is not None and found[2] > limit:
+            decoded = refuse_far_ahead(decoded, raws, codec, limit)
+            found = _survey(decoded)
+        return decoded, found
 
-    def note(
-        self, watch: Watch, part: Part, decoded: Decoded, fetched: Fetched, shift: int
-    ) -> None:
+    def note(self, watch: Watch, part: Part, heard: Delivery, fetched: Fetched, shift: int) -> None:
         """Tell what was heard; `shift` is our clock less wall time."""
-        rows = decoded.rows
-        if not len(rows):
+        if heard.survey is None:
             return
-        first, last = int(rows["ts"].min()), int(rows["ts"].max())
+        _, first, last = heard.survey
         classes: list[str] = []
         lag = 0
         if part.feed in DATA:
             contracts = self._reference.contracts
-            seen = np.zeros(len(contracts), np.bool_)
-            seen[rows["contract"]] = True
+            seen = np.zeros(len(contracts), np.uint8)
+            kernels.tell(heard.decoded.rows, _NO_COUNTS, seen)
             classes = [contracts[i].klass for i in np.flatnonzero(seen)]
             logged = int(fetched.stamps[-1]) * MS
             lag = logged + shift - last if logged > 0 else 0
@@ -128,6 +133,10 @@ class KafkaDecoder:
                     dead.append(DeadLetter(control.raw, BadReason.BAD_REFERENCE, detail))
         kept = _keep(decoded, [getattr(c, "table", "") != "accounts" for c in decoded.controls])
         return Decoded(kept.rows, kept.controls, [*kept.dead, *dead])
+
+
+def _survey(decoded: Decoded) -> Survey | None:
+    return kernels.survey(decoded.rows) if len(decoded.rows) else None
 
 
 def _keep(decoded: Decoded, keep: Sequence[bool]) -> Decoded:

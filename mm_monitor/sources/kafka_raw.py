@@ -9,7 +9,7 @@ columns where it had records.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import islice
 from types import FunctionType, MethodType
@@ -23,7 +23,10 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from mm_monitor.core.model import BadReason
 from mm_monitor.errors import DecodeError, MonitorError
+from mm_monitor.kernels.reference_records import AT_LENGTH, BEFORE_LENGTH
+from mm_monitor.sources import kafka_frames
 from mm_monitor.sources.kafka_batches import PIECE, BatchReader, Fetched, of_records
+from mm_monitor.sources.kafka_frames import Frame
 
 _log = structlog.get_logger("mm_monitor.sources.kafka")
 _OLD_RECORDS = 5000  # of an older format, in one piece
@@ -88,6 +91,8 @@ def take_over(consumer: AIOKafkaConsumer) -> None:
     names = {**method.__globals__, "MemoryRecords": _Kept, "PartitionRecords": _Pieces}
     own = FunctionType(method.__code__, names, method.__name__, method.__defaults__)
     fetcher._proc_fetch_request = MethodType(own, fetcher)
+    if not kafka_frames.difference():
+        kafka_frames.receive_in_place(consumer._client)
 
 
 async def pieces(
@@ -118,11 +123,17 @@ async def pieces(
 class _Kept:
     """Stands for `MemoryRecords`: the same answers about the bytes of a partition, and keeps them."""
 
-    def __init__(self, data: bytes) -> None:
-        records = MemoryRecords(data)
-        self.data = data
-        self.has_next: Callable[[], bool] = records.has_next
-        self.size_in_bytes: Callable[[], int] = records.size_in_bytes
+    def __init__(self, data: Frame | None) -> None:
+        self.data = b"" if data is None else data
+
+    def has_next(self) -> bool:
+        """Is there a whole batch?"""
+        length = int.from_bytes(self.data[AT_LENGTH:BEFORE_LENGTH], "big", signed=True)
+        return BEFORE_LENGTH + length <= len(self.data) >= BEFORE_LENGTH
+
+    def size_in_bytes(self) -> int:
+        """Whole or not."""
+        return len(self.data)
 
 
 class _Pieces:

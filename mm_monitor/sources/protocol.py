@@ -21,6 +21,7 @@ class Delivery:
     records: int  # records in the chunk, good or bad
     duplicates: int = 0  # records skipped because their offset was seen before
     ts_recv: int = 0  # ns, our clock, newest record; 0 = unknown
+    survey: tuple[int, int, int] | None = None  # kernels.survey of the rows, where it has been made
 
 
 class Source(Protocol):

@@ -73,6 +73,19 @@ def test_the_rows_before_an_instant(
         assert kernels.count_before(rows, ts) == plain.count_before(rows, ts)
 
 
+@given(runs, st.integers(0, 3), st.integers(0, 3))
+def test_what_rows_tell_of(drawn: list[list[tuple[int, ...]]], kinds: int, contracts: int) -> None:
+    for run in drawn:
+        rows = rows_of(run, ordered=False, shift=0).copy()
+        rows["contract"] = rows["sub"].astype(np.int64) - 1
+        told = []
+        for module in (kernels, plain):
+            counts, named = np.ones(kinds, np.int64), np.zeros(contracts, np.uint8)
+            module.tell(rows, counts, named)
+            told.append((counts.tolist(), named.tolist()))
+        assert told[0] == told[1]
+
+
 @MODULES
 def test_nothing_cannot_be_surveyed(module: ModuleType) -> None:
     with pytest.raises(ValueError, match="at least 1"):

@@ -1,0 +1,229 @@
+"""From a real Kafka on this machine: CPU of the consuming process for each tick, ours with verdicts, others bare.
+
+The broker is a process of its own and not counted. Consumers take turns, each in a process of its own, over the same
+topics; what is said is the median of their turns and the ratio to ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from confluent_kafka import Consumer, Producer
+from confluent_kafka import TopicPartition as Place
+
+from benchmarks.day import (
+    CLASSES,
+    IN_CLASS,
+    OPEN,
+    PACKED_QUOTE,
+    PACKED_THEO,
+    THEO,
+    make_ticks,
+    warm_engine,
+)
+from benchmarks.measure import Row
+from mm_monitor.core.batch import Rows
+from mm_monitor.core.engine import Engine
+from mm_monitor.core.model import Control, DeadLetter
+from mm_monitor.kernels.reference_decode import HEADER, QUOTES, SCHEMA, THEOS
+from mm_monitor.pump import Pump
+from mm_monitor.sources.kafka import KafkaSource
+from mm_monitor.sources.kafka_options import SECOND, KafkaFeeds, KafkaOptions
+from mm_monitor.sources.merge import Merge
+from tests.services.kafka import Kafka
+
+TITLE = "kafka: ns of CPU a tick in the consuming process (median of turns), M ticks/s of wall time, and times ours"
+TICKS = {1: 2_000_000, 256: 8_000_000}  # by ticks a record
+TURNS = 5
+THEO_SHARE = 0.01
+BATCH = 1 << 17  # bytes of a record batch, at most
+CONSUMERS = ("ours", "getmany", "confluent")
+DAY = 86_400 * SECOND
+
+
+def run() -> list[Row]:
+    """One tick a record, and 256."""
+    with tempfile.TemporaryDirectory() as directory, Kafka(Path(directory)) as kafka:
+        return [row for per_record in TICKS for row in _compare(kafka, per_record)]
+
+
+def _compare(kafka: Kafka, per_record: int) -> list[Row]:
+    quotes, theo = (kafka.unique_topic(name, CLASSES) for name in ("quotes", "theo"))
+    control = kafka.unique_topic("control")
+    records = _fill(kafka.bootstrap, quotes, theo, per_record)
+    job = {"bootstrap": kafka.bootstrap, "quotes": quotes, "theo": theo, "control": control,
+           "records": records, "ticks": TICKS[per_record]}  # fmt: skip
+    turns = [(name, _turn(name, job)) for _ in range(TURNS) for name in CONSUMERS]
+    rows: list[Row] = []
+    ours = 0.0
+    for name in CONSUMERS:
+        mine = [turn for who, turn in turns if who == name]
+        cpu = statistics.median(turn["cpu"] for turn in mine) / TICKS[per_record] * 1e9
+        wall = statistics.median(turn["wall"] for turn in mine)
+        ours = ours or cpu
+        rows.append({
+            "ticks a record": per_record, "consumer": name, "ns": round(cpu, 1),
+            "least": round(min(t["cpu"] for t in mine) / TICKS[per_record] * 1e9, 1),
+            "M/s": round(TICKS[per_record] / wall / 1e6, 2), "times ours": round(cpu / ours, 1),
+        })  # fmt: skip
+    return rows
+
+
+def _turn(name: str, job: dict[str, object]) -> dict[str, float]:
+    """One consumer in a process of its own: seconds of CPU and of wall time."""
+    command = [sys.executable, "-m", "benchmarks.bench_kafka", name, json.dumps(job)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{name} failed:\n{done.stderr[-2000:]}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+# What is read ----------------------------------------------------------------------------------
+
+
+def _fill(bootstrap: str, quotes: str, theo: str, per_record: int) -> int:
+    """Write the ticks of a session, by class, and a last one behind them all; returns the number of records."""
+    ticks = make_ticks(TICKS[per_record], THEO_SHARE, "session")
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20, "batch.size": BATCH,
+                         "queue.buffering.max.messages": 200_000})  # fmt: skip
+    sent = 0
+    for klass in range(CLASSES):
+        mine = ticks.pick(ticks.contract // IN_CLASS == klass)
+        for topic, is_theo in ((quotes, False), (theo, True)):
+            some = mine.pick((mine.maker < 0) == is_theo)
+            rows = np.zeros(len(some.ts) + 1, PACKED_THEO if is_theo else PACKED_QUOTE)
+            rows["ts"][:-1], rows["contract"][:-1] = some.ts, some.contract
+            rows["ts"][-1], rows["contract"][-1] = OPEN + DAY // 6, klass * IN_CLASS
+            if is_theo:
+                rows["theo"][:-1], rows["theo"][-1] = some.a, THEO
+            else:
+                rows["maker"][:-1], rows["bid"][:-1], rows["ask"][:-1] = some.maker, some.a, some.b
+                rows["bid_size"][:-1] = rows["ask_size"][:-1] = some.size
+            for value in _values(rows, per_record):
+                while True:
+                    try:
+                        producer.produce(topic, value, partition=klass)
+                        break
+                    except BufferError:
+                        producer.poll(0.05)
+                sent += 1
+    producer.flush()
+    return sent
+
+
+def _values(rows: np.ndarray, per_record: int) -> Iterator[bytes]:
+    template = THEOS if rows.dtype == PACKED_THEO else QUOTES
+    data, size = rows.tobytes(), rows.itemsize
+    for at in range(0, len(rows), per_record):
+        some = data[at * size : (at + per_record) * size]
+        yield HEADER.pack(0, template, SCHEMA, 1, size, len(some) // size) + some
+
+
+# Who reads it ----------------------------------------------------------------------------------
+
+
+class _Listener:
+    """Takes the verdicts, as the service does."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.breaches = engine, 0
+
+    def dead(self, letters: Sequence[DeadLetter]) -> None:
+        raise RuntimeError(f"a dead letter: {letters[0].detail}")
+
+    def late(self, rows: Rows, controls: Sequence[Control]) -> None:
+        raise RuntimeError(f"{len(rows)} late rows")
+
+    def advanced(self, watermark: int) -> None:
+        self.breaches += len(self.engine.drain())
+
+
+class _Clock:
+    """CPU and wall time of this process since it was made."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        gc.freeze()  # as the service does
+        self.cpu, self.wall = self._cpu(), time.perf_counter()
+
+    @staticmethod
+    def _cpu() -> float:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_utime + usage.ru_stime
+
+    def read(self) -> dict[str, float]:
+        return {"cpu": self._cpu() - self.cpu, "wall": time.perf_counter() - self.wall}
+
+
+async def _ours(job: dict[str, object]) -> dict[str, float]:
+    engine = warm_engine()
+    topics = [str(job[name]) for name in ("quotes", "theo", "control")]
+    feeds = KafkaFeeds(*topics, quotes_codec="packed", theo_codec="packed")
+    source = KafkaSource(KafkaOptions(str(job["bootstrap"])), feeds, engine.reference,
+                         now=lambda: OPEN + DAY, expect_traffic=lambda: False)  # fmt: skip
+    await source.start()
+    while not source._knows_names:
+        await source.poll()
+    pump = Pump(source, Merge(), engine, _Listener(engine))
+    before, wanted = engine.records.applied, int(str(job["ticks"]))
+    pump.applied = lambda rows: setattr(pump, "stopping", engine.records.applied - before >= wanted)
+    clock = _Clock()
+    await pump.run()
+    found = clock.read()
+    await source.stop()
+    return found
+
+
+async def _getmany(job: dict[str, object]) -> dict[str, float]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=job["bootstrap"], fetch_max_wait_ms=50)
+    await consumer.start()
+    tps = [TopicPartition(job[name], p) for name in ("quotes", "theo") for p in range(CLASSES)]
+    consumer.assign(tps)
+    await consumer.seek_to_beginning(*tps)
+    clock, seen = _Clock(), 0
+    while seen < int(str(job["records"])):
+        got = await consumer.getmany(timeout_ms=50, max_records=10_000)
+        seen += sum(map(len, got.values()))
+    found = clock.read()
+    await consumer.stop()
+    return found
+
+
+def _confluent(job: dict[str, object]) -> dict[str, float]:
+    settings = {"bootstrap.servers": job["bootstrap"], "group.id": "bench"}
+    consumer = Consumer({**settings, "enable.auto.commit": False})
+    topics = [str(job[name]) for name in ("quotes", "theo")]
+    consumer.assign([Place(topic, p, 0) for topic in topics for p in range(CLASSES)])
+    clock, seen = _Clock(), 0
+    while seen < int(str(job["records"])):
+        seen += len(consumer.consume(10_000, 0.05))
+    found = clock.read()
+    consumer.close()
+    return found
+
+
+def main(name: str, job: dict[str, object]) -> None:
+    """One turn of one consumer; prints what it took as JSON."""
+    readers = {"ours": _ours, "getmany": _getmany}
+    found = asyncio.run(readers[name](job)) if name in readers else _confluent(job)
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()
+    os._exit(0)  # what a client leaves behind is not waited for
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], json.loads(sys.argv[2]))
