@@ -28,7 +28,7 @@ class Piece(NamedTuple):  # a slot over [t0, t1), throughout which nothing chang
     kinds: set[str]  # of records at t0
 
 
-class Book:
+class Book:  # the state of the tape for one slot, in one trading date
     def __init__(self, capture: Capture, day: Day, slot: Slot, reached: set[int]) -> None:
         self.capture, self.rules, self.day, self.reached = capture, capture.rules, day, reached
         self.contract = capture.contracts[slot[1]]
@@ -42,10 +42,7 @@ class Book:
         self.since = 0
 
     def on(self, kind: str) -> list[Record]:
-        """What is in force of exemptions, stress and feeds that are down."""
-        return [
-            r for r in self.last.values() if r.kind == kind and r.row["word"] in ("start", "down")
-        ]
+        return [r for r in self.last.values() if r.kind == kind and r.is_on()]
 
     def heard(self, kind: str, column: str) -> Any:
         heard = [r.row.get(column) for key, r in self.last.items() if key[0] == kind]
@@ -54,35 +51,30 @@ class Book:
     def apply(self, record: Record) -> None:
         ts, kind, slot, row = record
         key, today = (kind, slot, row.get("kind")), ts >= self.day.roll
-        down = key in self.last and self.last[key].row["word"] == "down"
-        if row.get("word") == "up" and down and today:
-            self.owed.add(key)
-        elif row.get("word") == "synced" and not down and key in self.owed:
-            self.owed.discard(key)
-            self.quotes.clear()
+        down = key in self.last and self.last[key].is_on()
         if kind == "quote" and today:
             self.bad = "bad" in row
-            self._quote(ts, row)
-        elif kind == "fill" and today and self.rules.get("quote.after_fill") == "shrinks":
-            sides, i = (
-                [*self.quotes.get(row["account"], NOTHING)],
-                ["buy", "sell"].index(row["side"]),
-            )
-            price, size = sides[i] or (0, 0)
-            sides[i] = (price, size - row["size"]) if size > row["size"] else None
-            self.quotes[row["account"]] = (sides[0], sides[1])
-        elif row.get("word") != "synced":
-            self.last[key] = record
-            if row.get("theo") is not None:
-                self.last["seen", slot, None] = record
-
-    def _quote(self, ts: int, row: Row) -> None:
-        if not self.bad:
-            if ts < self.day.until and not self.owes(bool(self.day.phases) or ts >= self.day.start):
+            if self.bad:
+                return
+            if ts < self.day.until and not self.owes(bool(self.day.roll) or ts >= self.day.start):
                 row["outside"] = True
             self.quotes[row["account"]] = (row["bid"], row["ask"])
             self.stamp = ts
             self.owed = self.owed if self.on("feed") else set()
+        elif kind == "fill" and today and self.rules.get("quote.after_fill") == "shrinks":
+            sides = [*self.quotes.get(row["account"], NOTHING)]
+            i = ["buy", "sell"].index(row["side"])
+            price, size = sides[i] or (0, 0)
+            sides[i] = (price, size - row["size"]) if size > row["size"] else None
+            self.quotes[row["account"]] = (sides[0], sides[1])
+        elif row.get("status") == "synced" and not down and key in self.owed:
+            self.owed.discard(key)
+            self.quotes.clear()
+        elif row.get("status") != "synced":
+            self.owed |= {key} if row.get("status") == "up" and down and today else set()
+            self.last[key] = record
+            if row.get("theo") is not None:
+                self.last["seen", slot, None] = record
 
     def settle(self, now: int) -> None:
         """The instant is over: prices that changed, or came from nothing, rest from now."""

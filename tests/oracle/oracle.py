@@ -87,26 +87,21 @@ def verdict(groups: dict[Any, Sums], capture: Capture, by: str = "each") -> str:
 def play(capture: Capture, day: Day, slot: Slot, reached: set[int] | None = None) -> list[Piece]:
     """A slot's pieces of one date, from an empty book, after one that ends where the date starts."""
     rules, rest = capture.rules, capture.rules.get("quote.min_rest", {})
-    spoken = [
-        Record(ts, "phase", ("*", "*"), {"phase": word, "word": None}) for ts, word in day.phases
-    ]
+    spoken = [Record(ts, "phase", ("*", "*"), {"phase": word}) for ts, word in day.phases]
     tape = sorted([*spoken, *capture.records], key=lambda record: record.ts)
     ages = {0, rules.get("quote.max_age", 0), rules.get("theo.max_age", 0), rest.get("at_least", 0)}
     instants = {r.ts + age for r in tape for age in ages} | {day.start - 1, day.start, day.end}
     scopes = ("*", slot[1], capture.cls[slot[1]])
     tape = [r for r in tape if r.at[0] in ("*", slot[0]) and r.at[1] in scopes]
     book, pieces = Book(capture, day, slot, reached or set()), []
-    for t0, t1 in pairwise([*sorted(t for t in instants if t < day.end), day.end]):
+    for t0, t1 in pairwise([*sorted(instants), 2**63]):
         now = [record for record in tape if record.ts == t0]
         for record in now:
             book.apply(record)
         book.settle(t0)
-        if t1 >= day.start:
+        if day.start <= t1 <= day.end:
             kinds = {record.kind for record in now if "bad" not in record.row}
             pieces.append(book.piece(t0, t1, kinds))
-    for record in tape:
-        if record.ts >= day.end:
-            book.apply(record)
     if rest.get("counts") == "retroactive" and reached is None:
         return play(capture, day, slot, book.reached)  # again, knowing which rests are reached
     return pieces
@@ -126,16 +121,12 @@ def lapses(pieces: list[Piece], end: int, test: str = "") -> list[tuple[int, lis
     return [(until, [point[2] for point in run]) for _, until, run in spans(points, end)]
 
 
-class Judged:
-    """One trading date of one capture."""
-
+class Judged:  # one trading date of one capture
     def __init__(self, capture: Capture, day: Day) -> None:
         self.capture, self.rules, self.day = capture, capture.rules, day
         self.played = {slot: play(capture, day, slot) for slot in capture.slots}
         self.pieces = {slot: own[1:] for slot, own in self.played.items()}
-        star = [r for r in capture.records if r.kind == "phase" and r.at == ("*", "*")]
-        spoken = dict(day.phases or [(r.ts, r.row["phase"]) for r in star])
-        points = [(ts, word == "continuous") for ts, word in spoken.items()]
+        points = [(ts, word == "continuous") for ts, word in dict(day.phases).items()]
         self.stretches = [(start, end) for start, end, _ in spans(points, day.end)]
         self.breaches: list[tuple[Any, ...]] = []  # start, kind, maker, contract, end, reason
         for slot, own in self.pieces.items():
@@ -167,12 +158,11 @@ class Judged:
         rules, (start, end), row = self.rules, self.day[2:4], row_of(maker, "", [self])
         asked, answered = row["rfq"]["asked"], row["rfq"]["answered"] + row["rfq"]["undecided"]
         t = sums([p for p in own if p.stress] for own in mine.values())
+        many = asked > rules.get("rfq.deemed_fulfilled_up_to", 0)
         breached = {
             "presence": row["verdict"] == "breached",
-            "stress_presence": needed(t) - t["lapsed"]
-            < rules.get("stress.required", 0) * needed(t),
-            "rfq": asked > rules.get("rfq.deemed_fulfilled_up_to", 0)
-            and answered < rules.get("rfq.required", 0) * asked,
+            "stress_presence": t["lapsed"] > (1 - rules.get("stress.required", 0)) * needed(t),
+            "rfq": many and answered < rules.get("rfq.required", 0) * asked,
         }
         self.breaches += [(end, kind, maker, "", end, "") for kind in breached if breached[kind]]
 
@@ -186,19 +176,15 @@ class Judged:
             for now in range(start + every, end, every):
                 fast = all(burns(now, pair[span], pair["burn"]) for span in ("long", "short"))
                 looks[now] = looks.get(now, False) or fast
-        points = {
-            "presence_at_risk": looks.items(),
-            "presence_unreachable": self._lost(mine).items(),
-        }
+        points = {"at_risk": looks.items(), "unreachable": self._lost(mine).items()}
         for kind, on in points.items():
-            self.breaches += [(t0, kind, maker, "", t1, "") for t0, t1, _ in spans(on, end)]
+            found = [(t0, f"presence_{kind}", maker, "", t1, "") for t0, t1, _ in spans(on, end)]
+            self.breaches += found
 
     def _lost(self, mine: dict[Slot, list[Piece]]) -> dict[int, bool]:
         """From when on the maker can no longer meet its presence, and from when it can again."""
         points, by = {}, self.rules.get("presence.judged_by", "")
-        phases = [
-            (t0, t1) for (t0, word), (t1, _) in pairwise(self.day.phases) if word == "continuous"
-        ]
+        phases = [(a[0], b[0]) for a, b in pairwise(self.day.phases) if a[1] == "continuous"]
 
         def lost(now: int) -> bool:
             left = sum(max(0, t1 - max(t0, now)) for t0, t1 in phases)
@@ -207,7 +193,7 @@ class Judged:
                 t["future"] = left * p.resumes
             return verdict(totals, self.capture, by) == "breached"
 
-        for row in zip(*mine.values(), strict=True) if phases and by != "stretches" else ():
+        for row in zip(*mine.values(), strict=True) if self.day.roll and by != "stretches" else ():
             t0, t1, *_ = row[0]
             points[t0] = lost(t0)
             if not points[t0] and lost(t1 - 1):  # within a piece, what is lost stays lost
@@ -220,11 +206,13 @@ class Judged:
         stay, within = max(1, rules.get("rfq.stay", 0)), rules.get("rfq.respond_within", 0)
         for ts, _, at, row in (r for r in self.capture.records if r.kind == "rfq"):
             ahead = [p for p in self.pieces[slot] if p.t0 >= ts and at[1] == slot[1]]
-            listed = "rfq" in rules and slot[0] in (row["makers"] or slot[0]).split("|")
-            if not (listed and ahead and ahead[0].t0 == ts) or ahead[0].state not in (
-                "quoted",
-                "lapsed",
-                "unknown",
+            asked = [
+                p for p in ahead[:1] if p.t0 == ts and p.state in ("quoted", "lapsed", "unknown")
+            ]
+            if (
+                not asked
+                or "rfq" not in rules
+                or slot[0] not in (row["makers"] or slot[0]).split("|")
             ):
                 continue
             stands = ts if rules.get("rfq.standing_quote_counts") else None
@@ -244,10 +232,9 @@ class Judged:
         waits, since = [], None
         for before, p in pairwise(self.played[slot]):
             gone = any(a and not b for a, b in zip(before.quote, p.quote, strict=True))
-            moved = {"spread", "off_theo", "one_sided"} & {*p.fails}
-            caused = (
-                "fill" in p.kinds or ("quote" in p.kinds and gone) or ("theo" in p.kinds and moved)
-            )
+            caused = "fill" in p.kinds or ("quote" in p.kinds and gone)
+            if "theo" in p.kinds:
+                caused |= not {"spread", "off_theo", "one_sided"}.isdisjoint(p.fails)
             if since is not None and p.valid and "quote" in p.kinds:
                 waits.append(p.t0 - since)
             if p.lost or p.valid:
@@ -327,9 +314,9 @@ def judge(directory: Path, rulebook: Path) -> tuple[Row, Row]:
     """The report of section 10 and the rows of the details; ValueError when there is no period."""
     capture = Capture(directory, rulebook)
     rules, records, slots = capture.rules, capture.records, capture.slots
-    spoken = [r.ts for r in records if r.kind == "phase" and r.at == ("*", "*")]
+    spoken = [(r.ts, r.row["phase"]) for r in records if r.kind == "phase" and r.at == ("*", "*")]
     quoted = [r.ts for r in records if r.kind == "quote" and "bad" not in r.row]
-    days = [Day(utc_date(ts), 0, ts, spoken[-1], []) for ts in spoken[:1]]
+    days = [Day(utc_date(ts), 0, ts, spoken[-1][0], spoken) for ts, _ in spoken[:1]]
     if not spoken and quoted and "calendar" in rules:
         days = trading_dates(rules["calendar"], quoted[0], quoted[-1])
         days = [day for day in days if any(day.roll <= ts < day.until for ts in quoted)]

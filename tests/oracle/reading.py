@@ -37,11 +37,14 @@ class Record(NamedTuple):
     at: Slot  # whose and where: a maker or *, a contract, class or *
     row: Row  # its columns, read
 
+    def is_on(self) -> bool:
+        return self.row.get("action") == "start" or self.row.get("status") == "down"
+
 
 class Day(NamedTuple):
     date: date
-    roll: int  # quotes of [roll, until) are its own; it is judged over [start, end)
-    start: int
+    roll: int  # quotes of [roll, until) are its own; 0 if no calendar says so
+    start: int  # judged is [start, end)
     end: int
     phases: list[tuple[int, str]]
     until: int = 2**63
@@ -127,7 +130,6 @@ class Capture:
         else:
             self.counts["applied" if kind != "quote" or at in self.slots else "no_obligation"] += 1
         row["account"] = name if "accounts" in self.rules else ""
-        row["word"] = row.get("action", row.get("status"))
         return Record(int(ts), kind, at, row)
 
     def _decode(self, kind: str, raw: Row) -> Row | None:
