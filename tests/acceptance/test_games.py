@@ -83,6 +83,27 @@ def test_requests_of_a_friend_keep_the_rate_up(tmp_path: Path) -> None:
     assert [b for b in done.report["breaches"] if b["kind"] == "rfq"] == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.criterion("HEDG-01")
+@pytest.mark.criterion("HEDG-02")
+@pytest.mark.criterion("STAB-01")
+def test_what_is_told_beside_the_quotes_is_found(tmp_path: Path) -> None:
+    """The colleagues' sessions and trades; of who games nothing is told."""
+    truth = {row["maker"]: row["beside"] for row in played("far,fade", tmp_path)["makers"]}
+    assert truth["far"] is truth["fade"] is None
+    done = replayed(tmp_path, tmp_path / "rulebook.toml")
+    found = {row["maker"]: row for row in done.details["makers"]}  # type: ignore[attr-defined]
+    assert found["far"]["sessions"] == found["fade"]["hedging"] == "not_assessed"
+    for maker in ("honest-far", "honest-fade"):
+        (session,), (desk,) = found[maker]["sessions"], found[maker]["hedging"]
+        delay = desk["hedge_delay"]
+        assert truth[maker] == {
+            "on_ns": session["on_ns"], "off_ns": session["off_ns"], "fills": desk["fills"],
+            "above_ns": desk["above_ns"], "hedge_delay_ns": delay["total_ns"],
+        }  # fmt: skip
+        assert len(session["disconnects"]) == 1
+        assert delay["count"] == desk["excursions"] == desk["fills"] > 2
+
+
 def test_a_name_that_is_none_is_refused_with_those_that_are() -> None:
     with pytest.raises(MonitorError, match=r"sampled, flicker.*got 'sampled, nonsense'"):
         chosen("sampled, nonsense")

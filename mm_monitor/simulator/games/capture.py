@@ -40,6 +40,8 @@ FILES = {
     **CONTROL_FILES,
     "rfq": ("rfqs", ("ts_event", "rfq_id", "contract", "makers")),
     "session": ("sessions", ("ts_event", "maker", "account", "status")),
+    "fill": ("fills", ("ts_event", "maker", "contract", "side", "price", "size")),
+    "position": ("positions", ("ts_event", "maker", "class", "net_delta", "limit")),
 }
 
 
@@ -207,6 +209,7 @@ def _maker(
         "required_ns": sum(row["quoted_ns"] + row["lapsed_ns"] + row["unknown_ns"] for row in rows),
         "verdict": _covered([row["verdict"] for row in rows]),
         "rfq": _requests(stage, player),
+        "beside": stage.beside.get(player.name),
     }
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from mm_monitor.errors import MonitorError
 from mm_monitor.simulator.book import LAPSED, QUOTED, UNKNOWN
 from mm_monitor.simulator.days import DEMO_DATE, at
+from mm_monitor.simulator.games.aside import tell_session, tell_trades
 from mm_monitor.simulator.market import TICK, Contract, fourth_wednesday
 from mm_monitor.simulator.rows import NULL
 from mm_monitor.simulator.scenario import ALL, MILLISECOND, SECOND, Exemption, PhaseChange
@@ -130,6 +131,7 @@ class Stage:
     theos: list[tuple[int, int, int]] = field(default_factory=list)  # ts, theo, contract from 1
     controls: list[Control] = field(default_factory=list)
     exemptions: list[Exemption] = field(default_factory=list)  # those that are granted
+    beside: dict[str, dict[str, int]] = field(default_factory=dict)  # by maker: session, hedging
     bad: int = 0  # records that must be refused
 
     def __post_init__(self) -> None:
@@ -222,12 +224,15 @@ class Desk:
         return self.player(self.strategy, self.strategy)
 
     def honest(self) -> Pen:
-        """A colleague who keeps the rules: two quotes a contract and minute, one short outage."""
+        """A colleague who keeps the rules: two quotes a contract and minute, one short outage, a few trades."""
         pen = self.player(f"honest-{self.strategy}")
         length = int(self.rng.integers(SECOND // 10, self.clock.share(1)))
         start = int(self.rng.integers(0, self.clock.total - length))
         out = (self.clock.at(start), self.clock.at(start + length))
         pen.present([(self.clock.first_instant, out[0]), (out[1], self.clock.closes)])
+        tell_session(pen, out)
+        told = {"off_ns": length, "on_ns": self.clock.total - length, **tell_trades(pen, out)}
+        self.stage.beside[pen.name] = told
         return pen
 
     # -- theo ----------------------------------------------------------------------------------
