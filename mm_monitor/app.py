@@ -18,6 +18,7 @@ from mm_monitor import logs
 from mm_monitor.agenda import Agenda
 from mm_monitor.assembly import (
     make_dead_letters,
+    make_engine,
     make_pricer,
     make_sinks,
     make_source,
@@ -26,13 +27,14 @@ from mm_monitor.assembly import (
 )
 from mm_monitor.config import Config, load_rulebooks
 from mm_monitor.core.batch import Rows
-from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import BreachEvent, Control, DeadLetter, FeedRecord
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
+from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.health import HealthStats, watch_loop
 from mm_monitor.journal import Journal, control_entry, naming
 from mm_monitor.ledger import LiveLedger
+from mm_monitor.live_signals import LiveSignals
 from mm_monitor.pump import Pump
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusSink
@@ -69,8 +71,9 @@ class App:
         self.source = make_source(
             config, self.reference, now=source_clock or now, expect=self._expects_traffic
         )
-        self.engine = Engine(
-            self.rulebooks, self.reference, self.source.part_names, phases_judge=not by_calendar
+        self.signals = LiveSignals()
+        self.engine = make_engine(
+            config, self.rulebooks, self.reference, self.source.part_names, self.signals
         )
         self._naming = naming(self.reference, self.source.part_names)
         self.merge = Merge(config.tape.lateness)
@@ -81,17 +84,28 @@ class App:
             pricer=self.pricer,
         )  # fmt: skip
         self.stats.pricer = self.pricer
-        self.context = SinkContext(service_id=config.service.id, health=self.stats, now=now)
+        if isinstance(self.engine, WatchedEngine):
+            arrive = self.engine.arrive
+            self.pump.arrived = lambda delivery: arrive(delivery.decoded, delivery.part)
+        self.context = SinkContext(
+            service_id=config.service.id, health=self.stats, signals=self.signals, now=now
+        )
         self.sinks = make_sinks(config, self.context)
         self.prometheus = next(sink for sink in self.sinks if isinstance(sink, PrometheusSink))
         self.prometheus.watch(self.sinks)
         self.dead_letters = make_dead_letters(config, self.stats)
         self.web = WebServer(
             WebConfig(config.http.host, config.http.port),
-            WebSources(self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks),
+            WebSources(
+                self.get_views,
+                self.get_estimates,
+                self.is_ready,
+                self.prometheus.chunks,
+                self.signals.told,
+            ),
         )
         self.views: Sequence[StatusView] = ()
-        self._published = 0.0
+        self._published = self._signalled = 0.0
         self._makers_known = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._at_rest = asyncio.Event()  # nobody pumps
@@ -204,6 +218,9 @@ class App:
                 self.journal.write("source", self.now(), entry)
             self.journal.write("watermark", self.now(), {"watermark": watermark})
         self._published = time.monotonic()
+        if self._published - self._signalled >= self.config.signals.every / NS:
+            self._signalled = self._published
+            self.signals.refresh(self.views)
         self.stats.source_lag.update(self.source.backlog)
         self.stats.raw_fetch = self.source.raw
         self.stats.ready = self.is_ready()[0]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mm_monitor.codecs.fix_quotes import FixTags
 from mm_monitor.config import Config
+from mm_monitor.core.engine import Engine
 from mm_monitor.core.reference import Reference
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.health import HealthStats
 from mm_monitor.journal import Journal, kept_looks
+from mm_monitor.live_signals import LiveSignals
 from mm_monitor.sinks import create
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.dead_letter import (
@@ -100,6 +104,19 @@ def make_pricer(
     hours = Hours(ExpiryClock(theo.expires_at, theo.timezone), theo.every, since)
     kept = kept_looks(Path(config.journal.directory), since)
     return Pricer(Cascade(settings), reference, hours, keep, kept)
+
+
+def make_engine(
+    config: Config, rulebooks: Sequence[Rulebook], reference: Reference,
+    sources: Mapping[int, tuple[str, int]], signals: LiveSignals,
+) -> Engine:  # fmt: skip
+    """The engine, watched where the configuration wants signals, which `signals` then tells."""
+    by_feed = config.rulebooks.phases == "feed"
+    if not config.signals.enabled:
+        return Engine(rulebooks, reference, sources, phases_judge=by_feed)
+    engine = WatchedEngine(rulebooks, reference, sources, daily=True, phases_judge=by_feed)
+    signals.watch(engine)
+    return engine
 
 
 def make_sinks(config: Config, context: SinkContext) -> list[Sink]:

@@ -6,14 +6,34 @@ directory. Secrets are never in the file, only the names of the files that hold 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from mm_monitor.codecs.fix_quotes import MAKER_TAGS
+from mm_monitor.config_values import (
+    CODEC,
+    CONTRACT_TAG,
+    COUNT,
+    DURATION,
+    MAKER_TAG,
+    MECHANISMS,
+    PATTERNS,
+    PORT,
+    PROTOCOLS,
+    QUOTES_CODEC,
+    SOME_TIME,
+    addresses_of,
+    partitions_of,
+    rate_of,
+    share_of,
+    time_of_day,
+    topic_of,
+    topic_or_none,
+    url_of,
+    url_or_none,
+    zone_of,
+)
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.errors import ConfigError, ConfigErrors, InputError, MonitorError
 from mm_monitor.logs import FORMATS, LEVELS
@@ -34,91 +54,11 @@ from mm_monitor.tables import (
     read_toml,
     table_of,
     text,
-    unit,
 )
 from mm_monitor.theo.cascade import FEED, SOURCES
 from mm_monitor.theo.models import MODELS
-from mm_monitor.units import UnitError, clock, duration, percent, rate
 
 MAX_INT = 2**31 - 1
-
-_ADDRESS = re.compile(r"(?:[^\s:,\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
-
-# Parsers of what only this file has ---------------------------------------------------------------
-
-
-def _addresses(value: object, place: Place) -> str:
-    parts = value.split(",") if isinstance(value, str) else [""]
-    matches = [_ADDRESS.fullmatch(part) for part in parts]
-    if not all(match and 0 < int(match[1]) < 65_536 for match in matches):
-        raise UnitError('"host:port", several of them with commas between')
-    return ",".join(parts)
-
-
-def _topic(value: object, place: Place) -> str:
-    if not isinstance(value, str) or not _TOPIC.fullmatch(value) or value in (".", ".."):
-        raise UnitError("the name of a Kafka topic: letters, digits, '.', '_' and '-'")
-    return value
-
-
-def _topic_or_none(value: object, place: Place) -> str:
-    return "" if value == "" else _topic(value, place)
-
-
-def _partitions(value: object, place: Place) -> tuple[int, ...]:
-    """No numbers at all stand for all partitions."""
-    if value == "all":
-        return ()
-    if not isinstance(value, list):
-        raise UnitError('"all" or a list of partition numbers')
-    numbers = list_of(integer(0, MAX_INT), "partition numbers", at_least=1)(value, place)
-    return tuple(sorted(numbers))
-
-
-def _url(value: object, place: Place) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]+\S*", value):
-        raise UnitError('an address such as "http://127.0.0.1:9093"')
-    return value
-
-
-def _url_or_none(value: object, place: Place) -> str:
-    return "" if value == "" else _url(value, place)
-
-
-def _zone(value: object, place: Place) -> str:
-    try:
-        return ZoneInfo(value).key if isinstance(value, str) else ""
-    except (KeyError, ValueError, OSError):
-        raise UnitError("an IANA time zone such as Asia/Shanghai") from None
-
-
-def _time_of_day(value: object, place: Place) -> int:
-    seconds = clock(value)
-    if seconds > 86_400:
-        raise UnitError("a time of day up to 24:00")
-    return seconds
-
-
-def _rate(value: object, place: Place) -> float:
-    return float(rate(value))
-
-
-def _share(value: object, place: Place) -> float | None:
-    """A percentage, or none at all."""
-    ratio = percent(value) if value != "" else None
-    return None if ratio is None else ratio.num / ratio.den
-
-
-_DURATION = unit(duration)
-_SOME_TIME = unit(duration, positive=True)
-_PORT = integer(0, 65_535)
-_COUNT = integer(1, MAX_INT)
-_CODEC = choice("json", "packed")
-_QUOTES_CODEC = choice("json", "packed", "fix")
-_PATTERNS = list_of(filled, "patterns")
-_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
 def _key(default: object, parse: Parser, doc: str, *, path: bool = False) -> Any:
@@ -147,52 +87,52 @@ class Kafka:
     """How to reach the brokers, and which partitions to read."""
 
     bootstrap: str = _key(
-        "127.0.0.1:9092", _addresses, "Brokers to ask first, `host:port`, with commas between."
+        "127.0.0.1:9092", addresses_of, "Brokers to ask first, `host:port`, with commas between."
     )
     client_id: str = _key("mm-monitor", filled, "Name under which the brokers log this client.")
     group: str = _key(
         "", text, "Consumer group that shares the partitions out; empty: read `partitions`."
     )
     partitions: tuple[int, ...] = _key(
-        "all", _partitions, 'Without a group: `"all"`, or a list of partition numbers.'
+        "all", partitions_of, 'Without a group: `"all"`, or a list of partition numbers.'
     )
     security_protocol: str = _key(
-        "PLAINTEXT", choice(*_PROTOCOLS), f"One of {', '.join(_PROTOCOLS)}."
+        "PLAINTEXT", choice(*PROTOCOLS), f"One of {', '.join(PROTOCOLS)}."
     )
-    sasl_mechanism: str = _key("PLAIN", choice(*_MECHANISMS), f"One of {', '.join(_MECHANISMS)}.")
+    sasl_mechanism: str = _key("PLAIN", choice(*MECHANISMS), f"One of {', '.join(MECHANISMS)}.")
     sasl_username: str = _key("", text, "User, for the SASL protocols.")
     sasl_password_file: str = _key("", text, "File that holds the user's password.", path=True)
     ssl_cafile: str = _key("", text, "Certificates to trust (PEM); empty: the system's.", path=True)
     ssl_certfile: str = _key("", text, "Our certificate (PEM), for mutual TLS.", path=True)
     ssl_keyfile: str = _key("", text, "Our private key (PEM), for mutual TLS.", path=True)
-    fetch_max_wait: int = _key("50ms", _SOME_TIME, "Longest that a broker may hold a fetch open.")
+    fetch_max_wait: int = _key("50ms", SOME_TIME, "Longest that a broker may hold a fetch open.")
     fetch: str = _key(
         "auto",
         choice("auto", "raw", "getmany"),
         "How records are taken in: `raw` reads whole record batches, `getmany` has the client make an object of each "
         "record, which is ten times slower; `auto` is `raw` unless the installed aiokafka is one we do not know.",
     )
-    max_records: int = _key(5000, _COUNT, "Most records that one poll takes in by `getmany`.")
+    max_records: int = _key(5000, COUNT, "Most records that one poll takes in by `getmany`.")
 
 
 @dataclass(frozen=True, slots=True)
 class Topics:
     """Where records come from and events go."""
 
-    quotes: str = _key("mm.quotes", _topic, "Quotes, keyed by class.")
-    theo: str = _key("mm.theo", _topic, "Theos, keyed by class, partitioned as the quotes.")
+    quotes: str = _key("mm.quotes", topic_of, "Quotes, keyed by class.")
+    theo: str = _key("mm.theo", topic_of, "Theos, keyed by class, partitioned as the quotes.")
     control: str = _key(
         "mm.control",
-        _topic,
+        topic_of,
         "Phases, exemptions, feed, stress, underlyings, vols, reference, requests, fills, positions, sessions, "
         "rejects; JSON.",
     )
     reference: str = _key(
-        "mm.reference", _topic_or_none, "Compacted topic of contracts and makers; empty: none."
+        "mm.reference", topic_or_none, "Compacted topic of contracts and makers; empty: none."
     )
-    breaches: str = _key("mm.breaches", _topic, "Breach events, as CloudEvents in JSON.")
+    breaches: str = _key("mm.breaches", topic_of, "Breach events, as CloudEvents in JSON.")
     dead_letter: str = _key(
-        "mm.dead-letter", _topic_or_none, "Records that could not be used; empty: none."
+        "mm.dead-letter", topic_or_none, "Records that could not be used; empty: none."
     )
 
 
@@ -200,10 +140,10 @@ class Topics:
 class Codecs:
     """How records are written."""
 
-    quotes: str = _key("json", _QUOTES_CODEC, "Quotes: `json`, `packed` or `fix`.")
-    theo: str = _key("json", _CODEC, "Theos: `json` or `packed`.")
-    fix_maker: str = _key("49", choice(*MAKER_TAGS), "The maker's tag in [FIX](fix.md#tags).")
-    fix_contract: str = _key("55", choice("55", "48"), "The contract's tag in [FIX](fix.md#tags).")
+    quotes: str = _key("json", QUOTES_CODEC, "Quotes: `json`, `packed` or `fix`.")
+    theo: str = _key("json", CODEC, "Theos: `json` or `packed`.")
+    fix_maker: str = _key("49", MAKER_TAG, "The maker's tag in [FIX](fix.md#tags).")
+    fix_contract: str = _key("55", CONTRACT_TAG, "The contract's tag in [FIX](fix.md#tags).")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,21 +182,21 @@ class Tape:
 
     lateness: int = _key(
         "200ms",
-        _DURATION,
+        DURATION,
         "How far the watermark stays behind, for stragglers and for control records of other connections.",
     )
     max_ahead: int = _key(
-        "5s", _SOME_TIME, "A record further than this ahead of our clock is dead-lettered."
+        "5s", SOME_TIME, "A record further than this ahead of our clock is dead-lettered."
     )
     silent_after: int = _key(
-        "30s", _SOME_TIME, "A source silent for longer is down: its time is unknown."
+        "30s", SOME_TIME, "A source silent for longer is down: its time is unknown."
     )
     idle_after: int = _key(
-        "500ms", _SOME_TIME, "A partition idle for longer no longer holds up the watermark."
+        "500ms", SOME_TIME, "A partition idle for longer no longer holds up the watermark."
     )
     clock_resolution: int = _key(
         "1ns",
-        _SOME_TIME,
+        SOME_TIME,
         "Of the clock that writes ts_event; no latency is published finer than this.",
     )
     start: str = _key(
@@ -265,9 +205,7 @@ class Tape:
         "Without a checkpoint, read from the beginning of the `trading_date`, the `earliest` "
         "record or the `latest`.",
     )
-    far_ahead: int = _key(
-        "5s", _SOME_TIME, "A partition this far ahead of the watermark is paused."
-    )
+    far_ahead: int = _key("5s", SOME_TIME, "A partition this far ahead of the watermark is paused.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,20 +222,32 @@ class Theo:
         "`fit` (to what makers quote on the expiry); empty: no theo is computed.",
     )
     model: str = _key("black76", choice(*MODELS), f"One of {', '.join(MODELS)}.")
-    rate: float = _key("0%", _rate, "Interest a year, continuous.")
-    dividend: float = _key("0%", _rate, "Dividend yield a year, continuous.")
-    every: int = _key("1s", _SOME_TIME, "Event time between two looks at what is to be computed.")
+    rate: float = _key("0%", rate_of, "Interest a year, continuous.")
+    dividend: float = _key("0%", rate_of, "Dividend yield a year, continuous.")
+    every: int = _key("1s", SOME_TIME, "Event time between two looks at what is to be computed.")
     max_age: int = _key(
-        "1m", _SOME_TIME, "A theo of the topic, or a price of the underlying, this old is missed."
+        "1m", SOME_TIME, "A theo of the topic, or a price of the underlying, this old is missed."
     )
-    vol_max_age: int = _key("24h", _SOME_TIME, "A vol this old is missed.")
-    expires_at: int = _key("24:00", _time_of_day, "Time of day at which options expire.")
-    timezone: str = _key("UTC", _zone, "Whose time of day.")
+    vol_max_age: int = _key("24h", SOME_TIME, "A vol this old is missed.")
+    expires_at: int = _key("24:00", time_of_day, "Time of day at which options expire.")
+    timezone: str = _key("UTC", zone_of, "Whose time of day.")
     disagreement: float | None = _key(
         "5%",
-        _share,
+        share_of,
         "By how much of the larger one a theo of the topic must differ from ours to be counted; empty: not compared.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """[Signals](signals.md) of every maker while the day goes on: numbers to look at, never breaches."""
+
+    enabled: bool = _key(
+        False,
+        boolean,
+        "Watch? It costs about a microsecond for each quote and rulebook, ten times what judging does.",
+    )
+    every: int = _key("1s", SOME_TIME, "How often one maker of each rulebook is looked at.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +255,7 @@ class Http:
     """The web page, `/metrics`, `/healthz`, `/readyz` and the JSON API."""
 
     host: str = _key("127.0.0.1", filled, "Address to listen on.")
-    port: int = _key(8088, _PORT, "Port to listen on; 0: any free one.")
+    port: int = _key(8088, PORT, "Port to listen on; 0: any free one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,8 +266,8 @@ class Metrics:
     """
 
     per_contract: bool = _key(False, boolean, "Give obligations series of their own?")
-    allow: tuple[str, ...] = _key([], _PATTERNS, "Only those that match; empty: all.")
-    deny: tuple[str, ...] = _key([], _PATTERNS, "Never those that match.")
+    allow: tuple[str, ...] = _key([], PATTERNS, "Only those that match; empty: all.")
+    deny: tuple[str, ...] = _key([], PATTERNS, "Never those that match.")
     max_series: int = _key(
         10_000,
         integer(0, MAX_INT),
@@ -330,18 +280,18 @@ class Alertmanager:
     """Alerts pushed to Alertmanager's API v2, and repeated as it wants."""
 
     urls: tuple[str, ...] = _key(
-        [], list_of(_url, "addresses"), "Every Alertmanager of the cluster; empty: off."
+        [], list_of(url_of, "addresses"), "Every Alertmanager of the cluster; empty: off."
     )
-    resend_every: int = _key("10s", _SOME_TIME, "How often open alerts are sent again.")
+    resend_every: int = _key("10s", SOME_TIME, "How often open alerts are sent again.")
     resolve_after: int = _key(
         "5m",
-        _SOME_TIME,
+        SOME_TIME,
         "An open alert resolves by itself when the monitor has been gone for so long.",
     )
-    resolved_for: int = _key("5m", _DURATION, "How long a closed breach is still told.")
-    timeout: int = _key("5s", _SOME_TIME, "Longest that one request may take.")
+    resolved_for: int = _key("5m", DURATION, "How long a closed breach is still told.")
+    timeout: int = _key("5s", SOME_TIME, "Longest that one request may take.")
     monitor_url: str = _key(
-        "", _url_or_none, "Where people reach this monitor, for links in alerts; empty: none."
+        "", url_or_none, "Where people reach this monitor, for links in alerts; empty: none."
     )
 
 
@@ -356,7 +306,7 @@ class Mqtt:
     topic_prefix: str = _key("mm-monitor", filled, "First levels of every topic.")
     qos: int = _key(1, integer(0, 2), "Quality of service: 0, 1 or 2.")
     outbox_limit: int = _key(
-        10_000, _COUNT, "Most events kept while the broker is away; the oldest go first."
+        10_000, COUNT, "Most events kept while the broker is away; the oldest go first."
     )
 
 
@@ -402,7 +352,7 @@ class Log:
 class Publish:
     """How fresh everything that is published is."""
 
-    every: int = _key("200ms", _SOME_TIME, "How often metrics, alerts and screens get a view.")
+    every: int = _key("200ms", SOME_TIME, "How often metrics, alerts and screens get a view.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,6 +367,7 @@ class Config:
     rulebooks: Rulebooks = field(default_factory=Rulebooks)
     tape: Tape = field(default_factory=Tape)
     theo: Theo = field(default_factory=Theo)
+    signals: Signals = field(default_factory=Signals)
     http: Http = field(default_factory=Http)
     metrics: Metrics = field(default_factory=Metrics)
     alertmanager: Alertmanager = field(default_factory=Alertmanager)

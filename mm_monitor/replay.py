@@ -94,7 +94,7 @@ async def replay(
     _need_makers(reference, rulebook, capture)
     calendar = source.star_phases is None
     parts = source.part_names
-    watched = WatchedEngine(rulebook, reference, parts, calendar=calendar) if watch else None
+    watched = WatchedEngine([rulebook], reference, parts, calendar=calendar) if watch else None
     engine = watched or Engine([rulebook], reference, parts, calendar=calendar)
     dead = DeadLetterCount(dead_letters)
     merge = Merge()
@@ -121,7 +121,9 @@ async def replay(
     judging = replace(of_date, required_time=of_date.required_time * len(days))
     return Replayed(
         report=build_report(days, judging, period, counts),
-        details=build_details(days, judging, period, watched, resolution),
+        details=build_details(
+            days, judging, period, watched.watches[0] if watched else None, resolution
+        ),
         days=days,
         judging=of_date,
         rows=pump.stats.apply_rows,

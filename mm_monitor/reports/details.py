@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from mm_monitor.core.rules.judging import Judging
 from mm_monitor.core.view import StatusView
-from mm_monitor.core.watch.watched import WatchedEngine
+from mm_monitor.core.watch.watched import Watch
 from mm_monitor.reports.sections import (
     hedging,
     lapses,
@@ -54,14 +54,14 @@ def build_details(
     days: Sequence[StatusView],
     judging: Judging,
     period: tuple[int, int],
-    engine: WatchedEngine | None = None,
+    watch: Watch | None = None,
     resolution: int = 1,
 ) -> dict[str, object]:
     """The details over the final pictures of the period's trading dates, all under one rulebook, at least one.
 
-    With the `engine` that watched they have signals too. No latency is finer than `resolution`, ns (NUM-01).
+    With what was watched they have signals too. No latency is finer than `resolution`, ns (NUM-01).
     """
-    last, whole = days[-1], Period.of(days, judging, engine, resolution)
+    last, whole = days[-1], Period.of(days, judging, watch, resolution)
     obligations = {key: {"maker": key[0], "contract": key[1]} for key in whole.rows}
     contracts = {name: {"contract": name} for name in last.contracts}
     return {

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mm_monitor import __version__
 from mm_monitor.health import HealthStats
+from mm_monitor.live_signals import LiveSignals
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +18,5 @@ class SinkContext:
     service_id: str = "mm-monitor"  # tells apart several monitors that share a broker
     version: str = __version__
     health: HealthStats = field(default_factory=HealthStats)
+    signals: LiveSignals = field(default_factory=LiveSignals)
     now: Callable[[], int] = time.time_ns  # the clock against which the watermark lags, ns

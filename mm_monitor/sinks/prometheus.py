@@ -27,6 +27,7 @@ from mm_monitor.sinks.exposition import Number, escape, family, pairs
 from mm_monitor.sinks.health_metrics import HealthCollector
 from mm_monitor.sinks.protocol import Sink
 from mm_monitor.sinks.response_metrics import response_families
+from mm_monitor.sinks.signal_metrics import signal_families
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -86,6 +87,7 @@ class PrometheusSink:
     def __init__(self, config: PrometheusConfig, context: SinkContext) -> None:
         self._config = config
         self._views: Sequence[StatusView] = ()
+        self._signals = context.signals
         self._sinks: Sequence[Sink] = ()
         self._selections: dict[str, _Selection] = {}
         self.registry = CollectorRegistry(auto_describe=False)
@@ -121,6 +123,7 @@ class PrometheusSink:
         yield from _class_families(views)
         yield from response_families(views, self._config.clock_resolution)
         yield from conduct_families(views)
+        yield from signal_families(self._signals.told())
         yield from self._contract_families(views)
 
     def render(self) -> bytes:

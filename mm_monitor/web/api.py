@@ -7,12 +7,14 @@ decimal text.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
 from mm_monitor import outlook
 from mm_monitor.core.model import REASONS, Breach, State
 from mm_monitor.core.view import PresenceRow, StatusView
 from mm_monitor.formats import ratio_text, rfc3339
+from mm_monitor.live_signals import Told
 
 Json = dict[str, Any]
 
@@ -77,6 +79,26 @@ def breaches(views: Sequence[StatusView]) -> Iterator[Json]:
     """All breaches of the trading date, newest start first."""
     found = [breach for view in views for breach in view.breaches]
     return map(_breach, sorted(found, key=lambda breach: breach.start, reverse=True))
+
+
+def signals(told: Told) -> Iterator[Json]:
+    """Every signal of one maker; a ratio is decimal text, `raised` is null where nothing can be said."""
+    for one in told.signals:
+        numbers = {
+            name: ratio_text(value) if isinstance(value, Fraction) else value
+            for name, value in one.numbers.items()
+        }
+        yield {
+            "rulebook": told.rulebook,
+            "maker": told.maker,
+            "class": one.klass or None,
+            "name": one.name,
+            "raised": one.raised,
+            "numbers": numbers,
+            "at": told.at,
+            "at_text": rfc3339(told.at),
+            "trading_date": told.trading_date,
+        }
 
 
 def state_name(state: int) -> str:

@@ -20,6 +20,7 @@ from mm_monitor import __version__
 from mm_monitor.core.view import StatusView
 from mm_monitor.errors import ConfigError
 from mm_monitor.formats import json_bytes
+from mm_monitor.live_signals import Told
 from mm_monitor.web import api
 
 GetViews = Callable[[], Sequence[StatusView]]
@@ -64,6 +65,7 @@ class WebSources:
     get_estimates: GetViews  # extended to now, for screens
     is_ready: Callable[[], tuple[bool, str]]  # and why not
     render_metrics: Callable[[], Iterable[bytes]]  # chunks of Prometheus text
+    get_signals: Callable[[], Iterable[Told]] = lambda: ()
 
 
 class WebServer:
@@ -118,6 +120,7 @@ def application(sources: WebSources) -> web.Application:
     app.router.add_get("/api/v1/status", pages.status)
     app.router.add_get("/api/v1/obligations", pages.obligations)
     app.router.add_get("/api/v1/breaches", pages.breaches)
+    app.router.add_get("/api/v1/signals", pages.signals)
     return app
 
 
@@ -190,6 +193,20 @@ class _Pages:
         limit = _number(request, "limit", 1_000, MOST_ROWS)
         part = found[offset : offset + limit]
         return _json({"total": len(found), "offset": offset, "breaches": part})
+
+    async def signals(self, request: web.Request) -> web.Response:
+        """`?maker=&rulebook=`, and `raised=true` for those that are worth a look; empty where nobody watches."""
+        wanted = {key: request.query.get(key, "") for key in ("maker", "rulebook")}
+        raised = _choice(request, "raised", ("", "true")) == "true"
+        told = self._sources.get_signals()
+        found = [
+            row
+            for one in told
+            if all(value in ("", getattr(one, key)) for key, value in wanted.items())
+            for row in api.signals(one)
+            if row["raised"] or not raised
+        ]
+        return _json({"total": len(found), "signals": found})
 
     def _views(self, request: web.Request) -> Sequence[StatusView]:
         estimate = _choice(request, "at", ("", "watermark", "now")) == "now"

@@ -46,6 +46,12 @@ class Papers:
         self.greatest = np.zeros(0, dtype=np.int64)  # ns by which a quote was behind
         self._newest: dict[int, int] = {}  # by part
 
+    def next_day(self) -> Papers:
+        """Nothing counted; sessions, and what arrived last, are as they were."""
+        fresh = Papers(self._reference)
+        fresh.sessions, fresh._newest = self.sessions, self._newest
+        return fresh
+
     def claim(self, record: ExemptionRecord, evaluator: Evaluator) -> None:
         """An exemption is about to take effect; all before it has been applied."""
         meaning = evaluator.rulebook.exemptions.get(record.kind)

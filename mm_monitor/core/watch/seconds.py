@@ -44,6 +44,16 @@ class Second:
     stress: Ints  # 1 where any contract of the class was in stress as the second began
 
 
+def seconds_of(rows: Rows) -> Iterator[tuple[int, Rows]]:
+    """The rows in pieces, each with the second to which it still belongs."""
+    if not len(rows):
+        return
+    ends = (rows["ts"] + (SECOND - 1)) // SECOND
+    edges = np.flatnonzero(np.diff(ends)) + 1
+    for start, end in zip([0, *edges.tolist()], [*edges.tolist(), len(rows)], strict=True):
+        yield int(ends[start]), rows[start:end]
+
+
 class Seconds:
     """Looks at one evaluator. Memory: 16 bytes for each pair and second in which anything is obliged."""
 
@@ -60,22 +70,12 @@ class Seconds:
         self._theo = np.zeros(0, dtype=np.int64)
         self._moves: dict[int, Ints] = {}  # second -> by class, until it is looked at
 
-    def cut(self, rows: Rows) -> Iterator[Rows]:
-        """The rows in pieces; between them the seconds are looked at that ended there."""
-        if not len(rows):
-            return
-        self._note_moves(rows)
-        ends = (rows["ts"] + (SECOND - 1)) // SECOND  # the second that a row still belongs to
-        edges = np.flatnonzero(np.diff(ends)) + 1
-        for start, end in zip([0, *edges.tolist()], [*edges.tolist(), len(rows)], strict=True):
-            self._look_until(int(ends[start]))
-            yield rows[start:end]
-
     def end(self, t: int) -> None:
         """The judged period is about to end at `t`: everything before it has been applied."""
         self._look(t, last=True)
 
-    def _look_until(self, end: int) -> None:
+    def look_until(self, end: int) -> None:
+        """Every second before the second `end` is over: look at those that were not."""
         if self._next is None:
             self._next = end
         while self._next < end:
@@ -85,7 +85,8 @@ class Seconds:
                 self._next = max(self._next, end)
                 self._moves = {k: sums for k, sums in self._moves.items() if k >= end}
 
-    def _note_moves(self, rows: Rows) -> None:
+    def note(self, rows: Rows) -> None:
+        """Remember how theo moves in rows that are about to be applied."""
         reference = self._evaluator.reference
         self._theo = grown(self._theo, (max(1, len(reference.contracts)),))
         at = (rows["kind"] == Kind.THEO) & (rows["flags"] != THEO_MISSING) & (rows["a"] > 0)

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from mm_monitor.core.watch.messages import REACTION
 from mm_monitor.core.watch.seconds import SECOND
-from mm_monitor.core.watch.watched import WatchedEngine
+from mm_monitor.core.watch.watched import Watch
 
 ENOUGH = 10  # messages, minutes or moves: with fewer nothing is raised
 HALF = Fraction(1, 2)
@@ -57,15 +57,15 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What the signals are made of: the engine that watched, and what became of obligations and contracts."""
+    """What the signals are made of: what was watched, and what became of obligations and contracts."""
 
-    engine: WatchedEngine
+    watch: Watch
     kept: Mapping[Key, Kept]
     holes: Mapping[str, int]  # contract -> ns without any valid maker
 
     def maker(self, name: str) -> int:
         """The number of a maker."""
-        return self.engine.reference.maker_index[name]
+        return self.watch.reference.maker_index[name]
 
     def of(self, name: str) -> list[tuple[str, Kept]]:
         """Contracts of a maker that were required for some time."""
@@ -84,11 +84,12 @@ def share(part: int, whole: int) -> Fraction | None:
 
 def signals(day: Day) -> dict[str, list[Signal]]:
     """Every signal of every maker who has an obligation, by name of the maker."""
-    makers = sorted({maker for maker, _ in day.kept})
-    return {
-        maker: [one for look in (*WHOLE, *CLASSWISE) for one in look(day, maker)]
-        for maker in makers
-    }
+    return {maker: signals_of(day, maker) for maker in sorted({maker for maker, _ in day.kept})}
+
+
+def signals_of(day: Day, maker: str) -> list[Signal]:
+    """Every signal of one maker."""
+    return [one for look in (*WHOLE, *CLASSWISE) for one in look(day, maker)]
 
 
 # -- one of a maker -------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def signals(day: Day) -> dict[str, list[Signal]]:
 
 def sampling(day: Day, maker: str) -> Iterator[Signal]:
     """Is it there more often at whole minutes than at other times?"""
-    seconds, m, presence = day.engine.seconds, day.maker(maker), day.presence(maker)
+    seconds, m, presence = day.watch.seconds, day.maker(maker), day.presence(maker)
     looks = int(seconds.looks[m]) if m < len(seconds.looks) else 0
     seen = int(seconds.seen[m]) if m < len(seconds.seen) else 0
     sampled = share(seen, looks)
@@ -109,7 +110,7 @@ def sampling(day: Day, maker: str) -> Iterator[Signal]:
 
 def one_lot(day: Day, maker: str) -> Iterator[Signal]:
     """Does a side of its quotes have no more than one lot?"""
-    messages, m = day.engine.messages, day.maker(maker)
+    messages, m = day.watch.messages, day.maker(maker)
     two, one = int(messages.two_sided[m]), int(messages.one_lot[m])
     part = share(one, two)
     raised = None if part is None else two >= ENOUGH and part >= HALF
@@ -118,7 +119,7 @@ def one_lot(day: Day, maker: str) -> Iterator[Signal]:
 
 def ioc(day: Day, maker: str) -> Iterator[Signal]:
     """Do its quotes stand for a blink only?"""
-    messages, m = day.engine.messages, day.maker(maker)
+    messages, m = day.watch.messages, day.maker(maker)
     count, median = int(messages.standing[m].sum()), messages.median_standing(m)
     raised = None if median is None else count >= ENOUGH and 0 <= median <= BLINK
     numbers = {"presences": count, "median_ns": None if median == -1 else median}
@@ -127,7 +128,7 @@ def ioc(day: Day, maker: str) -> Iterator[Signal]:
 
 def flood(day: Day, maker: str) -> Iterator[Signal]:
     """How many quotes does it send for each second of an obligation, and for each in which it is kept?"""
-    sent, mine = int(day.engine.messages.sent[day.maker(maker)]), day.of(maker)
+    sent, mine = int(day.watch.messages.sent[day.maker(maker)]), day.of(maker)
     required, quoted = sum(k.required for _, k in mine), sum(k.quoted for _, k in mine)
     rate = share(sent * SECOND, required)
     numbers: dict[str, Number] = {"messages": sent, "per_required_second": rate}
@@ -137,7 +138,7 @@ def flood(day: Day, maker: str) -> Iterator[Signal]:
 
 def fade(day: Day, maker: str) -> Iterator[Signal]:
     """Does it withdraw just after theo has moved, more often than chance would have it?"""
-    messages, m = day.engine.messages, day.maker(maker)
+    messages, m = day.watch.messages, day.maker(maker)
     withdrawn, faded = messages.withdrawn[:, m], messages.faded[:, m]
     total, near = int(withdrawn.sum()), int(faded.sum())
     chance = Fraction(0)
@@ -157,8 +158,8 @@ def fade(day: Day, maker: str) -> Iterator[Signal]:
 
 def self_moved_theo(day: Day, maker: str) -> Iterator[Signal]:
     """Does the theo that judges it follow its own quotes?"""
-    messages, m = day.engine.messages, day.maker(maker)
-    contracts = [day.engine.reference.contract_index[contract] for contract, _ in day.of(maker)]
+    messages, m = day.watch.messages, day.maker(maker)
+    contracts = [day.watch.reference.contract_index[contract] for contract, _ in day.of(maker)]
     counted = [(int(messages.led[c, m]), int(messages.moves[c])) for c in contracts]
     enough = [(led, moves) for led, moves in counted if moves >= ENOUGH]
     follows = [(led, moves) for led, moves in enough if led >= LEADS * moves]
@@ -186,7 +187,7 @@ def rotation(day: Day, maker: str) -> Iterator[Signal]:
 
 def exemption_overlap(day: Day, maker: str) -> Iterator[Signal]:
     """Do its exemptions begin when it is already away?"""
-    papers = day.engine.papers
+    papers = day.watch.papers
     claims, late = papers.claims[maker], papers.claims_in_lapse[maker]
     told = papers.claims_logged_on[maker] if maker in papers.sessions else None
     numbers = {"exemptions": claims, "begun_in_lapse": late, "while_logged_on": told}
@@ -195,7 +196,7 @@ def exemption_overlap(day: Day, maker: str) -> Iterator[Signal]:
 
 def friendly_rfq(day: Day, maker: str) -> Iterator[Signal]:
     """Do requests to it alone find it there, and requests to all find it away?"""
-    papers = day.engine.papers
+    papers = day.watch.papers
     alone, public = papers.alone[maker], papers.public[maker]
     to_it, to_all = (
         share(papers.alone_there[maker], alone),
@@ -210,13 +211,13 @@ def friendly_rfq(day: Day, maker: str) -> Iterator[Signal]:
 
 def forged_exemption(day: Day, maker: str) -> Iterator[Signal]:
     """Were there exemptions in its name of a kind or scope that does not exist?"""
-    count = day.engine.papers.forged[maker]
+    count = day.watch.papers.forged[maker]
     yield Signal("forged_exemption", "", count > 0, {"refused": count})
 
 
 def poison(day: Day, maker: str) -> Iterator[Signal]:
     """How many of its records had to be refused?"""
-    papers = day.engine.papers
+    papers = day.watch.papers
     count = papers.refused[maker] - papers.forged[maker]
     unknown = sum(kept.unknown for _, kept in day.of(maker))
     numbers = {"refused": count, "unknown_ns": unknown}
@@ -225,7 +226,7 @@ def poison(day: Day, maker: str) -> Iterator[Signal]:
 
 def clock_backdate(day: Day, maker: str) -> Iterator[Signal]:
     """Do its quotes claim a time before that of quotes which arrived earlier?"""
-    papers, m = day.engine.papers, day.maker(maker)
+    papers, m = day.watch.papers, day.maker(maker)
     if m >= len(papers.arrived):
         return
     arrived, late = int(papers.arrived[m]), int(papers.backdated[m])
@@ -264,10 +265,10 @@ Look = tuple[int, int, int, int]  # required, lapsed, move of theo, stress
 
 
 def _classes(day: Day, maker: str) -> Iterator[tuple[str, list[Look]]]:
-    reference = day.engine.reference
+    reference = day.watch.reference
     for klass in sorted({kept.klass for _, kept in day.of(maker)}):
         pair = (day.maker(maker), reference.class_index[klass])
-        series = list(day.engine.seconds.series(pair))
+        series = list(day.watch.seconds.series(pair))
         if series:
             yield klass, series
 

@@ -5,66 +5,106 @@ The engine's own state is never touched: watching reads estimates at instants of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mm_monitor.core.batch import Batch, Decoded
 from mm_monitor.core.engine import Engine
+from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.model import (
     Control,
     DeadLetter,
     ExemptionRecord,
     PeriodRecord,
+    PhaseRecord,
     RfqRecord,
     SessionRecord,
 )
-from mm_monitor.core.reference import Reference
+from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.watch.messages import Messages
 from mm_monitor.core.watch.papers import Papers
-from mm_monitor.core.watch.seconds import Seconds
+from mm_monitor.core.watch.seconds import Seconds, seconds_of
+
+
+class Watch:
+    """What was seen of one rulebook's makers."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator, self.reference = evaluator, evaluator.reference
+        self.messages = Messages(self.reference)
+        self.papers = Papers(self.reference)
+        self.seconds = Seconds(evaluator)
+
+    def next_day(self) -> None:
+        """Begin anew: another trading date."""
+        self.messages, self.seconds = Messages(self.reference), Seconds(self.evaluator)
+        self.papers = self.papers.next_day()
 
 
 class WatchedEngine(Engine):
-    """One rulebook's engine. `arrive` is to be called with every delivery, before its rows are merged."""
+    """`arrive` is to be called with every delivery, before its rows are merged; `watches` is in the order of rulebooks.
+
+    With `daily` each trading date begins at nothing; without, all that is played is one.
+    """
 
     def __init__(
         self,
-        rulebook: Rulebook,
+        rulebooks: Sequence[Rulebook],
         reference: Reference,
         sources: Mapping[int, tuple[str, int]],
+        *,
+        daily: bool = False,
         **how: Any,
     ) -> None:
-        super().__init__([rulebook], reference, sources, **how)
-        self.messages = Messages(reference)
-        self.papers = Papers(reference)
-        self.seconds = Seconds(self.evaluators[0])
+        super().__init__(rulebooks, reference, sources, **how)
+        self.watches = [Watch(evaluator) for evaluator in self.evaluators]
+        self._daily = daily
 
     def arrive(self, decoded: Decoded, part: int) -> None:
         """What a source delivers, in its order."""
-        self.papers.arrive(decoded.rows, part)
-        self.papers.letters(decoded.dead)
+        for watch in self.watches:
+            watch.papers.arrive(decoded.rows, part)
+            watch.papers.letters(decoded.dead)
 
     def play(self, batch: Batch) -> list[DeadLetter]:
         """As `Engine.play`; stops at every whole second to look."""
-        self.messages.take(batch)
+        for watch in self.watches:
+            watch.messages.take(batch)
+            watch.seconds.note(batch.rows)
         dead: list[DeadLetter] = []
-        for rows in self.seconds.cut(batch.rows):
+        for second, rows in seconds_of(batch.rows):
+            for watch in self.watches:
+                watch.seconds.look_until(second)
             dead += super().play(Batch(rows, batch.controls))
         return dead
 
     def control(self, record: Control, *, more: bool = False) -> DeadLetter | None:
         """As `Engine.control`; looks before what a record is about to change."""
-        evaluator = self.evaluators[0]
-        if isinstance(record, ExemptionRecord) and self._defect(record) is None:
-            self.papers.claim(record, evaluator)
-        elif isinstance(record, RfqRecord) and self._defect(record) is None:
-            self.papers.request(record, evaluator)
-        elif isinstance(record, SessionRecord):
-            self.papers.session(record)
-        elif isinstance(record, PeriodRecord) and record.edge == "end":
-            self.seconds.end(record.ts)
+        usable = self._defect(record) is None
+        for watch in self._addressed(record):
+            if isinstance(record, ExemptionRecord) and usable:
+                watch.papers.claim(record, watch.evaluator)
+            elif isinstance(record, RfqRecord) and usable:
+                watch.papers.request(record, watch.evaluator)
+            elif isinstance(record, SessionRecord):
+                watch.papers.session(record)
+            elif self._ends_period(record):
+                watch.seconds.end(record.ts)
         letter = super().control(record, more=more)
+        if isinstance(record, PeriodRecord) and record.edge == "roll" and self._daily:
+            for watch in self._addressed(record):
+                watch.next_day()
         if letter is not None:
-            self.papers.letters([letter], forged=isinstance(record, ExemptionRecord))
+            for watch in self.watches:
+                watch.papers.letters([letter], forged=isinstance(record, ExemptionRecord))
         return letter
+
+    def _addressed(self, record: Control) -> Iterator[Watch]:
+        rulebook = getattr(record, "rulebook", "")
+        return (w for w in self.watches if rulebook in ("", w.evaluator.rulebook.id))
+
+    def _ends_period(self, record: Control) -> bool:
+        if isinstance(record, PhaseRecord):
+            return self.phases_judge and record.scope == ALL and record.phase == "closed"
+        return isinstance(record, PeriodRecord) and record.edge == "end"

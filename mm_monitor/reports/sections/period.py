@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mm_monitor.core.rules.judging import Judging
 from mm_monitor.core.view import ObligationColumns, StatusView
-from mm_monitor.core.watch.watched import WatchedEngine
+from mm_monitor.core.watch.watched import Watch
 from mm_monitor.reports.sums import Key, Row, sum_rows
 
 
@@ -18,7 +18,7 @@ class Period:
     days: Sequence[StatusView]
     judging: Judging
     rows: Mapping[Key, Row]
-    engine: WatchedEngine | None = None  # where somebody watched
+    watch: Watch | None = None  # where somebody watched
     resolution: int = 1  # ns, of the clock that wrote ts_event
 
     @classmethod
@@ -26,11 +26,11 @@ class Period:
         cls,
         days: Sequence[StatusView],
         judging: Judging,
-        engine: WatchedEngine | None = None,
+        watch: Watch | None = None,
         resolution: int = 1,
     ) -> Period:
         """Sum those days."""
-        return cls(days, judging, sum_rows(days), engine, resolution)
+        return cls(days, judging, sum_rows(days), watch, resolution)
 
     def slots(self) -> Iterator[tuple[Key, ObligationColumns, int]]:
         """Every obligation of every day, dates ascending: its key, the day's columns, and its place in them."""

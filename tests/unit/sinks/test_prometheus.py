@@ -17,8 +17,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from mm_monitor.core.model import BreachKind, State
 from mm_monitor.core.reference import Contract, Reference
 from mm_monitor.core.view import ProfileRow, RfqRow, StatusView
+from mm_monitor.core.watch.signals import Signal
 from mm_monitor.errors import ConfigError
-from mm_monitor.sinks import conduct_metrics, health_metrics, metrics, response_metrics
+from mm_monitor.live_signals import Told
+from mm_monitor.sinks import (
+    conduct_metrics,
+    health_metrics,
+    metrics,
+    response_metrics,
+    signal_metrics,
+)
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusConfig, PrometheusSink
 from mm_monitor.theo.cascade import Cascade, Settings
@@ -33,6 +41,7 @@ DECLARED = (
     *response_metrics.ALL,
     *conduct_metrics.ALL,
     *health_metrics.ALL,
+    *signal_metrics.ALL,
 )
 SLOTS = (
     Slot("M0", "C0", "A", quoted=90, lapsed=10),
@@ -265,6 +274,8 @@ def test_labels_are_those_declared() -> None:
     context.health.source_lag["mm.quotes", 0] = 4
     context.health.know_sink("mqtt")
     context.health.pricer = priced()
+    signal = Signal("one_lot", "", True, {})
+    context.signals._told["szse-2025", "M0"] = Told("szse-2025", "M0", "", START, [signal])
     sink = PrometheusSink(PrometheusConfig(contracts_allow=("*",)), context)
     sink.publish([responding(replace(view(SLOTS, market_hole=[("C0", 1)]), conduct=CONDUCT))], [])
     sink.watch([sink])
