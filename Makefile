@@ -18,6 +18,10 @@ ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
 ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALLOC=malloc \
                ASAN_OPTIONS=detect_leaks=0:alloc_dealloc_mismatch=0
 
+# Two commands at once, for two cores: what the first says is kept in build/$(1).log and shown when both have ended.
+beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?; \
+  wait $$other; other=$$?; cat build/$(1).log; exit $$((mine | other))
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -111,12 +115,13 @@ demo: $(RELEASE) ## a simulated session, a broker and the monitor, live in this 
 test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with bounds checks, packaging
 	@$(MAKE) --no-print-directory build lint
 	@echo "==> tests: on the release build, the laws beside what waits for nothing"
-	@mkdir -p build; $(PYTEST) -q -m "not slow" tests/laws >build/laws.log 2>&1 & laws=$$!; \
-	  $(PYTEST) -q -m "not slow" --ignore tests/laws $(addprefix --ignore ,$(SERVICE_TESTS)); rest=$$?; \
-	  wait $$laws; laws=$$?; cat build/laws.log; exit $$((rest | laws))
+	@$(call beside,laws,$(PYTEST) -q -m "not slow" tests/laws,\
+	  $(PYTEST) -q -m "not slow" --ignore tests/laws $(addprefix --ignore ,$(SERVICE_TESTS)))
 	@echo "==> tests: against real services"
 	@$(PYTEST) -q -m "not slow" $(SERVICE_TESTS)
-	@$(MAKE) --no-print-directory test-debug test-asan packaging versions
+	@$(MAKE) --no-print-directory build-debug build-asan
+	@$(call beside,asan,$(MAKE) --no-print-directory test-asan packaging,$(MAKE) --no-print-directory test-debug)
+	@$(MAKE) --no-print-directory versions
 
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
 	@$(MAKE) --no-print-directory build build-debug
