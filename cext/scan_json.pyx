@@ -28,7 +28,7 @@ cdef enum:
     THEO = 128
     DELTA = 256
     THEO_MEMBERS = 133  # ts_event, contract, theo
-    LEAST_MEMBER = 12   # bytes of `"maker":"M"}`
+    LEAST_MEMBER = 9    # bytes of `"theo":0}`
 
 # What a call knows; `limit` is the end of the buffer, so that eight bytes at once stay inside.
 cdef struct Scan:
@@ -299,10 +299,10 @@ cdef inline unsigned int scan_key(const unsigned char** cursor, const unsigned c
         member = BID_SIZE
     elif key == word("ask_size"):
         member = ASK_SIZE
-    elif key == word("bid_pric") and at[0] == c'e':
+    elif key == word("bid_pric") and at < end and at[0] == c'e':
         member = BID_PRICE
         at += 1
-    elif key == word("ask_pric") and at[0] == c'e':
+    elif key == word("ask_pric") and at < end and at[0] == c'e':
         member = ASK_PRICE
         at += 1
     elif key == word("ts_event"):
@@ -320,7 +320,7 @@ cdef inline unsigned int scan_key(const unsigned char** cursor, const unsigned c
         at -= 3
     else:
         return 0
-    if at[0] != c'"':
+    if at >= end or at[0] != c'"':
         return 0
     at = skip(at + 1, end)
     if at == end or at[0] != c':':

@@ -369,7 +369,10 @@ def _bad_rows(
 def _detail(
     element: bytes, item: JsonQuote | JsonTheo, code: int, row: np.void, reference: Reference
 ) -> str:
-    fields = _raw_object.decode(element)
+    try:
+        fields = _raw_object.decode(element)
+    except MALFORMED as error:  # a typed decoder skips what it does not know, whatever it is called
+        return f"no JSON: {error}"
     if code == Code.UNDECODABLE:
         return _misshapen(type(item), fields)
     shown = {name: _shown(bytes(raw)) for name, raw in fields.items()}

@@ -176,3 +176,12 @@ def test_names_that_make_no_table(message: str, lengths: list[int], cells: int) 
         _scan_json.fill_names(
             b"abc", np.arange(n), np.array(lengths), indices, indices, np.zeros(cells, NAME)
         )
+
+
+@pytest.mark.parametrize("theo", [b"0", b"-0", b"1", b"null"])
+def test_the_shortest_last_member_is_plain(theo: bytes) -> None:
+    value = b'{"ts_event":5,"contract":"C1","theo":' + theo + b"}"
+    for values in ([value], [b"", value]):
+        one, other = (scan(module, "theo", values) for module in (_scan_json, twin))
+        assert (one[:2], one[2].tobytes()) == (other[:2], other[2].tobytes())
+        assert one[1][-1] == 1

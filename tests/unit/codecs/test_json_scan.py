@@ -67,3 +67,10 @@ def test_names_are_those_of_now() -> None:
     known.close_account("A9")
     assert codec.decode(chunk("quotes", quote), known).rows["maker"].tolist() == [-1]
     assert codec.decode(chunk("quotes", quote), reference()).rows["maker"].tolist() == [-1]
+
+
+def test_a_bad_element_with_a_name_that_is_no_text_is_still_a_dead_letter() -> None:
+    odd = b'{"ts_event":0,"contract":"nobody","theo":"1","\x80elta":"0.5"}'
+    got = CODEC.decode(chunk("theo", odd), reference())
+    assert [d.reason for d in got.dead] == [BadReason.UNKNOWN_CONTRACT]
+    assert "no JSON" in got.dead[0].detail
