@@ -25,7 +25,7 @@ beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench gaming services \
+.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench bench-peers gaming services \
         packaging versions clean
 
 help: ## this list
@@ -34,7 +34,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | \
 	  awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 	@echo
-	@echo "PYTHON=... chooses the interpreter (3.11 or newer), DEMO_ARGS=... adds to 'mm-monitor demo'."
+	@echo "PYTHON=... chooses the interpreter (3.11 or newer), DEMO_ARGS=... adds to 'mm-monitor demo', PEERS_ARGS=... to bench-peers."
 
 ## --- environment -------------------------------------------------------------------------------
 
@@ -160,6 +160,9 @@ versions: $(VENV)/.dev
 
 bench: $(VENV)/.dev build services ## the benchmarks; results as JSON with commit, cpu and versions
 	@$(PY) -m benchmarks
+
+bench-peers: $(VENV)/.dev build ## the same job by csp, polars, DuckDB, numba, bytewax and confluent-kafka, side by side
+	@$(PY) -m benchmarks.peers $(PEERS_ARGS)
 
 gaming: $(VENV)/.dev build ## the table of docs/gaming.md: a sampler's scores beside the truth
 	@$(PY) -m benchmarks.gaming

@@ -77,11 +77,13 @@ def _version(name: str) -> str:
         return ""
 
 
-def keep(name: str, title: str, rows: Sequence[Row]) -> Path:
-    """Write `results/<name>.json`."""
+def keep(
+    name: str, title: str, rows: Sequence[Row], about: Mapping[str, object] | None = None
+) -> Path:
+    """Write `results/<name>.json`; `about` adds to the stamp."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    content = {"name": name, "title": title, "stamp": stamp(), "rows": rows}
+    content = {"name": name, "title": title, "stamp": {**stamp(), **(about or {})}, "rows": rows}
     path.write_text(json.dumps(content, indent=1) + "\n")
     return path
 
