@@ -7,7 +7,17 @@ from importlib import import_module
 
 from benchmarks.measure import keep, table
 
-NAMES = ("engine", "windows", "scale", "decode", "view", "memory", "instructions", "kafka")
+NAMES = (
+    "engine",
+    "windows",
+    "scale",
+    "decode",
+    "view",
+    "metrics",
+    "memory",
+    "instructions",
+    "kafka",
+)
 
 
 def main(names: list[str]) -> int:

@@ -72,11 +72,11 @@ class Day:
     ticks: int
 
 
-def reference() -> Reference:
+def reference(makers: int = MAKERS) -> Reference:
     """The directory; the numeric id of a name is its index."""
     return Reference.of(
         [Contract(f"C{i:03d}", f"K{i // IN_CLASS}", TICK, number=i) for i in range(CONTRACTS)],
-        [Appointment(f"M{i:02d}", "*", number=i) for i in range(MAKERS)],
+        [Appointment(f"M{i:02d}", "*", number=i) for i in range(makers)],
     )
 
 
@@ -157,15 +157,15 @@ def make_day(n: int, theo_share: float, shape: str, batch: int) -> Day:
     return Day(rounds, parts, n)
 
 
-def warm_engine(rulebook: Rulebook | None = None) -> Engine:
+def warm_engine(rulebook: Rulebook | None = None, makers: int = MAKERS) -> Engine:
     """An engine in continuous trading, with a theo for each contract and a valid quote in each slot.
 
     It judges by szse-2025 or by another rulebook.
     """
-    engine = Engine([rulebook or load("szse-2025")], reference(), {})
+    engine = Engine([rulebook or load("szse-2025")], reference(makers), {})
     engine.control(PeriodRecord(OPEN, "start", DATE))
     engine.control(PhaseRecord(OPEN, "*", "continuous"))
-    rows = empty_rows(CONTRACTS * (1 + MAKERS))
+    rows = empty_rows(CONTRACTS * (1 + makers))
     rows["ts"], rows["offset"] = OPEN + 1, np.arange(len(rows))
     theos, quotes = rows[:CONTRACTS], rows[CONTRACTS:]
     theos["kind"], theos["contract"], theos["a"], theos["maker"] = (
@@ -174,8 +174,8 @@ def warm_engine(rulebook: Rulebook | None = None) -> Engine:
         THEO,
         -1,
     )
-    quotes["kind"], quotes["contract"] = Kind.QUOTE, np.repeat(np.arange(CONTRACTS), MAKERS)
-    quotes["maker"] = np.tile(np.arange(MAKERS), CONTRACTS)
+    quotes["kind"], quotes["contract"] = Kind.QUOTE, np.repeat(np.arange(CONTRACTS), makers)
+    quotes["maker"] = np.tile(np.arange(makers), CONTRACTS)
     quotes["a"], quotes["b"] = THEO - 3 * TICK, THEO + 3 * TICK
     quotes["a_size"] = quotes["b_size"] = 10
     engine.apply(Batch(rows))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-CHUNK = 4_000  # samples; about a millisecond's work
+CHUNK = 2_000  # samples; about a millisecond's work
 
 Number = int | float
 

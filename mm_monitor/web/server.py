@@ -8,7 +8,6 @@ otherwise.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from mm_monitor.errors import ConfigError
 from mm_monitor.formats import json_bytes
 from mm_monitor.live_signals import Told
 from mm_monitor.web import api
+from mm_monitor.web.pieces import one_by_one, packed
 
 GetViews = Callable[[], Sequence[StatusView]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -64,7 +64,7 @@ class WebSources:
     get_views: GetViews  # published, as of the watermark
     get_estimates: GetViews  # extended to now, for screens
     is_ready: Callable[[], tuple[bool, str]]  # and why not
-    render_metrics: Callable[[], Iterable[bytes]]  # chunks of Prometheus text
+    render_metrics: Callable[[], Iterable[bytes]]  # chunks of Prometheus text, some empty
     get_signals: Callable[[], Iterable[Told]] = lambda: ()
 
 
@@ -132,13 +132,16 @@ class _Pages:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Prometheus text, sent chunk by chunk so that the tape goes on in between."""
-        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: METRICS_TYPE})
-        response.enable_compression()
+        chunks = self._sources.render_metrics()
+        headers = {hdrs.CONTENT_TYPE: METRICS_TYPE, hdrs.VARY: hdrs.ACCEPT_ENCODING}
+        packs = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
+        if packs:
+            headers[hdrs.CONTENT_ENCODING] = "gzip"
+        response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         with contextlib.suppress(ConnectionResetError):  # the scraper's own time is up
-            for chunk in self._sources.render_metrics():
-                await response.write(chunk)
-                await asyncio.sleep(0)
+            async for piece in packed(chunks) if packs else one_by_one(chunks):
+                await response.write(piece)
             await response.write_eof()
         return response
 

@@ -14,6 +14,7 @@ from mm_monitor.core.model import State
 from mm_monitor.core.view import StatusView
 from mm_monitor.errors import ConfigError
 from mm_monitor.sinks.context import SinkContext
+from mm_monitor.sinks.exposition import CHUNK
 from mm_monitor.sinks.prometheus import PrometheusConfig, PrometheusSink
 from mm_monitor.web.server import WebConfig, WebServer, WebSources
 from tests.unit.sinks.builders import START, S, Slot, breach, view
@@ -92,6 +93,30 @@ async def test_metrics_are_what_the_sink_renders(
         assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         text = await answer.text()
     assert 'mm_monitor_open_breaches{rulebook="szse-2025",maker="M0",kind="lapse"} 1\n' in text
+
+
+async def test_metrics_are_packed_for_those_who_ask(
+    client: aiohttp.ClientSession, monitor: Monitor
+) -> None:
+    texts = {}
+    for asked, given in (("gzip, deflate", "gzip"), ("identity", None)):
+        async with client.get("/metrics", headers={"Accept-Encoding": asked}) as answer:
+            assert answer.headers.get("Content-Encoding") == given
+            assert answer.headers["Vary"] == "Accept-Encoding"
+            lines = (await answer.text()).splitlines(keepends=True)
+        texts[given] = [line for line in lines if "presence" in line]
+    assert len(texts[None]) > 10
+    assert texts["gzip"] == texts[None]
+
+
+async def test_many_series_are_sent_in_small_pieces(monitor: Monitor) -> None:
+    slots = [Slot(f"M{i % 7}", f"C{i}", "A") for i in range(5_000)]
+    sink = PrometheusSink(PrometheusConfig(("C*",), ("M3/*",), 4_000), SinkContext())
+    sink.publish([view(sorted(slots, key=lambda slot: (slot.maker, slot.contract)))], [])
+    pieces = list(sink.chunks())
+    assert max(piece.count(b"\n") for piece in pieces) <= CHUNK
+    assert b"".join(pieces).count(b"mm_monitor_contract_quoted_seconds_total{") == 4_000
+    assert b'mm_monitor_contract_obligations_dropped{rulebook="szse-2025"} 286\n' in pieces[-1]
 
 
 async def test_alive_and_ready_are_two_questions(
