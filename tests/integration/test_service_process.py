@@ -146,8 +146,7 @@ async def test_a_broker_that_goes_away_costs_known_time_and_nothing_else(
 
         assert re.match("ready, but .*connection refused", await answered(problem, timeout=15))
         await asyncio.to_thread(kafka.start)
-        await venue.theo()
-        back = await venue.quotes()
+        heard = [await venue.theo(), await venue.quotes()]
         await answered(lambda: read(subject, 42), timeout=30)
 
         async def mended() -> bool:
@@ -167,7 +166,8 @@ async def test_a_broker_that_goes_away_costs_known_time_and_nothing_else(
         for scope in ("K0", "K1"):
             of = [e for e in feed if e["scope"] == scope]
             assert (of[0]["status"], of[0]["ts"]) == ("down", last_heard)
-            assert (of[-1]["status"], of[-1]["ts"]) == ("up", back)
+            assert of[-1]["status"] == "up"
+            assert of[-1]["ts"] in heard  # the theo may come in well before the quotes
 
         async def known() -> list[dict[str, Any]]:
             rows = (await subject.get("api/v1/obligations"))[1]["obligations"]
@@ -175,8 +175,8 @@ async def test_a_broker_that_goes_away_costs_known_time_and_nothing_else(
 
         for row in await answered(known):
             down = [e for e in feed if (e["scope"], e["status"]) == (row["class"], "down")]
-            assert row["unknown_ns"] == back - down[-1]["ts"]
-            assert back - last_heard - row["unknown_ns"] < SECOND
+            assert row["unknown_ns"] == heard[-1] - down[-1]["ts"]  # what stands is known by quotes
+            assert heard[-1] - last_heard - row["unknown_ns"] < SECOND
         assert len(subject.logs) < 50, subject.stderr
         subject.signal(signal.SIGTERM)
         assert await subject.wait() == 0
