@@ -26,7 +26,7 @@ from mm_monitor.replay import replay
 from mm_monitor.rulebooks import load
 from tests.oracle.oracle import judge
 
-from .tapes import LANDED, random_capture
+from .tapes import FEATURES, random_capture
 
 BATCH = 100
 
@@ -122,7 +122,8 @@ def attempt(task: tuple[int, frozenset[str]]) -> Tried:
 WORDS = ("min_rest", "retroactive", "from_then", "max_size_difference", "max_age", "zero_bid", "grace",
          "off_theo", "combine = \"min\"", "table", "multiple", "relief", "required_set", "accounts",
          "coverage", "mean_of_ratios", "contracts\"", "products\"", "days\"", "windows", "at_risk",
-         "lapse", "market_hole", "stress", "rfq", "shrinks", "calendar")  # fmt: skip
+         "lapse", "market_hole", "stress", "rfq", "shrinks", "required_time",
+         "min_size_by_month", "calendar")  # fmt: skip
 
 
 def shrunk(seed: int, features: frozenset[str], found: str) -> str:
@@ -143,7 +144,7 @@ def _commit() -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Fuzz until the end, the time limit or `--keep` differences; 1 when there was one."""
-    features = LANDED | set(filter(None, args.features.split(",")))
+    features = frozenset(filter(None, args.features.split(","))) or FEATURES
     state: dict[str, Any] = {
         "commit": _commit(), "features": sorted(features), "start": args.start, "next": args.start,
         "end": args.end, "seconds": 0.0, "differing": [], "hits": {},
@@ -182,7 +183,7 @@ def main() -> int:
     parser.add_argument("end", type=int)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--stamp", type=Path, help="JSON result, kept up and resumed from")
-    parser.add_argument("--features", default="", help="switched on beside those that have landed")
+    parser.add_argument("--features", default="", help="only these, by commas; default all")
     parser.add_argument("--seconds", type=float, default=0, help="stop after so long")
     parser.add_argument("--keep", type=int, default=1, help="stop after so many that differ")
     parser.add_argument("--shrink", type=int, default=1, help="shrink so many of them")

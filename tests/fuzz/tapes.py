@@ -22,11 +22,7 @@ PHASES = [*["continuous"] * 9, "break", "halt", "closed", "opening_auction",
 FEATURES = frozenset({
     "rest", "retroactive", "stress", "rfq", "table", "underlying", "dated", "hole", "judged_by", "at_risk",
     "windows", "fills", "shrinks", "accounts", "required_set", "spot", "required_time", "stretches",
-})  # fmt: skip
-# What the engine implements; a rulebook with any other is refused.
-LANDED = frozenset({
-    "fills", "required_set", "spot", "windows", "judged_by", "stretches", "stress", "hole", "rest", "table",
-    "dated", "underlying", "accounts", "retroactive", "rfq", "at_risk",
+    "min_size_by_month",
 })  # fmt: skip
 KINDS = {"technical": '"exclude"', "drill": '"deem"', "relief": '{ relax = "2" }',
          "fast": '{ relax = "1.5" }', "limit_up": '"one_side"'}  # fmt: skip
@@ -326,12 +322,23 @@ def _quote_rules(world: World) -> list[str]:
     return [
         "[quote]",
         *_some(rng, 0.6, f"min_size = {rng.choice([1, 2, 2, 5])}"),
+        *_some(rng, world.has("min_size_by_month"), f"min_size_by_month = {_least(rng)}"),
         *_some(rng, 0.3, unequal),
         *_some(rng, 0.4, f'max_age = "{world.duration(3, 60)}"'),
         *_some(rng, 0.4, f'zero_bid_below = "{zero}"'),
         *_some(rng, world.has("rest") or world.has("retroactive"), f"min_rest = {_rest(world)}"),
         *_some(rng, world.has("shrinks"), f'after_fill = "{rng.choice(["shrinks", "restated"])}"'),
     ]
+
+
+def _least(rng: random.Random) -> str:
+    cells = []
+    for _ in range(rng.randint(1, 3)):
+        months = sorted(rng.sample(range(4), 2))
+        keys = _some(rng, 0.6, f"months_from = {months[0]}")
+        keys += _some(rng, 0.6, f"months_to = {months[1]}")
+        cells.append("{ " + ", ".join([*keys, f"size = {rng.choice([1, 2, 5, 6, 10])}"]) + " }")
+    return f"[{', '.join(cells)}]"
 
 
 def _presence(world: World) -> list[str]:
@@ -432,7 +439,7 @@ def _rulebook(world: World) -> str:
         *(_stressed(world) if rng.random() < 0.6 or world.has("stress") else []),
         *(_requests(world) if world.has("rfq") else []),
         *(_required_set(world) if world.has("required_set") else []),
-        *[rollup] * world.has("accounts"), *[hole] * world.has("hole"),
+        *_some(rng, 0.8 * world.has("accounts"), rollup), *[hole] * world.has("hole"),
         "[exemptions]", *(f"{kind} = {meaning}" for kind, meaning in KINDS.items()),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
@@ -482,7 +489,9 @@ def _contract(world: World, contract: str) -> Row:
     return [contract, world.contracts[contract], str(tick), kind, strike, expiry, "", flags]
 
 
-def random_capture(rng: random.Random, directory: Path, features: frozenset[str] = LANDED) -> Path:
+def random_capture(
+    rng: random.Random, directory: Path, features: frozenset[str] = FEATURES
+) -> Path:
     """Write a capture into `directory`, which exists; returns the rulebook's path in it."""
     world = World(rng, features)
     rulebook = directory / "rulebook.toml"

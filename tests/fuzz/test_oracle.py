@@ -230,3 +230,29 @@ def test_windows_lie_in_obliged_time(tmp_path: Path) -> None:
     (row,) = judge(tmp_path, tmp_path / "rulebook.toml")[1]["obligations"]
     counts = {"total": 5, "passed": 3, "failed": 1, "open": 0, "empty": 0, "cut": 1}
     assert row["windows"] == [counts | {"width_ns": 15, "longest_failed_run": 1}]
+
+
+@pytest.mark.criterion("VAL-04")
+def test_of_the_least_sizes_by_month_the_first_cell_that_matches_decides(tmp_path: Path) -> None:
+    cells = "{ months_to = 9, size = 1 }, { months_from = 3, size = 5 }, { size = 1 }"
+    rules = RULES + f"[quote]\nmin_size = 1\nmin_size_by_month = [{cells}]\n"
+    quotes = ["1000,M0,C0,5,4,6,5", "1030,M0,C0,5,5,6,5"]  # C0 never expires
+    report = _judge(tmp_path, rules, phases=ONE_DAY, quotes=quotes)
+    assert _reasons(report) == {"quoted": 70, "size": 30}
+
+
+@pytest.mark.criterion("PRES-03")
+@pytest.mark.parametrize(("time", "slack"), [(50, 20), (70, 0), (80, -10)])
+def test_the_required_time_is_owed_over_the_date(tmp_path: Path, time: int, slack: int) -> None:
+    rules = (
+        RULES.replace('"90%"', '"50%"') + f'judged_by = "coverage"\nrequired_time = "{time}ns"\n'
+    )
+    rules += 'windows = ["am_pm"]\n'
+    phases = [*ONE_DAY, "1040,*,break", "1060,*,continuous"]
+    quotes = ["1000,M0,C0,5,1,6,1", "1090,M0,C0,,0,,0"]
+    report = _judge(tmp_path, rules, phases=phases, quotes=quotes)
+    assert report["obligations"][0]["slack_ns"] == slack
+    assert [b[0] for b in _breaches(report)] == ["presence"] * (slack < 0)
+    (row,) = judge(tmp_path, tmp_path / "rulebook.toml")[1]["obligations"]
+    stretches = [(stretch["quoted_ns"], stretch["verdict"]) for stretch in row["stretches"]]
+    assert stretches == [(40, "compliant"), (30, "compliant")]

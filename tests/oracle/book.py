@@ -5,6 +5,7 @@ A test of a quote passes (True), fails (False) or hangs on a missing number (Non
 
 from calendar import monthrange
 from fractions import Fraction
+from itertools import compress
 from math import inf
 from typing import Any, NamedTuple
 
@@ -32,7 +33,15 @@ class Book:  # the state of the tape for one slot, in one trading date
     def __init__(self, capture: Capture, day: Day, slot: Slot, reached: set[int]) -> None:
         self.capture, self.rules, self.day, self.reached = capture, capture.rules, day, reached
         self.contract = capture.contracts[slot[1]]
-        self.days = (self.contract["expiry"] - day.date).days if self.contract["expiry"] else 10**6
+        own = [row["class"] == self.contract["class"] for row in capture.contracts.values()]
+        self.mates = [*compress(capture.contracts.values(), own)]  # of the class
+        ends = [row["expiry"] for row in self.mates if row["expiry"]]
+        self.months = sorted({(end.year, end.month) for end in ends if end >= day.date})
+        expiry, self.days, self.month = self.contract["expiry"], 10**6, 10**6  # to expiry
+        if expiry:
+            self.days = (expiry - day.date).days
+        if self.days >= 0 and expiry:
+            self.month = self.months.index((expiry.year, expiry.month))
         self.last: dict[Any, Record] = {}  # of each kind, from whom to whom
         self.owed: set[Any] = set()  # feeds that are up, their snapshot to come
         self.bad = False  # a dead letter since the last good quote
@@ -106,9 +115,7 @@ class Book:  # the state of the tape for one slot, in one trading date
         want, own, today = self.rules.get("required_set", {}), self.contract, self.day.date
         kind, expiry, strike = own["kind"], own["expiry"], own["strike"]
         spot, delta = self.heard("underlying", "price"), self.heard("theo", "delta")
-        mates = [row for row in self.capture.contracts.values() if row["class"] == own["class"]]
-        live = {row["expiry"] for row in mates if row["expiry"] and row["expiry"] >= today}
-        months = sorted({(day.year, day.month) for day in live})
+        mates = self.mates
         ladder = {row["strike"] for row in mates if row["expiry"] == expiry and row["strike"]}
         same = {row["strike"] for row in mates if (row["kind"], row["expiry"]) == (kind, expiry)}
 
@@ -131,7 +138,7 @@ class Book:  # the state of the tape for one slot, in one trading date
         tests: Row = {
             "kinds": lambda kinds: kind in kinds,
             "exclude": lambda flags: not {*own["flags"]} & {*flags},
-            "months": lambda n: expiry and (expiry.year, expiry.month) in months[:n],
+            "months": lambda n: expiry and (expiry.year, expiry.month) in self.months[:n],
             "min_days": lambda least: self.days >= least,
             "max_days": lambda most: self.days <= most,
             "below_months": below,
@@ -181,6 +188,8 @@ class Book:  # the state of the tape for one slot, in one trading date
         sizes = [side[1] for side in (bid, ask) if side]
         if not sizes:
             return ["absent"], False, 0
+        cell = first(rules.get("quote.min_size_by_month", []), months=self.month)
+        least = cell["size"] if cell else rules.get("quote.min_size", 0)
         unequal = rules.get("quote.max_size_difference", {"ratio": 1, "of": "larger"})
         of = {"smaller": min(sizes), "larger": max(sizes), "mean": Fraction(sum(sizes), 2)}
         alone: bool | None = not bid and "quote.zero_bid_below" in rules
@@ -196,7 +205,7 @@ class Book:  # the state of the tape for one slot, in one trading date
         tests = {
             "one_sided": bool(bid and ask) or one_side or alone,
             "crossed": not (bid and ask) or bid[0] < ask[0],
-            "size": min(sizes) >= rules.get("quote.min_size", 0),
+            "size": min(sizes) >= least,
             "unequal": max(sizes) - min(sizes) <= unequal["ratio"] * of[unequal["of"]],
             "spread": wide,
             "off_theo": near if band else True,
@@ -226,12 +235,21 @@ class Book:  # the state of the tape for one slot, in one trading date
         return None if None in each else not one_will_do, use
 
 
+def first(cells: list[Row], **at: Any) -> Row | None:
+    """The first of the cells whose half-open ranges hold all of `at`."""
+    for cell in cells:
+        if all(cell.get(f"{k}_from", 0) <= at[k] < cell.get(f"{k}_to", inf) for k in at):
+            return cell
+    return None
+
+
 def limit_of(term: Row, at: Row, days: int) -> Any:
     """The limit of one term; None while a number that it needs is missing."""
     base = at[term.get("of", "tick")]
-    for cell in term.get("table", [term | {"days_from": -inf}]) if base is not None else ():
-        priced = cell.get("price_from", -inf) <= base < cell.get("price_to", inf)
-        if priced and cell.get("days_from", 0) <= days < cell.get("days_to", inf):
-            shares = [cell[key] for key in ("ticks", "relative", "multiple") if key in cell]
-            return cell["absolute"] if "absolute" in cell else shares[0] * base
-    return None if base is None else 0
+    if base is None:
+        return None
+    cell = first(term["table"], price=base, days=days) if "table" in term else term
+    if cell is None:
+        return 0
+    shares = [cell[key] for key in ("ticks", "relative", "multiple") if key in cell]
+    return cell["absolute"] if "absolute" in cell else shares[0] * base

@@ -279,7 +279,8 @@ def row_of(maker: str, contract: str, judged: list[Judged]) -> Row:
     t, stress = (sums([p for p in pieces if p.stress or not only] for *_, pieces in own)
                  for only in (False, True))  # fmt: skip
     by, named = rules.get("presence.judged_by", ""), rules.get("presence.windows", [])
-    apart = {span: sums((j.pieces[slot] for slot in slots), *span) for j in judged
+    apart = {span: sums((j.pieces[slot] for slot in slots), *span) - Counter(days=len(slots))
+             for j in judged  # what is owed of a date is not owed of its stretches
              for span in j.stretches if slots and ("am_pm" in named or by == "stretches")}  # fmt: skip
     runs = [run for j, _, pieces in own for _, run in lapses(pieces, j.day.end)]
     lengths = [sum(p.t1 - p.t0 for p in run) for run in runs]
