@@ -5,7 +5,6 @@ A test of a quote passes (True), fails (False) or hangs on a missing number (Non
 
 from calendar import monthrange
 from fractions import Fraction
-from itertools import compress
 from math import inf
 from typing import Any, NamedTuple
 
@@ -32,16 +31,13 @@ class Piece(NamedTuple):  # a slot over [t0, t1), throughout which nothing chang
 class Book:  # the state of the tape for one slot, in one trading date
     def __init__(self, capture: Capture, day: Day, slot: Slot, reached: set[int]) -> None:
         self.capture, self.rules, self.day, self.reached = capture, capture.rules, day, reached
-        self.contract = capture.contracts[slot[1]]
-        own = [row["class"] == self.contract["class"] for row in capture.contracts.values()]
-        self.mates = [*compress(capture.contracts.values(), own)]  # of the class
-        ends = [row["expiry"] for row in self.mates if row["expiry"]]
-        self.months = sorted({(end.year, end.month) for end in ends if end >= day.date})
-        expiry, self.days, self.month = self.contract["expiry"], 10**6, 10**6  # to expiry
-        if expiry:
-            self.days = (expiry - day.date).days
-        if self.days >= 0 and expiry:
-            self.month = self.months.index((expiry.year, expiry.month))
+        self.contract = own = capture.contracts[slot[1]]
+        self.mates = [row for row in capture.contracts.values() if row["class"] == own["class"]]
+        ends = {row["expiry"] for row in self.mates if row["expiry"] and row["expiry"] >= day.date}
+        self.months = sorted({(end.year, end.month) for end in ends})
+        expiry, never = own["expiry"], 10**6
+        self.days = (expiry - day.date).days if expiry else never
+        self.month = self.months.index((expiry.year, expiry.month)) if expiry in ends else never
         self.last: dict[Any, Record] = {}  # of each kind, from whom to whom
         self.owed: set[Any] = set()  # feeds that are up, their snapshot to come
         self.bad = False  # a dead letter since the last good quote
@@ -115,9 +111,10 @@ class Book:  # the state of the tape for one slot, in one trading date
         want, own, today = self.rules.get("required_set", {}), self.contract, self.day.date
         kind, expiry, strike = own["kind"], own["expiry"], own["strike"]
         spot, delta = self.heard("underlying", "price"), self.heard("theo", "delta")
-        mates = self.mates
-        ladder = {row["strike"] for row in mates if row["expiry"] == expiry and row["strike"]}
-        same = {row["strike"] for row in mates if (row["kind"], row["expiry"]) == (kind, expiry)}
+        ladder = {row["strike"] for row in self.mates if row["expiry"] == expiry and row["strike"]}
+        same = {
+            row["strike"] for row in self.mates if (row["kind"], row["expiry"]) == (kind, expiry)
+        }
 
         def below(months: int) -> bool:
             year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
@@ -248,8 +245,7 @@ def limit_of(term: Row, at: Row, days: int) -> Any:
     base = at[term.get("of", "tick")]
     if base is None:
         return None
-    cell = first(term["table"], price=base, days=days) if "table" in term else term
-    if cell is None:
-        return 0
+    cell = first(term.get("table", []), price=base, days=days) or {"absolute": 0}
+    cell = cell if "table" in term else term
     shares = [cell[key] for key in ("ticks", "relative", "multiple") if key in cell]
     return cell["absolute"] if "absolute" in cell else shares[0] * base

@@ -206,14 +206,9 @@ class Judged:  # one trading date of one capture
         stay, within = max(1, rules.get("rfq.stay", 0)), rules.get("rfq.respond_within", 0)
         for ts, _, at, row in (r for r in self.capture.records if r.kind == "rfq"):
             ahead = [p for p in self.pieces[slot] if p.t0 >= ts and at[1] == slot[1]]
-            asked = [
-                p for p in ahead[:1] if p.t0 == ts and p.state in ("quoted", "lapsed", "unknown")
-            ]
-            if (
-                not asked
-                or "rfq" not in rules
-                or slot[0] not in (row["makers"] or slot[0]).split("|")
-            ):
+            named = "rfq" in rules and slot[0] in (row["makers"] or slot[0]).split("|")
+            states = [p.state for p in ahead[:1] if p.t0 == ts]
+            if not named or not {*states} & {"quoted", "lapsed", "unknown"}:
                 continue
             stands = ts if rules.get("rfq.standing_quote_counts") else None
             first = [p for p in ahead if p.valid is None
