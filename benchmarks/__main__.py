@@ -14,6 +14,7 @@ NAMES = (
     "decode",
     "view",
     "metrics",
+    "latency",
     "memory",
     "instructions",
     "kafka",
