@@ -25,7 +25,7 @@ beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench bench-peers gaming services \
+.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench bench-peers bench-plots gaming services \
         packaging versions clean
 
 help: ## this list
@@ -163,6 +163,9 @@ bench: $(VENV)/.dev build services ## the benchmarks; results as JSON with commi
 
 bench-peers: $(VENV)/.dev build ## the same job by csp, polars, DuckDB, numba, bytewax and confluent-kafka, side by side
 	@$(PY) -m benchmarks.peers $(PEERS_ARGS)
+
+bench-plots: $(VENV)/.dev ## the plots of benchmarks/README.md, drawn from the results that are kept
+	@$(PY) -m benchmarks.plots
 
 gaming: $(VENV)/.dev build ## the table of docs/gaming.md: a sampler's scores beside the truth
 	@$(PY) -m benchmarks.gaming

@@ -101,21 +101,14 @@ class App:
         self.web = WebServer(
             WebConfig(config.http.host, config.http.port),
             WebSources(
-                self.get_views,
-                self.get_estimates,
-                self.is_ready,
-                self.prometheus.chunks,
+                self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks,
                 self.signals.told,
             ),
-        )
+        )  # fmt: skip
         self.views: Sequence[StatusView] = ()
-        self._published = self._signalled = self._picture_cost = (
-            0.0  # s; what the last picture took
-        )
-        self._makers_known, self._unpictured = (
-            0,
-            list[BreachEvent](),
-        )  # handed over, not yet in a picture
+        self._published = self._signalled = self._picture_cost = 0.0
+        self._unpictured: list[BreachEvent] = []  # handed over, not yet in a picture
+        self._makers_known = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._at_rest = asyncio.Event()  # nobody pumps
         self._at_rest.set()
