@@ -25,7 +25,7 @@ beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench bench-peers bench-plots gaming services \
+.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming services \
         packaging versions clean
 
 help: ## this list
@@ -166,6 +166,10 @@ bench-peers: $(VENV)/.dev build ## the same job by csp, polars, DuckDB, numba, b
 
 bench-plots: $(VENV)/.dev ## the plots of benchmarks/README.md, drawn from the results that are kept
 	@$(PY) -m benchmarks.plots
+
+instructions: $(VENV)/.dev build ## instructions a tick of each kernel, by callgrind, held against those that are kept (KEEP=--keep writes them)
+	@command -v valgrind >/dev/null 2>&1 || { echo "make instructions needs valgrind; on Debian and Ubuntu: apt install valgrind." >&2; exit 1; }
+	@$(PY) -m benchmarks.bench_instructions $(KEEP)
 
 gaming: $(VENV)/.dev build ## the table of docs/gaming.md: a sampler's scores beside the truth
 	@$(PY) -m benchmarks.gaming

@@ -11,6 +11,7 @@ NAMES = (
     "engine",
     "windows",
     "scale",
+    "fanout",
     "decode",
     "view",
     "metrics",
