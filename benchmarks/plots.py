@@ -16,7 +16,7 @@ from benchmarks.measure import HERE, RESULTS
 
 PLOTS = HERE / "plots"
 WIDTH, HEIGHT = 720, 360
-LEFT, RIGHT, TOP, BOTTOM = 70, 170, 50, 50
+LEFT, RIGHT, TOP, BOTTOM = 70, 170, 50, 70
 COLOURS = ("#3b7dd8", "#d8703b", "#3ba55d", "#a55dd8", "#c0392b", "#7f8c8d")
 GREY = "#808080"
 
@@ -134,7 +134,7 @@ class Scale:
             return [10.0**power for power in range(first, last + 1)]
         raw = (self.most - self.least) / 4
         unit = 10 ** math.floor(math.log10(raw))
-        step = next(unit * k for k in (1, 2, 5, 10) if unit * k >= raw)
+        step = next(unit * k for k in (1, 2, 2.5, 5, 10) if unit * k >= raw)
         return [step * k for k in range(int(self.most / step) + 1)]
 
 
@@ -160,7 +160,7 @@ def chart(
     for value in x.ticks():
         parts += [_line(x(value), TOP, x(value), HEIGHT - BOTTOM),
                   _text(x(value), HEIGHT - BOTTOM + 18, _number(value), "middle")]  # fmt: skip
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, across, "middle"))
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 34, across, "middle"))
     parts.append(_text(LEFT - 8, TOP - 10, up, "end"))
     ends: list[float] = []
     for colour, (name, line) in zip(COLOURS, lines.items(), strict=False):
@@ -175,11 +175,11 @@ def chart(
 
 def chart_of_bars(title: str, result: Result, bars: Sequence[tuple[str, float, float]]) -> str:
     """One bar for each, on a logarithmic scale, with its number and how many times faster we are."""
-    height = TOP + 30 * len(bars) + 30
+    height = TOP + 30 * len(bars) + 60
     least = 10 ** math.floor(math.log10(min(value for _, value, _ in bars)) - 0.3)
     x = Scale([least, max(value for _, value, _ in bars)], (LEFT + 60, WIDTH - RIGHT), log=True)
-    parts = [_line(x(value), TOP, x(value), height - 30) for value in x.ticks()]
-    parts += [_text(x(value), height - 14, _number(value), "middle") for value in x.ticks()]
+    parts = [_line(x(value), TOP, x(value), height - 60) for value in x.ticks()]
+    parts += [_text(x(value), height - 44, _number(value), "middle") for value in x.ticks()]
     for i, (name, value, ratio) in enumerate(bars):
         top, ours = TOP + 30 * i + 5, name == "mm-monitor"
         colour = COLOURS[1] if ours else COLOURS[0]
@@ -220,7 +220,7 @@ def _picture(title: str, result: Result, parts: Sequence[str], height: float) ->
         f'height="{height:.0f}" font-family="sans-serif" font-size="12">',
         f"<title>{escape(title)}</title>",
         f'<text x="12" y="18" font-size="14" font-weight="bold" fill="{GREY}">{escape(title)}</text>',
-        _text(WIDTH - 12, 18, measured, "end"),
+        _text(WIDTH - 12, height - 12, measured, "end"),
     ]
     return "\n".join([*head, *parts, "</svg>"]) + "\n"
 
