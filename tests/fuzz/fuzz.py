@@ -40,13 +40,13 @@ class Tried(NamedTuple):
     tape: str = ""
 
 
-def _paths(want: Any, got: Any, path: str, whole: bool) -> Iterator[str]:
-    """Every place at which they differ; unless `whole`, of the keys that both have."""
+def _paths(got: Any, want: Any, path: str, whole: bool) -> Iterator[str]:
+    """Every place at which they differ, in what `got` has; unless `whole`, that both have."""
     if isinstance(want, dict) and isinstance(got, dict):
-        for key in sorted(want.keys() | got.keys() if whole else want.keys() & got.keys()):
-            yield from _paths(want.get(key), got.get(key), f"{path}.{key}", whole)
+        for key in sorted(got.keys() if whole else want.keys() & got.keys()):
+            yield from _paths(got[key], want.get(key), f"{path}.{key}", whole)
     elif isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
-        for i, (one, other) in enumerate(zip(want, got, strict=True)):
+        for i, (one, other) in enumerate(zip(got, want, strict=True)):
             yield from _paths(one, other, f"{path}[{i}]", whole)
     elif want != got:
         yield f"{path}: oracle {want!r}, engine {got!r}"
@@ -55,12 +55,10 @@ def _paths(want: Any, got: Any, path: str, whole: bool) -> Iterator[str]:
 def difference(capture: Path) -> str:
     """The first differences of the two reports, empty when they agree."""
     rulebook = capture / "rulebook.toml"
-    report, details = judge(capture, rulebook)
+    want = judge(capture, rulebook)
     got = asyncio.run(replay(capture, load(rulebook)))
-    found = [
-        *_paths(report, got.report, "", True),
-        *_paths(details, got.details, "details", False),
-    ]
+    rows = {key: want[key] for key in ("obligations", "makers")}
+    found = [*_paths(got.report, want, "", True), *_paths(got.details, rows, "details", False)]
     return "\n".join(found[:5])
 
 

@@ -47,7 +47,7 @@ def _judge(directory: Path, rules: str, makers: str = "M0", **files: list[str]) 
         text = "\n".join([HEADERS[name], *lines]) + "\n"
         (directory / f"{name}.csv").write_text(text, encoding="utf-8")
     (directory / "rulebook.toml").write_text(rules, encoding="utf-8")
-    return judge(directory, directory / "rulebook.toml")[0]
+    return judge(directory, directory / "rulebook.toml")
 
 
 def _breaches(report: dict[str, Any]) -> list[tuple[str, int, int]]:
@@ -57,7 +57,7 @@ def _breaches(report: dict[str, Any]) -> list[tuple[str, int, int]]:
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda p: p.name)
 def test_the_oracle_agrees_with_the_golden_capture(capture: Path) -> None:
     expected = json.loads((capture / "expected.json").read_text(encoding="utf-8"))
-    assert _cut(judge(capture, capture / "rulebook.toml")[0], expected) == expected
+    assert _cut(judge(capture, capture / "rulebook.toml"), expected) == expected
 
 
 def test_there_are_fourteen_golden_captures() -> None:
@@ -131,7 +131,7 @@ def test_a_capture_without_any_period_is_refused(tmp_path: Path) -> None:
 def test_every_random_tape_is_judged_and_its_totals_are_the_open_time(
     tmp_path: Path, seed: int
 ) -> None:
-    report, _ = judge(tmp_path, random_capture(random.Random(seed), tmp_path))
+    report = judge(tmp_path, random_capture(random.Random(seed), tmp_path))
     open_ns: dict[str, set[int]] = {}
     for row in report["obligations"]:
         seen = row["quoted_ns"] + row["lapsed_ns"] + row["exempt_ns"] + row["unknown_ns"]
@@ -146,7 +146,7 @@ def test_the_command_prints_the_report() -> None:
     command = [sys.executable, "-m", "tests.oracle.oracle", *paths]
     root = Path(__file__).parents[2]
     out = subprocess.run(command, cwd=root, capture_output=True, check=True, text=True).stdout
-    report, _ = judge(capture, capture / "rulebook.toml")
+    report = judge(capture, capture / "rulebook.toml")
     assert out == json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -199,8 +199,8 @@ def test_a_request_is_answered_by_what_comes_in_time_and_stays(tmp_path: Path) -
     rfqs = [f"{at},R,C0," for at in (1012, 1020, 1044, 1098)]
     report = _judge(tmp_path, rules, phases=ONE_DAY, quotes=quotes, rfqs=rfqs)
     assert [b[0] for b in _breaches(report)] == ["presence", "rfq"]
-    (maker,) = judge(tmp_path, tmp_path / "rulebook.toml")[1]["makers"]
-    assert maker["rfq"] == {"asked": 4, "answered": 1, "undecided": 1}
+    (maker,) = judge(tmp_path, tmp_path / "rulebook.toml")["makers"]
+    assert maker["rfq"] == {"asked": 4, "answered": 1, "failed": 2, "undecided": 1}
 
 
 @pytest.mark.criterion("PRES-09")
@@ -209,7 +209,7 @@ def test_presence_inside_stress_has_its_own_requirement(tmp_path: Path) -> None:
     quotes, stress = ["1000,M0,C0,5,1,6,1", "1095,M0,C0,,0,,0"], ["1091,K0,start", "1100,*,end"]
     report = _judge(tmp_path, rules, phases=ONE_DAY, quotes=quotes, stress=stress)
     assert _breaches(report) == [("stress_presence", 1100, 1100)]  # 4 of 9 ns
-    (maker,) = judge(tmp_path, tmp_path / "rulebook.toml")[1]["makers"]
+    (maker,) = judge(tmp_path, tmp_path / "rulebook.toml")["makers"]
     assert (maker["stress_presence"], maker["weighted_presence"]) == ("0.444444444", "0.908256880")
 
 
@@ -227,7 +227,7 @@ def test_windows_lie_in_obliged_time(tmp_path: Path) -> None:
     phases = [*ONE_DAY, "1020,C0,halt", "1050,C0,continuous"]
     report = _judge(tmp_path, rules, phases=phases, quotes=["1052,M0,C0,5,1,6,1"])
     assert report["obligations"][0]["quoted_ns"] == 48
-    (row,) = judge(tmp_path, tmp_path / "rulebook.toml")[1]["obligations"]
+    (row,) = judge(tmp_path, tmp_path / "rulebook.toml")["obligations"]
     counts = {"total": 5, "passed": 3, "failed": 1, "open": 0, "empty": 0, "cut": 1}
     assert row["windows"] == [counts | {"width_ns": 15, "longest_failed_run": 1}]
 
@@ -253,6 +253,6 @@ def test_the_required_time_is_owed_over_the_date(tmp_path: Path, time: int, slac
     report = _judge(tmp_path, rules, phases=phases, quotes=quotes)
     assert report["obligations"][0]["slack_ns"] == slack
     assert [b[0] for b in _breaches(report)] == ["presence"] * (slack < 0)
-    (row,) = judge(tmp_path, tmp_path / "rulebook.toml")[1]["obligations"]
+    (row,) = judge(tmp_path, tmp_path / "rulebook.toml")["obligations"]
     stretches = [(stretch["quoted_ns"], stretch["verdict"]) for stretch in row["stretches"]]
     assert stretches == [(40, "compliant"), (30, "compliant")]
