@@ -13,6 +13,8 @@ KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.ke
 DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
 # What looks at the clock: nothing else runs beside it.
 SERVICE_TESTS := tests/integration tests/services tests/contracts
+# Half of the work of what waits for nothing; their mutants are in the other half.
+LAWS        := $(filter-out %/test_mutants.py,$(wildcard tests/laws/test_*.py))
 ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
 # The sanitizer must be in the process before anything allocates; numpy and Python keep their leaks.
 ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALLOC=malloc \
@@ -25,7 +27,7 @@ beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench bench-peers gaming services \
+.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming services \
         packaging versions clean
 
 help: ## this list
@@ -115,11 +117,11 @@ demo: $(RELEASE) ## a simulated session, a broker and the monitor, live in this 
 test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with bounds checks, packaging
 	@$(MAKE) --no-print-directory build lint
 	@echo "==> tests: on the release build, the laws beside what waits for nothing"
-	@$(call beside,laws,$(PYTEST) -q -m "not slow" tests/laws,\
-	  $(PYTEST) -q -m "not slow" --ignore tests/laws $(addprefix --ignore ,$(SERVICE_TESTS)))
-	@echo "==> tests: against real services"
-	@$(PYTEST) -q -m "not slow" $(SERVICE_TESTS)
-	@$(MAKE) --no-print-directory build-debug build-asan
+	@$(call beside,laws,$(PYTEST) -q -m "not slow" $(LAWS),\
+	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,$(LAWS) $(SERVICE_TESTS)))
+	@echo "==> tests: against real services, the checked builds beside them"
+	@$(call beside,builds,nice -n 19 $(MAKE) --no-print-directory build-debug build-asan,\
+	  $(PYTEST) -q -m "not slow" $(SERVICE_TESTS))
 	@$(call beside,asan,$(MAKE) --no-print-directory test-asan packaging,$(MAKE) --no-print-directory test-debug)
 	@$(MAKE) --no-print-directory versions
 
@@ -163,6 +165,13 @@ bench: $(VENV)/.dev build services ## the benchmarks; results as JSON with commi
 
 bench-peers: $(VENV)/.dev build ## the same job by csp, polars, DuckDB, numba, bytewax and confluent-kafka, side by side
 	@$(PY) -m benchmarks.peers $(PEERS_ARGS)
+
+bench-plots: $(VENV)/.dev ## the plots of benchmarks/README.md, drawn from the results that are kept
+	@$(PY) -m benchmarks.plots
+
+instructions: $(VENV)/.dev build ## instructions a tick of each kernel, by callgrind, held against those that are kept (KEEP=--keep writes them)
+	@command -v valgrind >/dev/null 2>&1 || { echo "make instructions needs valgrind; on Debian and Ubuntu: apt install valgrind." >&2; exit 1; }
+	@$(PY) -m benchmarks.bench_instructions $(KEEP)
 
 gaming: $(VENV)/.dev build ## the table of docs/gaming.md: a sampler's scores beside the truth
 	@$(PY) -m benchmarks.gaming

@@ -36,11 +36,11 @@ def run() -> list[Row]:
         _measure(
             "packed theos", "packed", Chunk("theo", 1 + CLASSES, packed_records(theos, THEO_PARTS[0], 0)), names
         ),
-        _measure("json quotes", "json", Chunk("quotes", 1, _json(quotes, ROWS_PER_RECORD)), names),
-        _measure("json quotes, 1 a record", "json", Chunk("quotes", 1, _json(quotes, 1)), names),
-        _measure("the same by msgspec", "json", Chunk("quotes", 1, _json(quotes, 1, "\\u0043")), names),
-        _measure("fix MassQuote, 20 entries", "fix", Chunk("quotes", 1, _mass_quotes(quotes, 20)), names),
-        _measure("fix Quote", "fix", Chunk("quotes", 1, _mass_quotes(quotes, 1)), names),
+        _measure("json quotes", "json", Chunk("quotes", 1, json_records(quotes, ROWS_PER_RECORD)), names),
+        _measure("json quotes, 1 a record", "json", Chunk("quotes", 1, json_records(quotes, 1)), names),
+        _measure("the same by msgspec", "json", Chunk("quotes", 1, json_records(quotes, 1, "\\u0043")), names),
+        _measure("fix MassQuote, 20 entries", "fix", Chunk("quotes", 1, mass_quotes(quotes, 20)), names),
+        _measure("fix Quote", "fix", Chunk("quotes", 1, mass_quotes(quotes, 1)), names),
     ]  # fmt: skip
 
 
@@ -55,7 +55,8 @@ def _measure(what: str, codec: str, chunk: Chunk, names: Reference) -> Row:
     return {"what": what, "bytes a row": round(size / ROWS, 1), "ns": least, "ns med": median}
 
 
-def _json(ticks: Ticks, rows_per_record: int, c: str = "C") -> list[RawRecord]:
+def json_records(ticks: Ticks, rows_per_record: int, c: str = "C") -> list[RawRecord]:
+    """Json records of quotes, with another `C` in the names of contracts where the kernel shall not read them."""
     columns = (ticks.ts, ticks.maker, ticks.contract, ticks.a, ticks.b, ticks.size)
     items = [
         {"ts_event": ts, "maker": f"M{maker:02d}", "contract": f"C{contract:03d}",
@@ -72,7 +73,7 @@ def _json(ticks: Ticks, rows_per_record: int, c: str = "C") -> list[RawRecord]:
     return [RawRecord("quotes", 1, offset, text.encode()) for offset, text in enumerate(texts)]
 
 
-def _mass_quotes(ticks: Ticks, entries: int) -> list[RawRecord]:
+def mass_quotes(ticks: Ticks, entries: int) -> list[RawRecord]:
     """Messages of as many ticks each, all of the first one's maker at its instant; with one, Quotes."""
     columns = (ticks.ts, ticks.maker, ticks.contract, ticks.a, ticks.b, ticks.size)
     rows = list(zip(*(c.tolist() for c in columns), strict=True))

@@ -37,7 +37,8 @@ def run() -> list[Row]:
     """One line for each change of the usual."""
     changes: list[dict[str, object]] = [{}]
     changes += [{"makers": n} for n in (5, 80, 320)]
-    changes += [{"contracts": n} for n in (60, 2_400, 9_600)]
+    changes += [{"makers": 10, "contracts": 1}]
+    changes += [{"contracts": n} for n in (60, 2_400, 5_000, 9_600)]
     changes += [{"theos": share} for share in (0.0, 0.1, 0.5)]
     changes += [{"timed": name} for name in TIMED]
     changes += [{"timed": "both", "makers": n} for n in (5, 80, 320)]
@@ -48,7 +49,7 @@ def _line(makers: int, contracts: int, theos: float, timed: str) -> Row:
     book = replace(load("szse-2025"), **TIMED.get(timed, {}))  # type: ignore[arg-type]
     tape, runs, rejudged = _tape(makers, contracts, theos), [], 0
     for _ in range(RUNS):
-        engine = _engine(book, makers, contracts)
+        engine = warm_engine(book, makers, contracts)
         warm = int(engine.evaluators[0].counts[4])
         start = perf_counter()
         engine.apply(Batch(tape))
@@ -63,7 +64,8 @@ def _line(makers: int, contracts: int, theos: float, timed: str) -> Row:
     }  # fmt: skip
 
 
-def _engine(book: Rulebook, makers: int, contracts: int) -> Engine:
+def warm_engine(book: Rulebook, makers: int, contracts: int) -> Engine:
+    """In continuous trading, with a theo of each contract and a quote a tick wide in each slot."""
     reference = Reference.of(
         [Contract(f"C{i}", f"K{i % 6}", TICK) for i in range(contracts)],
         [Appointment(f"M{i}", "*") for i in range(makers)],

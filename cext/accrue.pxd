@@ -155,6 +155,15 @@ cdef inline void accrue_to(World* w, Slot* s, const Con* c, int64_t t, int64_t n
     cdef int64_t d = n - s.n_last
     if d <= 0:
         return
+    if s.state == VALID and not w.beside:  # as most of the time
+        add_valid(w, s, c, t, d)
+        s.n_last = n
+    else:
+        accrue_unusual(w, s, c, t, n)
+
+cdef inline void accrue_unusual(World* w, Slot* s, const Con* c, int64_t t, int64_t n) noexcept nogil:
+    # accrue_to, of any slot
+    cdef int64_t d = n - s.n_last
     if w.beside and s.state != NONE:
         accrue_beside(w, s, c, d)
     if s.state == VALID:

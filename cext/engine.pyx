@@ -103,7 +103,7 @@ cdef inline bint full(const World* w) noexcept nogil:
 
 
 cdef enum:
-    AHEAD = 8   # rows between finding a slot, and asking for its memory, and using it; a power of two
+    AHEAD = 16   # rows between finding a slot, and asking for its memory, and using it; a power of two
     NOBODY = -1  # no such obligation
     STOP = -2    # not a row for this loop
 
@@ -131,7 +131,7 @@ cdef inline int64_t fetch(Arrays a, const Row* r) noexcept nogil:
         at = <char*>(a.w.slots + slot)
         MM_PREFETCH(at)
         MM_PREFETCH(at + 64)
-        MM_PREFETCH(at + 128)
+        MM_PREFETCH(at + 111)  # the last byte that a quote as usual touches
         if a.w.win != NULL:
             at = <char*>(a.w.win + slot * a.w.p.widths)
             MM_PREFETCH(at)
@@ -155,13 +155,16 @@ cdef inline bint as_before(const World* w, const Slot* s, const Row* r) noexcept
 
 cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept nogil:
     cdef bint again = as_before(w, s, r)
+    cdef bint timed = w.rests != NULL
     accrue(w, s, c, r.ts)
-    remember(w, s, r.ts)
+    if timed:
+        remember(w, s, r.ts)
     if w.replies != NULL and not r.flags & ROW_QUOTE_BAD:
         note_quote(w, s, r)
     if r.flags & ROW_QUOTE_BAD:
         s.unk |= BAD
-        rest_anew(w, s, c, r.ts, r.flags, False)
+        if timed:
+            rest_anew(w, s, c, r.ts, r.flags, False)
     else:
         s.bid = r.a
         s.ask = r.b
@@ -171,8 +174,9 @@ cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept no
         s.src = source(r)
         s.ex &= ~STALE
         s.unk = s.unk & (DOWN | WAIT) if s.unk & DOWN else 0  # a quote while down is no snapshot
-        age_anew(w, s, c)
-        rest_anew(w, s, c, r.ts, r.flags, True)
+        if timed:
+            age_anew(w, s, c)
+            rest_anew(w, s, c, r.ts, r.flags, True)
     if not again:
         rejudge(w, s, c, r.ts)
     if w.replies != NULL and w.replies[s - w.slots].watched:

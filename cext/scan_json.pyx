@@ -161,22 +161,27 @@ cdef int32_t scan_record(const Scan* scan, bint quotes, const unsigned char* at,
 
 
 cdef inline const unsigned char* scan_object(const Scan* scan, bint quotes, const unsigned char* at, const unsigned char* end,
-                                             int64_t offset, uint16_t sub, Row* row) noexcept nogil:
-    """An object from behind its brace: what follows its end, NULL if it is not plain."""
+                                             int64_t offset, uint16_t sub, Row* out) noexcept nogil:
+    """An object from behind its brace: what follows its end, NULL if it is not plain.
+
+    `out` is written only when the object is known to be as long as a plain one is: before that there may be no room.
+    """
+    cdef Row row
     cdef uint8_t known
-    place(row, 0, offset, scan.part, sub, K_QUOTE if quotes else K_THEO)
+    place(&row, 0, offset, scan.part, sub, K_QUOTE if quotes else K_THEO)
     if quotes:
-        at = scan_quote(scan, at, end, row)
-        if at == NULL or quote_code(row, scan.ticks, scan.contract_limit) != OK:
+        at = scan_quote(scan, at, end, &row)
+        if at == NULL or quote_code(&row, scan.ticks, scan.contract_limit) != OK:
             return NULL
-        settle_quote(row, OK, scan.ticks)
-        return at
-    at = scan_theo(scan, at, end, row)
-    if at == NULL or theo_code(row) != OK:
-        return NULL
-    known = row.flags
-    settle_theo(row, OK)
-    row.flags |= known  # a theo that is withdrawn may have a delta
+        settle_quote(&row, OK, scan.ticks)
+    else:
+        at = scan_theo(scan, at, end, &row)
+        if at == NULL or theo_code(&row) != OK:
+            return NULL
+        known = row.flags
+        settle_theo(&row, OK)
+        row.flags |= known  # a theo that is withdrawn may have a delta
+    out[0] = row
     return at
 
 

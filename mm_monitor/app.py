@@ -44,6 +44,10 @@ from mm_monitor.web.server import WebConfig, WebServer, WebSources
 
 log = structlog.get_logger("mm_monitor")
 NS = 1_000_000_000
+PICTURE_SHARE = (
+    20  # a picture that is wanted early waits so many times as long as the last one took
+)
+RECONCILES = "alertmanager"  # the sink that reads the picture when something has changed
 STOP_SECONDS = 5.0  # for the loop to finish what it is at
 
 
@@ -97,15 +101,13 @@ class App:
         self.web = WebServer(
             WebConfig(config.http.host, config.http.port),
             WebSources(
-                self.get_views,
-                self.get_estimates,
-                self.is_ready,
-                self.prometheus.chunks,
+                self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks,
                 self.signals.told,
             ),
-        )
+        )  # fmt: skip
         self.views: Sequence[StatusView] = ()
-        self._published = self._signalled = 0.0
+        self._published = self._signalled = self._picture_cost = 0.0
+        self._unpictured: list[BreachEvent] = []  # handed over, not yet in a picture
         self._makers_known = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._at_rest = asyncio.Event()  # nobody pumps
@@ -161,7 +163,7 @@ class App:
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
                 await self._at_rest.wait()
-        self._publish(self.engine.drain())
+        self._publish()
         await self.source.stop()
         # Together, for each may take seconds over what its other side has not confirmed yet.
         stops = [sink.stop() for sink in self.sinks]
@@ -202,41 +204,57 @@ class App:
         self.stats.sink_failures["journal"] += 1
 
     def advanced(self, watermark: int) -> None:
-        """Tell the sinks at once what broke, and everything else every `publish.every`."""
+        """Hand over at once what broke; the picture follows soon, at the latest after `publish.every`."""
         self._push(self.agenda.due(watermark))
-        events = self.engine.drain()
-        if events or time.monotonic() - self._published >= self.config.publish.every / NS:
-            self._publish(events)
+        if self.views:
+            self._hand_over(self.engine.drain())
+        patience = self.config.publish.every / NS
+        if self._unpictured:
+            patience = min(patience, PICTURE_SHARE * self._picture_cost)
+        if time.monotonic() - self._published >= patience:
+            self._publish()
 
-    def _publish(self, events: list[BreachEvent]) -> None:
+    def _publish(self) -> None:
         self._know_makers()
-        watermark = self.merge.watermark
+        watermark, started = self.merge.watermark, time.monotonic()
         if watermark > BEFORE_ALL:
             self.views = self.engine.at(max(watermark, self.engine.position))
-            events = [*events, *self.engine.drain()]
             for entry in self.source.decided():
                 self.journal.write("source", self.now(), entry)
             self.journal.write("watermark", self.now(), {"watermark": watermark})
         self._published = time.monotonic()
+        self._picture_cost = self._published - started
         if self._published - self._signalled >= self.config.signals.every / NS:
             self._signalled = self._published
             self.signals.refresh(self.views)
         self.stats.source_lag.update(self.source.backlog)
         self.stats.raw_fetch = self.source.raw
         self.stats.ready = self.is_ready()[0]
-        self._tell(events)
+        self._hand_over(self.engine.drain())
+        self._show()
         self.ledger.keep(self.engine)
         self.journal.flush(self.now())
 
-    def _tell(self, events: list[BreachEvent]) -> None:
+    def _hand_over(self, events: Sequence[BreachEvent]) -> None:
+        """Transitions to the sinks that pass them on; one that reconciles gets them with their picture."""
+        if not events:
+            return
+        for sink in self.sinks:
+            if sink.name != RECONCILES:
+                sink.publish(self.views, events)
+        self._unpictured += events
         for event in events:
             breach = event.breach
             log.info(f"breach {event.action}", kind=str(breach.kind), maker=breach.maker,
                      contract=breach.contract, reason=breach.reason, id=breach.id)  # fmt: skip
+
+    def _show(self) -> None:
+        """The newest picture to all sinks."""
+        events, self._unpictured = self._unpictured, []
         for sink in self.sinks:
-            if (
-                self.stats.ready or sink.name != "alertmanager"
-            ):  # no old alarm rings while we catch up
+            if sink.name != RECONCILES:
+                sink.publish(self.views, ())
+            elif self.stats.ready:  # no old alarm rings while we catch up
                 sink.publish(self.views, events)
 
     # -- what the web asks --------------------------------------------------------------------

@@ -151,7 +151,7 @@ def _rows(shape: str, ticks: int, players: Sequence[Player]) -> list[Row]:
         ratios = [a / b for a, b in zip(player.seconds, ours.seconds, strict=True)]
         rows.append({
             "shape": shape,
-            "who": CONTESTANTS[player.name],
+            "who": CONTESTANTS[player.name] or "plain Python",
             "ours is x faster": round(middle / base, 2),
             "least": round(min(ratios), 2),
             "most": round(max(ratios), 2),

@@ -218,10 +218,11 @@ class Evaluator:
 
     @property
     def blank(self) -> bool:
-        """Is nothing judged yet, nothing quoted, every feed well? Then a change of slots leaves no instant behind."""
-        replies = self.accruals.replies
+        """Does nothing trade, is nothing quoted, every feed well? Then a change of slots leaves no instant behind."""
+        replies, c = self.accruals.replies, self.conditions
         quoted = (replies["now"] != layout.V_FAILS) | (replies["was"] != layout.V_FAILS)
-        return not self.in_period and not self.conditions.feed and not quoted.any()
+        idle = not self.in_period and "continuous" not in c.phases.values() and not c.feed
+        return idle and not quoted.any()
 
     def notice(self, edges: list[NDArray[np.void]], noticed_at: int) -> None:
         """Make breaches of the edges of lapses, spreads and holes."""

@@ -110,6 +110,27 @@ def test_members_in_any_order() -> None:
     assert len({row.tobytes() for row in rows}) == 1
 
 
+@pytest.mark.parametrize("feed", ["quotes", "theo"])
+def test_nothing_is_written_beyond_the_room_that_was_asked_for(feed: str) -> None:
+    """The last object of an array may end before it is one; there is no row for it."""
+    value = plain(feed == "quotes").replace(b" ", b"")
+    guard = empty_rows(50)
+    guard["ts"] = 77
+    for tail in (b",{", b",{}", b'],{"', b"]x"):
+        record = b"[" + value + tail
+        room = len(record) // (twin.LEAST_QUOTE if feed == "quotes" else twin.LEAST_THEO)
+        rows = guard[:room]
+        spans = (np.zeros(1, np.int64), np.array([len(record)]), np.zeros(1, np.int64), 7)
+        names, counts = (CONTRACTS.cells, CONTRACTS.pool), np.zeros(1, np.int32)
+        if feed == "quotes":
+            makers = (MAKERS.cells, MAKERS.pool)
+            _scan_json.scan_quotes(record, *spans, *makers, *names, TICKS, rows, counts)
+        else:
+            _scan_json.scan_theos(record, *spans, *names, rows, counts)
+        assert counts.tolist() == [-1]
+        assert set(guard[room:]["ts"].tolist()) == {77}
+
+
 def test_a_long_array() -> None:
     for count, wanted in ((65_536, 65_536), (65_537, -1)):
         value = b"[" + b",".join([plain()] * count) + b"]"
