@@ -13,8 +13,6 @@ KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.ke
 DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
 # What looks at the clock: nothing else runs beside it.
 SERVICE_TESTS := tests/integration tests/services tests/contracts
-# Half of the work of what waits for nothing; their mutants are in the other half.
-LAWS        := $(filter-out %/test_mutants.py,$(wildcard tests/laws/test_*.py))
 ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
 # The sanitizer must be in the process before anything allocates; numpy and Python keep their leaks.
 ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALLOC=malloc \
@@ -117,8 +115,8 @@ demo: $(RELEASE) ## a simulated session, a broker and the monitor, live in this 
 test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with bounds checks, packaging
 	@$(MAKE) --no-print-directory build lint
 	@echo "==> tests: on the release build, the laws beside what waits for nothing"
-	@$(call beside,laws,$(PYTEST) -q -m "not slow" $(LAWS),\
-	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,$(LAWS) $(SERVICE_TESTS)))
+	@$(call beside,laws,$(PYTEST) -q -m "not slow" tests/laws,\
+	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,tests/laws $(SERVICE_TESTS)))
 	@echo "==> tests: against real services, the checked builds beside them"
 	@$(call beside,builds,nice -n 19 $(MAKE) --no-print-directory build-debug build-asan,\
 	  $(PYTEST) -q -m "not slow" $(SERVICE_TESTS))
