@@ -122,6 +122,11 @@ PYTHON = (
 
 # Their occasion is rare: it takes more examples.
 RARE = (
+    Mutant(
+        "L4", "evidence shows the theo that came after", "cext/engine.pyx",
+        "return LAPSED <= s.state < DEEMED and (w.p.longest >= 0 or w.p.grace >= 0)", "return False",
+        NOTICING,
+    ),
     _core(
         "L5", "how it was cut is in the bytes", "snapshot.py",
         '"last": evaluator.last,', '"last": evaluator.last, "safe": evaluator.reach.safe_until,',
@@ -159,11 +164,6 @@ COMPILED = (
     Mutant(
         "L1", "the rest of a stretch starts no window", "cext/windows.pxd",
         "d -= whole * width", "d = 0", LAID,
-    ),
-    Mutant(
-        "L4", "evidence shows the theo that came after", "cext/engine.pyx",
-        "return LAPSED <= s.state < DEEMED and (w.p.longest >= 0 or w.p.grace >= 0)", "return False",
-        NOTICING,
     ),
     Mutant(
         "L6", "the least size is too small", "cext/judge.pxd",
