@@ -11,7 +11,7 @@ RELEASE    := build/release/.built
 KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.kernels._decode mm_monitor.kernels._scan_json mm_monitor.kernels._scan_fix mm_monitor.kernels._messages mm_monitor.kernels._pricing mm_monitor.kernels._accounts mm_monitor.kernels._records
 # What runs on the debug builds too: whatever can drive a kernel out of bounds.
 DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
-# What looks at the clock: nothing else runs beside it.
+# What looks at the clock: nothing in a hurry runs beside it.
 SERVICE_TESTS := tests/integration tests/services tests/contracts
 ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
 # The sanitizer must be in the process before anything allocates; numpy and Python keep their leaks.
@@ -117,10 +117,10 @@ test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with b
 	@echo "==> tests: on the release build, the laws beside what waits for nothing"
 	@$(call beside,laws,$(PYTEST) -q -m "not slow" tests/laws,\
 	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,tests/laws $(SERVICE_TESTS)))
-	@echo "==> tests: against real services, the checked builds beside them"
-	@$(call beside,builds,nice -n 19 $(MAKE) --no-print-directory build-debug build-asan,\
+	@echo "==> tests: against real services, which mostly wait; beside them what is in no hurry"
+	@$(call beside,asan,nice -n 19 $(MAKE) --no-print-directory test-asan packaging build-debug,\
 	  $(PYTEST) -q -m "not slow" $(SERVICE_TESTS))
-	@$(call beside,asan,$(MAKE) --no-print-directory test-asan packaging,$(MAKE) --no-print-directory test-debug)
+	@$(MAKE) --no-print-directory test-debug
 	@$(MAKE) --no-print-directory versions
 
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples

@@ -24,7 +24,8 @@ def least_sizes(rulebook: Rulebook, reference: Reference, day: str) -> NDArray[n
     if rulebook.size_by_month:
         ranks = _ranks(reference, day)
         for index, contract in enumerate(reference.contracts):
-            sizes[index] = _size(rulebook, ranks.get(_month(contract)), plain)
+            rank = ranks.get(_month(contract)) if contract.expiry >= day else None
+            sizes[index] = _size(rulebook, rank, plain)
     return sizes
 
 
@@ -41,7 +42,7 @@ def _ranks(reference: Reference, day: str) -> Mapping[Month, int]:
 
 
 def _size(rulebook: Rulebook, rank: int | None, plain: int) -> int:
-    """None = no month, or one that is over: as far as can be, so that only open-ended cells hold it."""
+    """None = a contract without end, or one that is over: as far as can be, so that only open-ended cells hold it."""
     for cell in rulebook.size_by_month:
         near = cell.months_to is None or (rank is not None and rank < cell.months_to)
         if near and (rank is None or rank >= cell.months_from):
