@@ -5,8 +5,9 @@ A `Directory` is built from a `Reference` and stays true until the reference's v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ REQUIRED = {
 }
 NAMES = {"contracts": ("contract",), "makers": ("maker", "class"), "accounts": ("account",)}
 _HASH = 2654435769
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +93,6 @@ class Names:
         return cls(NameTable.of(makers), NameTable.of(contracts), ticks_of(reference))
 
 
-class NamesCache:
-    """The names of the reference last asked for, read again when it has changed."""
-
-    def __init__(self) -> None:
-        self._of: tuple[Reference, tuple[int, ...]] | None = None
-        self._names = Names.of(Reference())
-
-    def of(self, reference: Reference) -> Names:
-        """Names of `reference` as it is now."""
-        state = (reference.version, reference.account_changes, len(reference.makers))
-        if self._of is None or self._of[0] is not reference or self._of[1] != state:
-            self._names, self._of = Names.of(reference), (reference, state)
-        return self._names
-
-
 @dataclass(frozen=True, slots=True)
 class Directory:
     """What codecs look up; `ticks` (10^-8) is indexed by contract."""
@@ -124,20 +111,19 @@ class Directory:
         )
 
 
-class DirectoryCache:
-    """The directory of the reference last asked for, rebuilt when its version grows."""
+class Cache(Generic[T]):
+    """What is read off the reference last asked for, read again when that has changed."""
 
-    def __init__(self) -> None:
-        self._reference: Reference | None = None
-        self._version = -1
-        self._directory = Directory.of(Reference())
+    def __init__(self, read: Callable[[Reference], T]) -> None:
+        self._read, self._value = read, read(Reference())
+        self._of: tuple[Reference, tuple[int, ...]] | None = None
 
-    def of(self, reference: Reference) -> Directory:
-        """Directory of `reference` as it is now."""
-        if reference is not self._reference or reference.version != self._version:
-            self._directory = Directory.of(reference)
-            self._reference, self._version = reference, reference.version
-        return self._directory
+    def of(self, reference: Reference) -> T:
+        """What it says of `reference` as it is now."""
+        state = (reference.version, reference.account_changes, len(reference.makers))
+        if self._of is None or self._of[0] is not reference or self._of[1] != state:
+            self._value, self._of = self._read(reference), (reference, state)
+        return self._value
 
 
 def check_reference(table: str, action: str, row: Mapping[str, str]) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mm_monitor.codecs.columns import Ints, Places, QuoteColumns, quote_rows
-from mm_monitor.codecs.directory import NamesCache
+from mm_monitor.codecs.directory import Cache, Names
 from mm_monitor.codecs.fix_message import fields_of
 from mm_monitor.codecs.fix_quotes import (
     MASS_QUOTE,
@@ -21,12 +20,11 @@ from mm_monitor.codecs.fix_quotes import (
     entries_of,
     read_quotes,
 )
-from mm_monitor.codecs.json_scan import in_order, without
 from mm_monitor.codecs.protocol import Chunk
+from mm_monitor.codecs.scanning import Scanned, plain_quotes, room, with_the_others
 from mm_monitor.codecs.values import Values
 from mm_monitor.codecs.verdicts import (
     Codes,
-    check_adjusted,
     cut,
     dead_letter,
     detail_of,
@@ -35,7 +33,7 @@ from mm_monitor.codecs.verdicts import (
     tick_of,
     usable_quotes,
 )
-from mm_monitor.core.batch import ROW, Decoded, Rows
+from mm_monitor.core.batch import Decoded, Rows
 from mm_monitor.core.model import BadReason, DeadLetter, RawRecord
 from mm_monitor.core.reference import Reference
 from mm_monitor.errors import DecodeError
@@ -51,16 +49,13 @@ class FixCodec:
 
     def __init__(self, tags: FixTags | None = None) -> None:
         self._tags = tags or FixTags()
-        self._names = NamesCache()
+        self._names = Cache(Names.of)
 
     def decode(self, chunk: Chunk, reference: Reference) -> Decoded:
         """Rows and dead letters of a chunk of quotes. Never raises for bad data."""
         values = Values.of(chunk.records)
-        rows, odd = self._scan(chunk.part, values, reference)
-        if not len(odd):
-            return Decoded(rows, dead=[])
-        rest = self.decode_any(Chunk(chunk.feed, chunk.part, list(values.some(odd))), reference)
-        return Decoded(in_order(rows, rest.rows), dead=rest.dead)
+        scanned = self._scan(chunk.part, values, reference)
+        return with_the_others(scanned, chunk, values, lambda c: self.decode_any(c, reference))
 
     def decode_any(self, chunk: Chunk, reference: Reference) -> Decoded:
         """As `decode`, but field by field in Python, for whatever a message can be."""
@@ -94,22 +89,16 @@ class FixCodec:
         entry = list(entries_of(fields[groups:]))[sub]
         return value[entry[0].start : entry[-1].stop]
 
-    def _scan(
-        self, part: int, values: Values, reference: Reference
-    ) -> tuple[Rows, NDArray[np.intp]]:
+    def _scan(self, part: int, values: Values, reference: Reference) -> Scanned:
         """Rows of the messages that the kernel can read, and the indices of the others."""
         names, tags = self._names.of(reference), self._tags
         makers, contracts = names.makers, names.contracts
-        room = int((np.maximum(values.lengths, 0) // LEAST_ENTRY).sum())
-        rows, counts = np.empty(room, ROW), np.empty(len(values), np.int32)
+        rows, counts = room(values, LEAST_ENTRY), np.empty(len(values), np.int32)
         total = scan_fix_quotes(
             values.data, values.starts, values.lengths, values.offsets, part, makers.cells, makers.pool,
             contracts.cells, contracts.pool, names.ticks, tags.maker, tags.contract, tags.role, rows, counts,
         )  # fmt: skip
-        rows, codes = rows[:total], np.zeros(total, np.uint8)
-        if reference.adjusted and check_adjusted(rows, codes, reference):
-            return without(rows, codes, counts)
-        return rows, np.flatnonzero(counts < 0)
+        return plain_quotes(rows[:total], counts, reference)
 
     def _bad_rows(
         self,

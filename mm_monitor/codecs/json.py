@@ -32,8 +32,9 @@ from mm_monitor.codecs.fields import (
     parse_theo,
     plain_notation,
 )
-from mm_monitor.codecs.json_scan import JsonScanner, in_order
+from mm_monitor.codecs.json_scan import JsonScanner
 from mm_monitor.codecs.protocol import Chunk
+from mm_monitor.codecs.scanning import with_the_others
 from mm_monitor.codecs.values import Values
 from mm_monitor.codecs.verdicts import (
     Codes,
@@ -122,11 +123,8 @@ class JsonCodec:
     def decode(self, chunk: Chunk, reference: Reference) -> Decoded:
         """Rows and dead letters of a chunk of quotes or theo. Never raises for bad data."""
         values = Values.of(chunk.records)
-        rows, odd = self._scanner.scan(chunk.feed, chunk.part, values, reference)
-        if not len(odd):
-            return Decoded(rows, dead=[])
-        rest = self.decode_any(Chunk(chunk.feed, chunk.part, list(values.some(odd))), reference)
-        return Decoded(in_order(rows, rest.rows), dead=rest.dead)
+        scanned = self._scanner.scan(chunk.feed, chunk.part, values, reference)
+        return with_the_others(scanned, chunk, values, lambda c: self.decode_any(c, reference))
 
     def decode_any(self, chunk: Chunk, reference: Reference) -> Decoded:
         """As `decode`, but by way of objects: for whatever JSON can be, at ten times the cost."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mm_monitor.codecs.directory import DirectoryCache
+from mm_monitor.codecs.directory import Cache, Directory
 from mm_monitor.codecs.fields import NULL, price_text
 from mm_monitor.codecs.protocol import Chunk
 from mm_monitor.codecs.values import Values
@@ -46,7 +46,7 @@ class PackedCodec:
     name = "packed"
 
     def __init__(self) -> None:
-        self._directories = DirectoryCache()
+        self._directories = Cache(Directory.of)
 
     def decode(self, chunk: Chunk, reference: Reference) -> Decoded:
         """Rows and dead letters of a chunk of quotes or theo. Never raises for bad data."""

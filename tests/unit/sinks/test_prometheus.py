@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -33,6 +32,7 @@ from mm_monitor.theo.cascade import Cascade, Settings
 from mm_monitor.theo.models import MODELS, Market
 from mm_monitor.theo.pricer import Hours, Pricer
 from mm_monitor.theo.terms import ExpiryClock
+from tests.services.require import require_service
 from tests.unit.sinks.builders import CONDUCT, START, S, Slot, breach, market, view
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
@@ -302,11 +302,10 @@ def _labels(text: bytes) -> Iterator[tuple[str, set[str]]]:
 
 
 def test_promtool_has_nothing_to_say() -> None:
-    if (promtool := shutil.which("promtool")) is None:
-        pytest.skip("promtool is not installed")
+    require_service("promtool")
     watched = responding(replace(view(SLOTS, [breach()]), conduct=CONDUCT))
     text = sink_of(watched, contracts_allow=("*",)).render()
-    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
