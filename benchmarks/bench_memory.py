@@ -1,7 +1,7 @@
 """Memory of one evaluator, by obligation: what ticks touch, what reading needs, what the layout costs.
 
-The hot state of an obligation is its slot's row, which is what ticks write. Beside it stand a clock of wide quotes
-where a rulebook has a grace, and a share of its contract's row.
+The hot state of an obligation is its slot's row, which is what ticks write. Beside it stand what has lapsed, a clock of
+wide quotes where a rulebook has a grace, and a share of its contract's row.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from mm_monitor.core.snapshot import snapshot
 from mm_monitor.kernels import layout
 
 TITLE = f"memory: bytes an obligation, szse-2025, {MAKERS} makers x {CONTRACTS} contracts"
-TOUCHED = layout.SLOT.fields["longest"][1] if layout.SLOT.fields else 0
 
 
 def run() -> list[Row]:
@@ -28,13 +27,13 @@ def run() -> list[Row]:
     evaluator = engine.evaluators[0]
     n = len(evaluator.accruals.slots)
     rows = [
-        ("slot, what a quote touches while it stays valid", TOUCHED * n),
-        ("hot state: slot, whole", evaluator.accruals.slots.nbytes),
+        ("hot state: slot, what a quote touches while it stays valid", layout.SLOT.itemsize * n),
+        ("what has lapsed", evaluator.accruals.past.nbytes),
         ("clock of wide quotes (only with a grace)", evaluator.accruals.wide.nbytes),
         ("share of its contract's row", evaluator.accruals.cons.nbytes),
         ("all that a snapshot keeps", len(snapshot(engine))),
         ("all that a snapshot keeps with every rule on, at most 512", _with_every_rule()),
-        ("slot, clock and share together", _hot(evaluator)),
+        ("slot, lapses, clock and share together", _hot(evaluator)),
         ("copy that at(t) settles and reads", _hot(evaluator)),
         ("edges that wait to be read, both copies", 2 * evaluator.accruals.edges.nbytes),
         ("layout and conditions", _layout(evaluator)),

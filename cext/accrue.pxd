@@ -7,11 +7,12 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 from layout cimport *
 from windows cimport add_apart, add_time
-from reply cimport end_instant, note, turn
+from reply cimport note, turn
 from judge cimport Judged, common_use, is_plain, judge, limit_use, theo_needed, within_ticks
 
 cdef struct World:
     Slot* slots
+    Past* past          # per slot
     Rest* rests         # NULL without a max age and a min rest
     int64_t* wide       # obliged ns that a quote has stood wide, per slot; NULL without a grace
     Win* win            # per slot and width; NULL without windows
@@ -55,6 +56,9 @@ cdef inline Slot* slot_at(World* w, int64_t i) noexcept nogil:
 cdef inline Rest* rest_of(World* w, const Slot* s) noexcept nogil:
     return w.rests + (s - w.slots)
 
+cdef inline Past* past_of(World* w, const Slot* s) noexcept nogil:
+    return w.past + (s - w.slots)
+
 cdef inline const Term* terms_of(const World* w, const Slot* s, const Con* c) noexcept nogil:
     return w.terms + (<int64_t>s.relax * 2 + c.stress) * w.p.terms
 
@@ -92,16 +96,17 @@ cdef inline void end_lapse(World* w, Slot* s, const Con* c) noexcept nogil:
         s.current = 0
 
 cdef inline void add_lapse(World* w, Slot* s, const Con* c, int64_t d) noexcept nogil:
+    cdef Past* past = past_of(w, s)
     cdef int64_t before = s.current
     if before == 0:
         s.lapses += 1
     s.current = before + d
     if s.state < LAPSED + 8:
-        s.lapsed[s.state - LAPSED] += d
+        past.lapsed[s.state - LAPSED] += d
     elif w.rests != NULL:
         rest_of(w, s).flicker += d
-    if s.current > s.longest:
-        s.longest = s.current
+    if s.current > past.longest:
+        past.longest = s.current
     if w.p.longest >= 0 and before <= w.p.longest < s.current:
         emit(w, s, c, LAPSE_OPEN, s.n_last + (w.p.longest - before))
 
@@ -127,12 +132,12 @@ cdef inline void add_valid(World* w, Slot* s, const Con* c, int64_t t, int64_t d
 
 cdef inline void add_other(World* w, Slot* s, const Con* c, int64_t d) noexcept nogil:
     if s.state == EXEMPT:
-        s.exempt += d
+        past_of(w, s).exempt += d
     elif s.state == DEEMED:
         s.quoted += d
         end_lapse(w, s, c)
     elif s.state == UNKNOWN:
-        s.unknown += d
+        past_of(w, s).unknown += d
         end_lapse(w, s, c)
 
 cdef inline void add_windows(World* w, const Slot* s, int state, int64_t d) noexcept nogil:
@@ -297,15 +302,14 @@ cdef inline uint8_t answer_of(const World* w, const Slot* s) noexcept nogil:
 
 cdef inline void witness(World* w, Slot* s, Con* c, int64_t t) noexcept nogil:
     cdef Reply* h = w.replies + (s - w.slots)
-    if turn(h, w.latency, s, c, t, answer_of(w, s), w.mask) and h.watched:
-        tell_watched(w, s, WATCHED, t, h.now)
+    if turn(h, w.latency, s, c, t, answer_of(w, s), w.mask) and s.watched:
+        tell_watched(w, s, WATCHED, t, s.now)
 
-cdef inline void note_quote(World* w, const Slot* s, const Row* r) noexcept nogil:
+cdef inline void note_quote(World* w, Slot* s, const Row* r) noexcept nogil:
     # at the end of an instant a side of those before it may be gone
-    cdef Reply* h = w.replies + (s - w.slots)
     cdef uint8_t stand = (1 if r.a_size else 0) | (2 if r.b_size else 0)
-    note(h, w.latency, s, r.ts, BY_QUOTE)
-    h.by = (h.by & ~BY_WITHDRAWAL) | (BY_WITHDRAWAL if h.had & ~stand else 0)
+    note(w.replies + (s - w.slots), w.latency, s, r.ts, BY_QUOTE)
+    s.by = (s.by & ~BY_WITHDRAWAL) | (BY_WITHDRAWAL if s.had & ~stand else 0)
 
 cdef inline void note_theo(World* w, Con* c, int64_t t) noexcept nogil:
     # what turned at this instant before the theo came may be its doing

@@ -3,15 +3,17 @@
 from libc.stdint cimport int32_t, int64_t
 from layout cimport *
 
-cdef inline int check_lengths(Slot[::1] slots, int64_t[::1] wide, Rest[::1] rests, const int32_t[::1] slot_con,
-                              const int32_t[::1] rank, const Param[::1] param, const Term[::1] terms,
-                              int64_t reliefs) except -1:
+cdef inline int check_lengths(Slot[::1] slots, Past[::1] past, int64_t[::1] wide, Rest[::1] rests,
+                              const int32_t[::1] slot_con, const int32_t[::1] rank, const Param[::1] param,
+                              const Term[::1] terms, int64_t reliefs) except -1:
     if reliefs < 1 or param.shape[0] != 1:
         raise ValueError(f"param: 1 row and at least 1 relief, got {param.shape[0]}, {reliefs}")
     if param[0].terms < 0 or terms.shape[0] != reliefs * 2 * param[0].terms:
         raise ValueError(f"terms: {reliefs} reliefs x 2 x {param[0].terms}, got {terms.shape[0]}")
     if not 0 <= param[0].makers <= rank.shape[0]:
         raise ValueError(f"rank: at least {param[0].makers} elements, got {rank.shape[0]}")
+    if past.shape[0] != slots.shape[0]:
+        raise ValueError(f"past: {slots.shape[0]} elements, got {past.shape[0]}")
     if slot_con.shape[0] != slots.shape[0]:
         raise ValueError(f"slot_con: {slots.shape[0]} elements, got {slot_con.shape[0]}")
     if param[0].grace >= 0 and wide.shape[0] != slots.shape[0]:

@@ -11,15 +11,15 @@ from layout cimport *
 from judge cimport all_common, common_use, floor_div, is_plain, limit_use, reads_width
 from rests cimport *
 from checks cimport *
-from reply cimport LATENCIES, end_instant, note
+from reply cimport LATENCIES, end_turn, note
 
 
 cdef class Arrays:
     """The arrays of one evaluator, checked once per call of `bind`.
 
-    slots (n,) SLOT, wide (n,) int64 or empty, win (n * widths,) WIN, widths int64, apart (n,) APART or empty,
-    rests (n,) REST or empty, slot_con (n,) int32, cons (m,) CON, rank (classes * makers,) int32, param (1,) PARAM,
-    terms (reliefs * 2 * terms,) TERM, cells (l,) CELL, edges (k,) EDGE.
+    slots (n,) SLOT, past (n,) PAST, wide (n,) int64 or empty, win (n * widths,) WIN, widths int64, apart (n,) APART
+    or empty, rests (n,) REST or empty, slot_con (n,) int32, cons (m,) CON, rank (classes * makers,) int32,
+    param (1,) PARAM, terms (reliefs * 2 * terms,) TERM, cells (l,) CELL, edges (k,) EDGE.
     """
 
     cdef World w
@@ -30,11 +30,11 @@ cdef class Arrays:
     cdef const int32_t* rank
     cdef const int32_t* slot_con
 
-    def __init__(self, Slot[::1] slots, int64_t[::1] wide, Win[::1] win, const int64_t[::1] widths, Apart[::1] apart,
-                 Rest[::1] rests, const int32_t[::1] slot_con, Con[::1] cons, const int32_t[::1] rank,
+    def __init__(self, Slot[::1] slots, Past[::1] past, int64_t[::1] wide, Win[::1] win, const int64_t[::1] widths,
+                 Apart[::1] apart, Rest[::1] rests, const int32_t[::1] slot_con, Con[::1] cons, const int32_t[::1] rank,
                  const Param[::1] param, const Term[::1] terms, const Cell[::1] cells, Edge[::1] edges,
                  int64_t reliefs):
-        check_lengths(slots, wide, rests, slot_con, rank, param, terms, reliefs)
+        check_lengths(slots, past, wide, rests, slot_con, rank, param, terms, reliefs)
         check_beside(slots.shape[0], win, widths, apart, &param[0])
         self.most_slots = check_contracts(cons, rank, param[0], slots.shape[0])
         check_slots(slots, slot_con, cons.shape[0], reliefs)
@@ -42,8 +42,9 @@ cdef class Arrays:
         check_tables(terms, cells, param[0].buckets)
         if edges.shape[0] < self.most_slots * EDGES_PER_SLOT * 2:
             raise ValueError(f"edges: at least {self.most_slots * EDGES_PER_SLOT * 2}, got {edges.shape[0]}")
-        self.keep = (slots, wide, win, widths, apart, rests, slot_con, cons, rank, param, terms, cells, edges)
+        self.keep = (slots, past, wide, win, widths, apart, rests, slot_con, cons, rank, param, terms, cells, edges)
         self.w.slots = &slots[0] if slots.shape[0] else NULL
+        self.w.past = &past[0] if past.shape[0] else NULL
         self.w.wide = &wide[0] if param[0].grace >= 0 and wide.shape[0] else NULL
         self.w.win = &win[0] if win.shape[0] else NULL
         self.w.widths = &widths[0] if widths.shape[0] else NULL
@@ -106,6 +107,7 @@ cdef enum:
     AHEAD = 16   # rows between finding a slot, and asking for its memory, and using it; a power of two
     NOBODY = -1  # no such obligation
     STOP = -2    # not a row for this loop
+    LARGEST = 192  # bytes of the largest struct
 
 
 cdef inline int64_t slot_of(Arrays a, const Row* r) noexcept nogil:
@@ -131,15 +133,12 @@ cdef inline int64_t fetch(Arrays a, const Row* r) noexcept nogil:
         at = <char*>(a.w.slots + slot)
         MM_PREFETCH(at)
         MM_PREFETCH(at + 64)
-        MM_PREFETCH(at + 111)  # the last byte that a quote as usual touches
         if a.w.win != NULL:
             at = <char*>(a.w.win + slot * a.w.p.widths)
             MM_PREFETCH(at)
             MM_PREFETCH(at + 64)
         if a.w.rests != NULL:
             MM_PREFETCH(<char*>(a.w.rests + slot))
-    if slot >= 0 and a.w.replies != NULL:
-        MM_PREFETCH(<char*>(a.w.replies + slot))
     return slot
 
 
@@ -179,8 +178,8 @@ cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept no
             rest_anew(w, s, c, r.ts, r.flags, True)
     if not again:
         rejudge(w, s, c, r.ts)
-    if w.replies != NULL and w.replies[s - w.slots].watched:
-        tell_watched(w, s, ANSWERED, r.ts, w.replies[s - w.slots].now)
+    if w.replies != NULL and s.watched:
+        tell_watched(w, s, ANSWERED, r.ts, s.now)
 
 
 cdef inline void set_theo(World* w, Con* c, const Row* r) noexcept nogil:
@@ -472,8 +471,8 @@ def shrink(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const i
 
 cdef inline void settle_slot(World* w, Slot* s, const Con* c, int64_t t) noexcept nogil:
     accrue(w, s, c, t)
-    if w.replies != NULL and w.replies[s - w.slots].at < t:
-        end_instant(w.replies + (s - w.slots), w.latency)
+    if w.replies != NULL and s.now != s.was and w.replies[s - w.slots].at < t:
+        end_turn(w.replies + (s - w.slots), s, w.latency)
 
 
 def settle(Arrays a, int64_t start, int64_t t, int64_t stop=-1):
@@ -564,6 +563,7 @@ def as_structs(bytes data):
     At least as many bytes as the largest has. A test holds it against the dtypes of `kernels/layout.py`.
     """
     cdef Slot slot
+    cdef Past past
     cdef Con con
     cdef Edge edge
     cdef Rest rest
@@ -575,9 +575,10 @@ def as_structs(bytes data):
     cdef Apart apart
     cdef Reply reply
     cdef const char* start = data
-    if <size_t>len(data) < sizeof(Slot):
-        raise ValueError(f"data: at least {sizeof(Slot)} bytes, got {len(data)}")
+    if <size_t>len(data) < LARGEST:
+        raise ValueError(f"data: at least {LARGEST} bytes, got {len(data)}")
     memcpy(&slot, start, sizeof(Slot))
+    memcpy(&past, start, sizeof(Past))
     memcpy(&con, start, sizeof(Con))
     memcpy(&edge, start, sizeof(Edge))
     memcpy(&rest, start, sizeof(Rest))
@@ -590,7 +591,7 @@ def as_structs(bytes data):
     memcpy(&apart, start, sizeof(Apart))
     return {
         "rest": (sizeof(Rest), rest), "cell": (sizeof(Cell), cell),
-        "slot": (sizeof(Slot), slot), "con": (sizeof(Con), con), "edge": (sizeof(Edge), edge),
+        "slot": (sizeof(Slot), slot), "past": (sizeof(Past), past), "con": (sizeof(Con), con), "edge": (sizeof(Edge), edge),
         "term": (sizeof(Term), term), "param": (sizeof(Param), param), "row": (sizeof(Row), row),
         "win": (sizeof(Win), win), "apart": (sizeof(Apart), apart),
         "reply": (sizeof(Reply), reply),

@@ -37,6 +37,16 @@ cdef packed struct Slot:
     uint8_t unk
     uint8_t ex
     uint8_t relax
+    int64_t by_at
+    uint8_t by
+    uint8_t had
+    uint8_t was
+    uint8_t now
+    uint8_t watched
+    uint8_t pad1
+    uint16_t pad2
+
+cdef packed struct Past:
     int64_t longest
     int64_t[8] lapsed
     int64_t unknown
@@ -55,30 +65,15 @@ cdef packed struct Rest:
     int64_t flicker
 
 cdef packed struct Con:
-    int64_t tick
-    int64_t theo
-    int64_t theo_until
-    int64_t theo_src
-    int64_t theo_ts
-    int64_t theo_via
-    int64_t t_last
-    int64_t n_at
-    int64_t e_val
-    int64_t n_val
     int64_t due
-    int64_t hole
-    int64_t hole_e
-    int64_t theo_at
-    int64_t turn_at
-    int64_t hole_now
-    int64_t under
+    int64_t t_last
+    int64_t n_val
+    int64_t theo
+    int64_t tick
     int32_t slot0
     int32_t slots
-    int32_t cover
     int32_t cls
-    int32_t held
-    int32_t[2] head
-    int32_t[2] tail
+    int32_t min_size
     uint8_t theo_ok
     uint8_t e_run
     uint8_t n_run
@@ -86,7 +81,23 @@ cdef packed struct Con:
     uint8_t live
     uint8_t outside
     uint16_t bucket
-    int32_t min_size
+    int64_t theo_until
+    int64_t theo_src
+    int64_t theo_ts
+    int64_t theo_via
+    int64_t theo_at
+    int64_t turn_at
+    int64_t n_at
+    int64_t under
+    int64_t e_val
+    int64_t hole
+    int64_t hole_e
+    int64_t hole_now
+    int32_t cover
+    int32_t held
+    int32_t[2] head
+    int32_t[2] tail
+    int64_t pad1
 
 cdef packed struct Win:
     int64_t elapsed
@@ -128,17 +139,11 @@ cdef packed struct Reply:
     int64_t since
     int64_t n
     int64_t n_at
-    int64_t by_at
     int32_t cell
-    uint8_t was
-    uint8_t now
     uint8_t cause
-    uint8_t by
     uint8_t lapsed
-    uint8_t watched
     uint8_t reads_theo
-    uint8_t had
-    uint32_t pad1
+    uint8_t pad1
 
 cdef packed struct Term:
     int64_t base

@@ -19,59 +19,58 @@ cdef inline int bucket_of(int64_t ns) noexcept nogil:
         b += 1
     return b
 
-cdef inline int cause_of(const Reply* h) noexcept nogil:
-    if h.by & BY_THEO and h.reads_theo:
+cdef inline int cause_of(const Reply* h, const Slot* s) noexcept nogil:
+    if s.by & BY_THEO and h.reads_theo:
         return 0
-    if h.by & BY_FILL:
+    if s.by & BY_FILL:
         return 1
-    return 2 if h.by & BY_WITHDRAWAL else -1
+    return 2 if s.by & BY_WITHDRAWAL else -1
 
-cdef inline void end_instant(Reply* h, int64_t* latency) noexcept nogil:
+cdef inline void end_turn(Reply* h, Slot* s, int64_t* latency) noexcept nogil:
     # the instant of the last turn is over
     cdef int64_t took
     cdef int64_t* row
-    if h.now == h.was:
-        return
-    if h.now == V_PASSES:
+    if s.now == V_PASSES:
         took = h.at - h.since
-        if h.since >= 0 and h.by & BY_QUOTE and h.n_at - h.n == took:
+        if h.since >= 0 and s.by & BY_QUOTE and h.n_at - h.n == took:
             row = latency + (<int64_t>h.cell * 3 + h.cause) * LATENCIES
             row[bucket_of(took)] += 1
             row[LATENCIES - 1] += took
         h.since = -1
-    elif h.now == V_UNKNOWN:
+    elif s.now == V_UNKNOWN:
         h.since = -1
-    elif h.was == V_PASSES and h.now == V_FAILS and h.lapsed and cause_of(h) >= 0:
+    elif s.was == V_PASSES and s.now == V_FAILS and h.lapsed and cause_of(h, s) >= 0:
         h.since = h.at
         h.n = h.n_at
-        h.cause = <uint8_t>cause_of(h)
-    h.was = h.now
+        h.cause = <uint8_t>cause_of(h, s)
+    s.was = s.now
 
 cdef inline uint8_t sides(const Slot* s) noexcept nogil:
     return (1 if s.bid_size else 0) | (2 if s.ask_size else 0)
 
-cdef inline void note(Reply* h, int64_t* latency, const Slot* s, int64_t t, uint8_t by) noexcept nogil:
+cdef inline void note(Reply* h, int64_t* latency, Slot* s, int64_t t, uint8_t by) noexcept nogil:
     # a record of `t` that may be why the quote turns, or the answer
-    if t > h.by_at:
-        end_instant(h, latency)
-        h.by_at = t
-        h.by = 0
-        h.had = sides(s)
-    h.by |= by
+    if t > s.by_at:
+        if s.now != s.was:
+            end_turn(h, s, latency)
+        s.by_at = t
+        s.by = 0
+        s.had = sides(s)
+    s.by |= by
 
-cdef inline bint turn(Reply* h, int64_t* latency, const Slot* s, Con* c, int64_t t, uint8_t now,
+cdef inline bint turn(Reply* h, int64_t* latency, Slot* s, Con* c, int64_t t, uint8_t now,
                       unsigned int mask) noexcept nogil:
     # was there a turn? `mask`: the tests that fail
     cdef bint reads_theo = now == V_FAILS and mask & (B_ONE_SIDED | B_SPREAD | B_OFF_THEO) != 0
-    if now == h.now:
-        if h.at == t and now == V_FAILS:
+    if now == s.now:
+        if now == V_FAILS and c.turn_at == t and h.at == t:  # who turned at t, has told the contract
             h.reads_theo = reads_theo
         return False
     note(h, latency, s, t, BY_THEO if c.theo_at == t else 0)
     c.turn_at = t
     h.at = t
     h.n_at = c.n_val + (t - c.t_last) * c.n_run
-    h.now = now
+    s.now = now
     h.reads_theo = reads_theo
     h.lapsed = c.n_run and LAPSED <= s.state < DEEMED
     return True

@@ -24,7 +24,9 @@ ClockHistory = list[
 ]  # (instant, net clock then) whenever it began to run, ascending
 
 
+LINE, HUGE_PAGE = 64, 1 << 21  # bytes
 BESIDE = (
+    "past",
     "wide",
     "win",
     "apart",
@@ -33,7 +35,7 @@ BESIDE = (
 
 
 class Accruals:
-    """Slots (n,) SLOT, contracts (m,) CON, and beside the slots what only some rulebooks ask for.
+    """Slots (n,) SLOT, `past` (n,) PAST, contracts (m,) CON, and beside them what only some rulebooks ask for.
 
     `wide` (n,) int64 with a grace, `win` (n, k) WIN with k window widths, `apart` (n,) APART with rules for stress,
     `rests` (n,) REST with a max age or a min rest.
@@ -43,7 +45,8 @@ class Accruals:
     def __init__(self, book: Book, params: Params) -> None:
         self.book, self.params = book, params
         n, m = len(book.slot_con), len(book.slots)
-        self.slots = np.zeros(n, dtype=layout.SLOT)
+        self.slots = lined(n, layout.SLOT)
+        self.past = np.zeros(n, dtype=layout.PAST)
         self.wide = np.zeros(n if params.param["grace"][0] >= 0 else 0, dtype=np.int64)
         self.win = np.zeros((n if len(params.widths) else 0, len(params.widths)), dtype=layout.WIN)
         self.apart = np.zeros(n if params.param["apart"][0] else 0, dtype=layout.APART)
@@ -51,11 +54,11 @@ class Accruals:
         self.rests = np.zeros(n if timed else 0, dtype=layout.REST)
         self.replies = np.zeros(n, dtype=layout.REPLY)
         cells = book.cls[book.slot_con] * book.makers + book.slot_maker
-        self.replies["at"] = self.replies["by_at"] = layout.LONG_AGO
+        self.replies["at"] = layout.LONG_AGO
         self.replies["since"], self.replies["cell"] = -1, cells
         classes = len(book.rank) // book.makers
         self.latency = np.zeros((classes, book.makers, 3, layout.LATENCIES), dtype=np.int64)
-        self.cons = np.zeros(m, dtype=layout.CON)
+        self.cons = lined(m, layout.CON)
         self.histories: list[ClockHistory] = [[] for _ in range(m)]
         self._reset_rows()
         most = int(book.slots.max(initial=1))
@@ -63,7 +66,7 @@ class Accruals:
         self._bind()
 
     def _reset_rows(self) -> None:
-        self.slots["quote_ts"] = layout.LONG_AGO
+        self.slots["quote_ts"] = self.slots["by_at"] = layout.LONG_AGO
         self.slots["last_valid"] = -1
         self.slots["state"] = layout.LAPSED
         self.slots["theo_lo"], self.slots["theo_hi"] = 1, 0
@@ -82,7 +85,7 @@ class Accruals:
     def _bind(self) -> None:
         book, params = self.book, self.params
         self.kernel = kernels.Arrays(
-            self.slots, self.wide, self.win.reshape(-1), params.widths, self.apart, self.rests,
+            self.slots, self.past, self.wide, self.win.reshape(-1), params.widths, self.apart, self.rests,
             book.slot_con, self.cons, book.rank, params.param, params.terms, params.cells,
             self.edges, len(params.reliefs),
         )  # fmt: skip
@@ -251,9 +254,7 @@ class Accruals:
         """Totals and clocks start at zero at `t`; quotes, theo and conditions stay."""
         self.settle(t)
         self.kernel.clear_edges()
-        for name in ("n_last", "quoted", "unknown", "exempt", "lapsed", "current", "longest"):
-            self.slots[name] = 0
-        for name in ("use_lo", "use_hi", "lapses"):
+        for name in ("n_last", "quoted", "current", "use_lo", "use_hi", "lapses"):
             self.slots[name] = 0
         self.slots["last_valid"] = -1
         self.replies["since"], self.latency[:] = -1, 0
@@ -275,6 +276,15 @@ def _note(history: ClockHistory, t: int, n: int, run: int) -> None:
         history.pop()
     if run and not (history and t - history[-1][0] == n - history[-1][1]):
         history.append((t, n))
+
+
+def lined(n: int, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """`n` rows of zeros, the first of which begins a line of the cache; of many, a page of the largest size."""
+    size = n * dtype.itemsize
+    start = LINE if size < 2 * HUGE_PAGE else HUGE_PAGE
+    memory = np.zeros(size + start, np.uint8)
+    skip = -memory.ctypes.data % start
+    return memory[skip : skip + size].view(dtype)
 
 
 def _octets(rows: NDArray[Any]) -> NDArray[np.uint8]:

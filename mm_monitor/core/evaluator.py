@@ -219,8 +219,8 @@ class Evaluator:
     @property
     def blank(self) -> bool:
         """Does nothing trade, is nothing quoted, every feed well? Then a change of slots leaves no instant behind."""
-        replies, c = self.accruals.replies, self.conditions
-        quoted = (replies["now"] != layout.V_FAILS) | (replies["was"] != layout.V_FAILS)
+        slots, c = self.accruals.slots, self.conditions
+        quoted = (slots["now"] != layout.V_FAILS) | (slots["was"] != layout.V_FAILS)
         idle = not self.in_period and "continuous" not in c.phases.values() and not c.feed
         return idle and not quoted.any()
 

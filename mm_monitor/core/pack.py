@@ -55,7 +55,7 @@ from mm_monitor.core.views import LimitUse
 from mm_monitor.errors import SnapshotError
 
 MAGIC = b"MMSN"
-SCHEMA = 3
+SCHEMA = 4
 _HEADER = struct.Struct(
     "<4sHHIQQ"
 )  # magic, schema, 0, crc32 of the rest, JSON length, array length

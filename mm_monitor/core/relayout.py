@@ -88,13 +88,13 @@ def renumbered(links: NDArray[np.int32], after: NDArray[np.int64]) -> NDArray[np
 
 
 def _begin_and_end(new: Accruals, fresh: NDArray[np.bool_], obliged: NDArray[np.bool_]) -> None:
-    slots, con = new.slots, new.book.slot_con
+    slots, past, con = new.slots, new.past, new.book.slot_con
     for_all = (new.cons["e_val"] - new.cons["n_val"])[con]
     was = ~fresh & (slots["state"] != layout.NONE)
     begins, ends = obliged & ~was, was & ~obliged
     begins_dead = fresh & ~obliged
-    slots["exempt"][begins] -= for_all[begins]
-    slots["exempt"][ends] += for_all[ends]
+    past["exempt"][begins] -= for_all[begins]
+    past["exempt"][ends] += for_all[ends]
     slots["n_last"][begins | begins_dead] = new.cons["n_val"][con][begins | begins_dead]
     slots["state"][begins] = layout.LAPSED
     slots["state"][ends | begins_dead] = layout.NONE

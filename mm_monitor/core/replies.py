@@ -16,24 +16,29 @@ from mm_monitor.kernels import layout
 DEALT_WITH = {"at": layout.LONG_AGO, "n_at": 0, "lapsed": 0, "reads_theo": 0}
 
 
-def pack_replies(replies: NDArray[np.void], last: int) -> dict[str, Any]:
-    """`now` of all n rows, and the rows that are not idle after the records of instant `last`."""
-    lapses = (replies["was"] == layout.V_PASSES) & (replies["now"] == layout.V_FAILS)
-    open_ = lapses | (replies["since"] >= 0) | (replies["watched"] > 0) | (replies["by_at"] >= last)
+def pack_replies(
+    slots: NDArray[np.void], replies: NDArray[np.void], last: int
+) -> tuple[NDArray[np.void], dict[str, Any]]:
+    """The n slots as they are kept, and the n replies that are not idle after the records of instant `last`."""
+    lapses = (slots["was"] == layout.V_PASSES) & (slots["now"] == layout.V_FAILS)
+    open_ = lapses | (replies["since"] >= 0) | (slots["watched"] > 0) | (slots["by_at"] >= last)
+    kept = slots.copy()
+    kept["was"][~open_] = kept["now"][~open_]
+    kept["by_at"][~open_] = layout.LONG_AGO
+    kept["by"][~open_] = kept["had"][~open_] = 0
     which = np.flatnonzero(open_).astype(np.int32)
     rows = replies[which]
-    settled, idle = rows["was"] == rows["now"], rows["since"] < 0
+    settled, idle = kept["was"][which] == kept["now"][which], rows["since"] < 0
     for name, nothing in DEALT_WITH.items():
         rows[name][settled] = nothing
     for name in ("n", "cause"):
         rows[name][idle] = 0
-    return {"now": replies["now"].copy(), "which": which, "rows": rows}
+    return kept, {"which": which, "rows": rows}
 
 
 def unpack_replies(replies: NDArray[np.void], kept: dict[str, Any], moved: NDArray[Any]) -> None:
     """Inverse of `pack_replies`; `moved` are the places of those rows in `replies`, whose cells stay."""
     cells = replies["cell"].copy()
-    replies["now"][moved] = replies["was"][moved] = kept["now"]
     replies[moved[kept["which"]]] = kept["rows"]
     replies["cell"] = cells
 

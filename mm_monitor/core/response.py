@@ -43,16 +43,14 @@ class Response:
             self.evaluator.moments.forget(name)
         if self.requests is not None:
             self.requests.clear()
-            self.evaluator.accruals.replies["watched"] = 0
+            self.evaluator.accruals.slots["watched"] = 0
         self.profile.clear()
 
     def begin(self, t: int) -> None:
         """A period begins at `t`."""
         self.clear()
-        replies = self.evaluator.accruals.replies
-        replies["was"] = replies[
-            "now"
-        ]  # what stands is judged by this date's limits, and turns from here on
+        slots = self.evaluator.accruals.slots  # what stands is judged by this date's limits,
+        slots["was"] = slots["now"]  # and turns from here on
         if self.budget.pairs:
             self.budget.begin(t)
             self._look_after(t)
@@ -124,8 +122,8 @@ class Response:
         self._heard(e.accruals.settle_contract(contract, record.ts), record.ts)
         slots = self._asked(contract, record)
         a = e.accruals
-        a.replies["watched"][slots] = 1
-        makers, now = e.book.slot_maker[slots].tolist(), a.replies["now"][slots].tolist()
+        a.slots["watched"][slots] = 1
+        makers, now = e.book.slot_maker[slots].tolist(), a.slots["now"][slots].tolist()
         quoted = (a.slots["quote_ts"][slots] == record.ts).tolist()
         self.requests.ask(record.rfq_id, record.ts, contract, zip(makers, now, quoted, strict=True))
 
@@ -167,7 +165,7 @@ class Response:
         if subjects:
             e = self.evaluator
             keys = e.book.keys_of(subjects)
-            e.accruals.replies["watched"][keys] = 0
+            e.accruals.slots["watched"][keys] = 0
 
     def relaid(self) -> None:
         """The slots were laid out anew: obligations that have ended owe no answer, and none can be said of them."""

@@ -130,6 +130,9 @@ def _reference(state: Mapping[str, Any]) -> Reference:
 
 def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
     conditions, book = evaluator.conditions, evaluator.book
+    slots, replies = pack_replies(
+        evaluator.accruals.slots, evaluator.accruals.replies, evaluator.last
+    )
     return {
         "rulebook": evaluator.rulebook.id,
         "version": evaluator.rulebook.version,
@@ -137,9 +140,9 @@ def _evaluator_state(evaluator: Evaluator) -> dict[str, Any]:
         "members": [sorted(group) for group in evaluator.members],
         "maker": book.slot_maker,
         "contract": book.slot_con,
-        "slots": evaluator.accruals.slots,
+        "slots": slots,
         **{name: getattr(evaluator.accruals, name) for name in BESIDE},
-        "replies": pack_replies(evaluator.accruals.replies, evaluator.last),
+        "replies": replies,
         "latency": pack_latency(evaluator.accruals.latency),
         "cons": evaluator.accruals.cons,
         "histories": evaluator.accruals.histories,

@@ -34,18 +34,18 @@ class Totals:
 
 def read_totals(settled: Accruals, remaining: Ints) -> Totals:
     """Totals of settled arrays; `remaining` has one element per contract."""
-    slots, con = settled.slots, settled.book.slot_con
+    slots, past, con = settled.slots, settled.past, settled.book.slot_con
     by_reason = np.zeros((len(slots), 9), dtype=np.int64)
-    by_reason[:, :8] = slots["lapsed"]
+    by_reason[:, :8] = past["lapsed"]
     by_reason[:, 8] = settled.flicker
     gone = slots["state"] == layout.NONE
     for_all = (settled.cons["e_val"] - settled.cons["n_val"])[con]
-    exempt = slots["exempt"] + np.where(gone, 0, for_all)
+    exempt = past["exempt"] + np.where(gone, 0, for_all)
     lapsed = by_reason.sum(axis=1)
     state = slots["state"].copy()
     state[state == layout.DEEMED] = State.QUOTED
     state[gone] = State.EXEMPT
-    quoted, unknown = slots["quoted"].copy(), slots["unknown"].copy()
+    quoted, unknown = slots["quoted"].copy(), past["unknown"].copy()
     return Totals(
         quoted=quoted,
         by_reason=by_reason,

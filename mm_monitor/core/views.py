@@ -157,7 +157,7 @@ class ViewBuilder:
             "remaining": totals.remaining,
             "slack": slot_slack(totals, self.rulebook.required, self.rulebook.required_time),
             "lapses": lapses,
-            "longest_lapse": slots["longest"],
+            "longest_lapse": settled.past["longest"],
             "current_lapse": current,
             "last_valid": np.where(valid_now, t, slots["last_valid"]),
             "switches": switches,

@@ -9,6 +9,7 @@ class Arrays:
     def __init__(
         self,
         slots: NDArray[np.void],
+        past: NDArray[np.void],
         wide: NDArray[np.int64],
         win: NDArray[np.void],
         widths: NDArray[np.int64],

@@ -1,7 +1,8 @@
 """The memory that kernels and Python share: one packed row per slot, per contract, per window width, per edge.
 
 The same layouts stand as C structs in `cext/layout.pxd`; a test compares sizes and offsets. A slot's row is the hot
-state of one obligation: 200 bytes, its first 112 are all that a quote touches while it stays valid.
+state of one obligation: two lines of the cache, which are all that a quote touches while it stays valid, beside the
+first line of its contract. What has lapsed is beside it, in PAST; what is measured of a maker's answers in REPLY.
 """
 
 from __future__ import annotations
@@ -30,13 +31,28 @@ SLOT = np.dtype(
         ("unk", "u1"),  # DOWN | WAIT | BAD
         ("ex", "u1"),  # EXCLUDE | DEEM | ONE_SIDE | STALE | MAYBE | WIDE | FRESH
         ("relax", "u1"),  # index into the relief table
-        ("longest", "<i8"),
+        ("by_at", "<i8"),  # instant of the records in `by`
+        ("by", "u1"),  # BY_* of the records of that instant
+        ("had", "u1"),  # sides that stood before it: 1 bid, 2 ask
+        ("was", "u1"),  # V_* before the instant of the last turn (REPLY)
+        ("now", "u1"),  # V_* since
+        ("watched", "u1"),  # write an edge for each turn and each quote
+        ("pad1", "u1"),
+        ("pad2", "<u2"),
+    ]
+)
+assert SLOT.itemsize == 128
+
+# What a slot has been while it was not valid.
+PAST = np.dtype(
+    [
+        ("longest", "<i8"),  # obliged ns of the longest lapse
         ("lapsed", "<i8", (8,)),  # by primary reason, absent to stale; flicker is in REST
         ("unknown", "<i8"),
         ("exempt", "<i8"),  # its own; what is excluded for all, the contract's clocks know
     ]
 )
-assert SLOT.itemsize == 200
+assert PAST.itemsize == 88
 
 # What time alone will change of a slot: only where the rulebook has a max age or a min rest. A contract's quotes
 # stand in two lists, each in the order in which they fall due; a link is a slot, END or OUT (not in the list).
@@ -56,35 +72,18 @@ REST = np.dtype(
 )
 assert REST.itemsize == 72
 
+# Three lines of the cache: what a quote reads, what a theo writes, and what is counted of the contract.
 CON = np.dtype(
     [
-        ("tick", "<i8"),
-        ("theo", "<i8"),
-        ("theo_until", "<i8"),  # instant at which the theo is too old
-        ("theo_src", "<i8"),
-        ("theo_ts", "<i8"),  # event time of the theo
-        ("theo_via", "<i8"),  # index of where it came from (Reference.theo_vias), 0 = not said
-        ("t_last", "<i8"),  # instant of the clock values below
-        ("n_at", "<i8"),  # instant up to which the net clock has run, while it stands
-        ("e_val", "<i8"),  # time obliged, exclusions for all included
-        ("n_val", "<i8"),  # the same without them: the net obligation clock
         ("due", "<i8"),  # nothing falls due by time alone on this contract before this instant
-        ("hole", "<i8"),  # market hole so far
-        ("hole_e", "<i8"),  # obliged clock up to which it is counted
-        ("theo_at", "<i8"),  # instant of the last theo record, whatever it said
-        (
-            "turn_at",
-            "<i8",
-        ),  # instant at which a slot's quote last began or ceased to pass its tests
-        ("hole_now", "<i8"),  # obliged ns of the hole now open
-        ("under", "<i8"),  # spread of its underlying, LONG_AGO = missing
+        ("t_last", "<i8"),  # instant of the clock values
+        ("n_val", "<i8"),  # the net obligation clock: time obliged without exclusions for all
+        ("theo", "<i8"),
+        ("tick", "<i8"),
         ("slot0", "<i4"),  # its slots are slot0 .. slot0 + slots - 1
         ("slots", "<i4"),
-        ("cover", "<i4"),  # slots that are, or may be, valid
         ("cls", "<i4"),
-        ("held", "<i4"),  # slots whose maker is appointed now: without any there is no hole
-        ("head", "<i4", (2,)),  # of the lists AGE and RESTS, END = empty
-        ("tail", "<i4", (2,)),
+        ("min_size", "<i4"),  # of each side of a quote on it, at least 1
         ("theo_ok", "u1"),
         ("e_run", "u1"),
         ("n_run", "u1"),
@@ -92,10 +91,29 @@ CON = np.dtype(
         ("live", "u1"),
         ("outside", "u1"),  # of the required set: a quote is no_obligation, and stands
         ("bucket", "<u2"),  # of days to expiry, for the tables
-        ("min_size", "<i4"),  # of each side of a quote on it, at least 1
+        ("theo_until", "<i8"),  # instant at which the theo is too old
+        ("theo_src", "<i8"),
+        ("theo_ts", "<i8"),  # event time of the theo
+        ("theo_via", "<i8"),  # index of where it came from (Reference.theo_vias), 0 = not said
+        ("theo_at", "<i8"),  # instant of the last theo record, whatever it said
+        (
+            "turn_at",
+            "<i8",
+        ),  # instant at which a slot's quote last began or ceased to pass its tests
+        ("n_at", "<i8"),  # instant up to which the net clock has run, while it stands
+        ("under", "<i8"),  # spread of its underlying, LONG_AGO = missing
+        ("e_val", "<i8"),  # time obliged, exclusions for all included
+        ("hole", "<i8"),  # market hole so far
+        ("hole_e", "<i8"),  # obliged clock up to which it is counted
+        ("hole_now", "<i8"),  # obliged ns of the hole now open
+        ("cover", "<i4"),  # slots that are, or may be, valid
+        ("held", "<i4"),  # slots whose maker is appointed now: without any there is no hole
+        ("head", "<i4", (2,)),  # of the lists AGE and RESTS, END = empty
+        ("tail", "<i4", (2,)),
+        ("pad1", "<i8"),
     ]
 )
-assert CON.itemsize == 184
+assert CON.itemsize == 192
 
 WIN = np.dtype(
     [
@@ -141,6 +159,7 @@ assert EDGE.itemsize == 96
 HELD = np.dtype([("bid", "<i8"), ("ask", "<i8"), ("bid_size", "<i4"), ("ask_size", "<i4")])
 assert HELD.itemsize == 24
 
+# How fast a maker answers: the last turn, and what is measured. The records of an instant are in SLOT.
 REPLY = np.dtype(
     [
         ("at", "<i8"),  # instant of the last turn: the quote passes its tests, or no longer does
@@ -150,20 +169,14 @@ REPLY = np.dtype(
         ),  # RESP-01: instant of the record that made it lapse, -1 = none is measured
         ("n", "<i8"),  # net clock then
         ("n_at", "<i8"),  # the same at the last turn
-        ("by_at", "<i8"),  # instant of the records in `by`
         ("cell", "<i4"),  # class * makers + maker: whose latencies
-        ("was", "u1"),  # V_* before that instant
-        ("now", "u1"),  # V_* since
         ("cause", "u1"),  # of `since`: 0 theo, 1 fill, 2 withdrawal
-        ("by", "u1"),  # BY_* of the records of that instant
-        ("lapsed", "u1"),  # did it count as lapsed then?
-        ("watched", "u1"),  # write an edge for each turn and each quote
+        ("lapsed", "u1"),  # did it count as lapsed at the last turn?
         ("reads_theo", "u1"),  # is a test that reads theo among those that fail?
-        ("had", "u1"),  # sides that stood before the instant of `by`: 1 bid, 2 ask
-        ("pad1", "<u4"),
+        ("pad1", "u1"),
     ]
 )
-assert REPLY.itemsize == 56
+assert REPLY.itemsize == 40
 
 TERM = np.dtype([("base", "<i8"), ("num", "<i8"), ("den", "<i8"), ("value", "<i8")])
 # One band of a table: limit = num * base / den while the price is below `until`. Of a table term, `value` is its first
@@ -245,7 +258,7 @@ END, OUT = -1, -2
 LAPSE_OPEN, LAPSE_CLOSE, SPREAD_OPEN, SPREAD_CLOSE = 0, 1, 2, 3
 # Of a watched slot, a turn and a quote: `n` is the instant, `state` V_*
 WATCHED, ANSWERED = 6, 7
-# Reply.now: do the quote tests pass, whatever the phase?
+# Slot.now: do the quote tests pass, whatever the phase?
 V_FAILS, V_PASSES, V_UNKNOWN, V_HANGS = 0, 1, 2, 3
 BY_QUOTE, BY_WITHDRAWAL, BY_THEO, BY_FILL = 1, 2, 4, 8
 LATENCIES = 27  # 25 buckets from 1 us to 100 s, one beyond, and the sum of ns

@@ -123,8 +123,8 @@ def take_quote(w: World, i: int, c: Con, r: Row) -> None:
         age_anew(w, i, c)
         rest_anew(w, i, c, r.ts, r.flags, known=True)
     rejudge(w, i, c, r.ts)
-    if w.replies and w.replies[i].watched:
-        w.tell(i, layout.ANSWERED, r.ts, w.replies[i].now)
+    if w.replies and s.watched:
+        w.tell(i, layout.ANSWERED, r.ts, s.now)
 
 
 def may_break(w: World, s: Slot) -> bool:
@@ -405,7 +405,7 @@ def settle(a: Arrays, start: int, t: int, stop: int = -1) -> int:
         for k in w.slots_of(c):
             accrue(w, k, c, t)
             if w.replies and w.replies[k].at < t:
-                end_instant(w, w.replies[k])
+                end_instant(w, k)
         move_clocks(w, c, t)
         i += 1
     w.close()
@@ -424,6 +424,6 @@ def note_fill(a: Arrays, slot: int, t: int) -> int:
     w = World(a)
     fall_due(w, w.cons[a.slot_con[slot]], t)
     if w.replies:
-        note(w, w.replies[slot], w.slots[slot], t, layout.BY_FILL)
+        note(w, slot, t, layout.BY_FILL)
     w.close()
     return 1

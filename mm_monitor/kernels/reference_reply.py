@@ -12,7 +12,7 @@ from mm_monitor.core.model import Reason
 from mm_monitor.kernels import layout
 
 if TYPE_CHECKING:
-    from mm_monitor.kernels.reference_state import Con, Reply, Row, Slot, World
+    from mm_monitor.kernels.reference_state import Con, Row, Slot, World
 
 BOUNDS = (*(digit * 10**power for power in range(3, 11) for digit in (1, 2, 5)), 10**11)
 READ_THEO = frozenset({Reason.ONE_SIDED, Reason.SPREAD, Reason.OFF_THEO})
@@ -37,15 +37,15 @@ def witness(w: World, i: int, c: Con, t: int, failed: Collection[int], *, hangs:
     h, s = w.replies[i], w.slots[i]
     now = answer(w, s, hangs=hangs)
     reads_theo = int(now == layout.V_FAILS and not READ_THEO.isdisjoint(failed))
-    if now == h.now:
+    if now == s.now:
         if h.at == t and now == layout.V_FAILS:
             h.reads_theo = reads_theo
         return
-    note(w, h, s, t, layout.BY_THEO if c.theo_at == t else 0)
+    note(w, i, t, layout.BY_THEO if c.theo_at == t else 0)
     c.turn_at = h.at = t
-    h.n_at, h.now, h.reads_theo = c.n_val + (t - c.t_last) * c.n_run, now, reads_theo
+    s.now, h.n_at, h.reads_theo = now, c.n_val + (t - c.t_last) * c.n_run, reads_theo
     h.lapsed = int(bool(c.n_run) and layout.LAPSED <= s.state < layout.DEEMED)
-    if h.watched:
+    if s.watched:
         w.tell(i, layout.WATCHED, t, now)
 
 
@@ -54,12 +54,13 @@ def sides(s: Slot) -> int:
     return int(s.has_bid) | int(s.has_ask) << 1
 
 
-def note(w: World, h: Reply, s: Slot, t: int, by: int) -> None:
-    """A record of `t` that may be why the quote turns, or the answer."""
-    if t > h.by_at:
-        end_instant(w, h)
-        h.by_at, h.by, h.had = t, 0, sides(s)
-    h.by |= by
+def note(w: World, i: int, t: int, by: int) -> None:
+    """A record of `t` that may be why the quote of slot `i` turns, or the answer."""
+    s = w.slots[i]
+    if t > s.by_at:
+        end_instant(w, i)
+        s.by_at, s.by, s.had = t, 0, sides(s)
+    s.by |= by
 
 
 def note_theo(w: World, c: Con, t: int) -> None:
@@ -69,35 +70,36 @@ def note_theo(w: World, c: Con, t: int) -> None:
         return
     for i in w.slots_of(c):
         if w.replies[i].at == t:
-            note(w, w.replies[i], w.slots[i], t, layout.BY_THEO)
+            note(w, i, t, layout.BY_THEO)
 
 
 def note_quote(w: World, i: int, r: Row) -> None:
     """A good quote; if at the end of its instant a side is gone, that may be why its tests fail."""
     if not w.replies:
         return
-    h = w.replies[i]
-    note(w, h, w.slots[i], r.ts, layout.BY_QUOTE)
+    s = w.slots[i]
+    note(w, i, r.ts, layout.BY_QUOTE)
     stand = int(r.a_size != 0) | int(r.b_size != 0) << 1
-    h.by = h.by & ~layout.BY_WITHDRAWAL | (layout.BY_WITHDRAWAL if h.had & ~stand else 0)
+    s.by = s.by & ~layout.BY_WITHDRAWAL | (layout.BY_WITHDRAWAL if s.had & ~stand else 0)
 
 
-def end_instant(w: World, h: Reply) -> None:
+def end_instant(w: World, i: int) -> None:
     """The instant of the last turn is over: a lapse began, or was put right, or it cannot be said."""
-    if h.now == h.was:
+    h, s = w.replies[i], w.slots[i]
+    if s.now == s.was:
         return
     took = h.at - h.since
-    if h.now == layout.V_PASSES:
-        if h.since >= 0 and h.by & layout.BY_QUOTE and h.n_at - h.n == took:
+    if s.now == layout.V_PASSES:
+        if h.since >= 0 and s.by & layout.BY_QUOTE and h.n_at - h.n == took:
             row = (h.cell * len(CAUSES) + h.cause) * layout.LATENCIES
             w.latency[row + sum(took > bound for bound in BOUNDS)] += 1
             w.latency[row + layout.LATENCIES - 1] += took
         h.since = -1
-    elif h.now == layout.V_UNKNOWN:
+    elif s.now == layout.V_UNKNOWN:
         h.since = -1
-    elif h.was == layout.V_PASSES and h.now == layout.V_FAILS and h.lapsed:
-        by = h.by if h.reads_theo else h.by & ~layout.BY_THEO
+    elif s.was == layout.V_PASSES and s.now == layout.V_FAILS and h.lapsed:
+        by = s.by if h.reads_theo else s.by & ~layout.BY_THEO
         causes = [k for k, bit in enumerate(CAUSES) if by & bit]
         if causes:
             h.since, h.n, h.cause = h.at, h.n_at, causes[0]
-    h.was = h.now
+    s.was = s.now

@@ -68,7 +68,7 @@ def accrue(w: World, i: int, c: Con, t: int) -> None:
     if s.state != NONE:
         accrue_beside(w, i, c, d)
     if s.state == EXEMPT:  # PRES-07: pauses a lapse, neither ends it nor adds to it
-        s.exempt += d
+        w.past[i].exempt += d
     elif s.state != NONE:
         stand_wide(w, i, c, d)
         count(w, i, c, t, d)
@@ -96,7 +96,7 @@ def count(w: World, i: int, c: Con, t: int, d: int) -> None:
         lapse_goes_on(w, i, c, d)
         return
     if s.state == UNKNOWN:
-        s.unknown += d
+        w.past[i].unknown += d
     else:
         s.quoted += d
     if s.state == VALID:
@@ -109,7 +109,7 @@ def count(w: World, i: int, c: Con, t: int, d: int) -> None:
 
 def lapse_goes_on(w: World, i: int, c: Con, d: int) -> None:
     """A lapse of `d` more ns; it breaks the rule at the instant at which it exceeds what is permitted."""
-    s, permitted = w.slots[i], w.param.longest
+    s, past, permitted = w.slots[i], w.past[i], w.param.longest
     before = s.current
     if before == 0:
         s.lapses += 1
@@ -117,8 +117,8 @@ def lapse_goes_on(w: World, i: int, c: Con, d: int) -> None:
     if s.state == LAPSED + Reason.FLICKER:
         w.rests[i].flicker += d
     else:
-        s.lapsed[s.state - LAPSED] += d
-    s.longest = max(s.longest, s.current)
+        past.lapsed[s.state - LAPSED] += d
+    past.longest = max(past.longest, s.current)
     if permitted >= 0 and before <= permitted < s.current:
         w.emit(i, c, layout.LAPSE_OPEN, s.n_last + (permitted - before))
 

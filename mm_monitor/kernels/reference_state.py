@@ -52,10 +52,14 @@ class Slot:
     unk: int
     ex: int
     relax: int
-    longest: int
-    lapsed: list[int]
-    unknown: int
-    exempt: int
+    by_at: int
+    by: int
+    had: int
+    was: int
+    now: int
+    watched: int
+    pad1: int
+    pad2: int
 
     @property
     def has_bid(self) -> bool:
@@ -66,6 +70,16 @@ class Slot:
     def has_ask(self) -> bool:
         """A side of size 0 is absent."""
         return self.ask_size != 0
+
+
+@dataclass(slots=True)
+class Past:
+    """What one obligation has been while it was not valid; fields as in `layout.PAST`."""
+
+    longest: int
+    lapsed: list[int]
+    unknown: int
+    exempt: int
 
 
 @dataclass(slots=True)
@@ -88,30 +102,15 @@ class Rest:
 class Con:
     """One contract; fields as in `layout.CON`."""
 
-    tick: int
-    theo: int
-    theo_until: int
-    theo_src: int
-    theo_ts: int
-    theo_via: int
-    t_last: int
-    n_at: int
-    e_val: int
-    n_val: int
     due: int
-    hole: int
-    hole_e: int
-    theo_at: int
-    turn_at: int
-    hole_now: int
-    under: int
+    t_last: int
+    n_val: int
+    theo: int
+    tick: int
     slot0: int
     slots: int
-    cover: int
     cls: int
-    held: int
-    head: list[int]
-    tail: list[int]
+    min_size: int
     theo_ok: int
     e_run: int
     n_run: int
@@ -119,7 +118,23 @@ class Con:
     live: int
     outside: int
     bucket: int
-    min_size: int
+    theo_until: int
+    theo_src: int
+    theo_ts: int
+    theo_via: int
+    theo_at: int
+    turn_at: int
+    n_at: int
+    under: int
+    e_val: int
+    hole: int
+    hole_e: int
+    hole_now: int
+    cover: int
+    held: int
+    head: list[int]
+    tail: list[int]
+    pad1: int
 
 
 @dataclass(slots=True)
@@ -154,16 +169,10 @@ class Reply:
     since: int
     n: int
     n_at: int
-    by_at: int
     cell: int
-    was: int
-    now: int
     cause: int
-    by: int
     lapsed: int
-    watched: int
     reads_theo: int
-    had: int
     pad1: int
 
 
@@ -260,6 +269,7 @@ class World:
     def __init__(self, arrays: Arrays) -> None:
         self.arrays = arrays
         self.slots: list[Slot] = objects(Slot, arrays.slots)
+        self.past: list[Past] = objects(Past, arrays.past)
         self.cons: list[Con] = objects(Con, arrays.cons)
         self.rests: list[Rest] = objects(Rest, arrays.rests)
         self.wide: list[int] = arrays.wide.tolist()
@@ -307,6 +317,7 @@ class World:
         write_back(self.replies, self.arrays.replies)
         self.arrays.latency[:] = self.latency
         write_back(self.slots, self.arrays.slots)
+        write_back(self.past, self.arrays.past)
         write_back(self.rests, self.arrays.rests)
         write_back(self.cons, self.arrays.cons)
         self.arrays.wide[:] = self.wide
@@ -317,15 +328,16 @@ class World:
 class Arrays:
     """The arrays of one evaluator, checked once.
 
-    slots (n,) SLOT, wide (n,) int64 or empty, win (n * widths,) WIN, widths int64, apart (n,) APART or empty,
-    rests (n,) REST or empty, slot_con (n,) int32, cons (m,) CON, rank (classes * makers,) int32, param (1,) PARAM,
-    terms (reliefs * 2 * terms,) TERM, cells (l,) CELL, edges (k,) EDGE. ValueError for lengths and indices that do
-    not belong together.
+    slots (n,) SLOT, past (n,) PAST, wide (n,) int64 or empty, win (n * widths,) WIN, widths int64, apart (n,) APART
+    or empty, rests (n,) REST or empty, slot_con (n,) int32, cons (m,) CON, rank (classes * makers,) int32,
+    param (1,) PARAM, terms (reliefs * 2 * terms,) TERM, cells (l,) CELL, edges (k,) EDGE. ValueError for lengths and
+    indices that do not belong together.
     """
 
     def __init__(
         self,
         slots: Rows,
+        past: Rows,
         wide: Ints,
         win: Rows,
         widths: Ints,
@@ -340,7 +352,7 @@ class Arrays:
         edges: Rows,
         reliefs: int,
     ) -> None:
-        self.slots, self.wide, self.rests, self.cells = slots, wide, rests, cells
+        self.slots, self.past, self.wide, self.rests, self.cells = slots, past, wide, rests, cells
         self.win, self.widths, self.apart = win, widths, apart
         self.slot_con, self.cons = slot_con, cons
         self.rank, self.param, self.terms, self.edges = rank, param, terms, edges
@@ -379,6 +391,7 @@ class Arrays:
 def _check_types(a: Arrays) -> None:
     expected = [
         ("slots", layout.SLOT),
+        ("past", layout.PAST),
         ("wide", np.dtype(np.int64)),
         ("win", layout.WIN),
         ("widths", np.dtype(np.int64)),
@@ -406,6 +419,8 @@ def _check_lengths(a: Arrays) -> None:
         raise ValueError(f"terms: {a.reliefs} reliefs x 2 x {per_relief}, got {len(a.terms)}")
     if not 0 <= makers <= len(a.rank):
         raise ValueError(f"rank: at least {makers} elements, got {len(a.rank)}")
+    if len(a.past) != n:
+        raise ValueError(f"past: {n} elements, got {len(a.past)}")
     if len(a.slot_con) != n:
         raise ValueError(f"slot_con: {n} elements, got {len(a.slot_con)}")
     if a.param["grace"][0] >= 0 and len(a.wide) != n:

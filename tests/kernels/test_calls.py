@@ -39,6 +39,7 @@ def arguments() -> dict[str, Any]:
         param[name] = value
     return {
         "slots": machine.slots,
+        "past": machine.past,
         "wide": machine.wide,
         "win": machine.win,
         "widths": np.array([5], np.int64),
@@ -88,6 +89,7 @@ def wrong_arrays() -> list[tuple[str, dict[str, Any]]]:
         ("terms", {"reliefs": 1}),
         ("rank", put("param", "makers", 3)),
         ("rank", put("param", "makers", -1)),
+        ("past", {"past": np.zeros(3, layout.PAST)}),
         ("slot_con", {"slot_con": np.zeros(3, ints)}),
         ("wide", {"wide": np.zeros(0, np.int64)}),
         ("wide", {"wide": np.zeros(5, np.int64)}),
@@ -105,7 +107,8 @@ def wrong_arrays() -> list[tuple[str, dict[str, Any]]]:
         ("0 or 1", put("cons", "e_run", 255)),
         ("0 or 1", put("cons", "n_run", 2)),
         ("rank 2 of 2", {"rank": np.array([0, 2], ints)}),
-        ("contracts hold 4", {"slots": np.zeros(5, layout.SLOT), "slot_con": np.zeros(5, ints),
+        ("contracts hold 4", {"slots": np.zeros(5, layout.SLOT), "past": np.zeros(5, layout.PAST),
+                              "slot_con": np.zeros(5, ints),
                               "wide": np.zeros(5, np.int64), "win": np.zeros(5, layout.WIN),
                               "apart": np.zeros(5, layout.APART), "rests": fitting(5)}),
         ("relief 2 of 2", put("slots", "relax", 2)),
@@ -146,6 +149,7 @@ def test_arrays_that_do_not_fit_each_other(
     "name",
     [
         "slots",
+        "past",
         "cons",
         "param",
         "terms",
@@ -165,7 +169,9 @@ def test_an_array_of_another_type(module: ModuleType, name: str) -> None:
         module.Arrays(**(arguments() | {name: other}))
 
 
-@pytest.mark.parametrize("name", ["slots", "cons", "edges", "wide", "win", "apart", "rests"])
+@pytest.mark.parametrize(
+    "name", ["slots", "past", "cons", "edges", "wide", "win", "apart", "rests"]
+)
 def test_memory_that_the_kernel_writes_may_not_be_read_only(name: str) -> None:
     array = arguments()[name]
     array.flags.writeable = False

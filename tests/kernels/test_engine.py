@@ -18,13 +18,13 @@ from tests.kernels.worlds import LAST, WHOLE, Call, Machine, Setup, sequences
 DTYPES = {
     "slot": layout.SLOT, "con": layout.CON, "edge": layout.EDGE, "term": layout.TERM,
     "param": layout.PARAM, "row": ROW, "win": layout.WIN, "apart": layout.APART,
-    "rest": layout.REST, "cell": layout.CELL, "reply": layout.REPLY,
+    "rest": layout.REST, "cell": layout.CELL, "reply": layout.REPLY, "past": layout.PAST,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", DTYPES)
 def test_a_struct_has_the_layout_of_its_dtype(name: str) -> None:
-    data = bytes((7 * i + 3) % 251 for i in range(layout.SLOT.itemsize))
+    data = bytes((7 * i + 3) % 251 for i in range(max(d.itemsize for d in DTYPES.values())))
     size, fields = _engine.as_structs(data)[name]
     row = np.frombuffer(data[:size], DTYPES[name])[0]
     assert size == DTYPES[name].itemsize
@@ -35,7 +35,7 @@ def test_a_struct_has_the_layout_of_its_dtype(name: str) -> None:
 def unlike(one: dict[str, bytes], other: dict[str, bytes]) -> dict[str, Any]:
     """Which fields of which rows differ, for a person."""
     dtypes = {
-        "slots": layout.SLOT, "cons": layout.CON, "edges": layout.EDGE, "win": layout.WIN,
+        "slots": layout.SLOT, "past": layout.PAST, "cons": layout.CON, "edges": layout.EDGE, "win": layout.WIN,
         "apart": layout.APART, "rests": layout.REST, "replies": layout.REPLY,
     }  # fmt: skip
     found: dict[str, Any] = {}

@@ -267,6 +267,7 @@ class Machine:
         for name, value in setup.param.items():
             param[name] = value
         self.slots, self.cons = self._state()
+        self.past = shifted(np.zeros(len(self.slots), layout.PAST), setup.shift)
         graced = setup.param["grace"] >= 0
         self.wide = self._array([0] * (len(self.slots) if graced else 0), np.int64)
         count = len(self.slots)
@@ -280,6 +281,7 @@ class Machine:
         self.counts = self._array([0] * len(layout.COUNTS), np.int64)
         self.kernel = module.Arrays(
             self.slots,
+            self.past,
             self.wide,
             self.win,
             self._array(setup.widths, np.int64),
@@ -307,9 +309,8 @@ class Machine:
             if setup.rank[k][maker] >= 0
         ]
         replies = np.zeros(len(self.slots), layout.REPLY)
-        replies["at"] = replies["by_at"] = layout.LONG_AGO
-        replies["since"] = -1
-        replies["cell"], replies["watched"] = cells, setup.watched
+        replies["at"] = layout.LONG_AGO
+        replies["since"], replies["cell"] = -1, cells
         room = len(setup.rank) * setup.makers * 3 * layout.LATENCIES
         return shifted(replies, setup.shift), self._array([0] * room, np.int64)
 
@@ -337,6 +338,7 @@ class Machine:
         slots["quote_ts"], slots["last_valid"] = layout.LONG_AGO, -1
         slots["state"] = np.where(setup.idle, layout.NONE, layout.LAPSED)
         slots["theo_lo"] = 1
+        slots["by_at"], slots["watched"] = layout.LONG_AGO, setup.watched
         return shifted(slots, setup.shift), shifted(cons, setup.shift)
 
     def _rests(self, n: int) -> Any:
@@ -376,6 +378,7 @@ class Machine:
             name: np.ascontiguousarray(array).tobytes()
             for name, array in (
                 ("slots", self.slots),
+                ("past", self.past),
                 ("cons", self.cons),
                 ("wide", self.wide),
                 ("win", self.win),

@@ -138,7 +138,7 @@ RARE = (
     ),
     _core(
         "L1", "an obligation that ends loses its exempt time", "relayout.py",
-        'slots["exempt"][ends] += for_all[ends]', "pass", CONSERVATION,
+        'past["exempt"][ends] += for_all[ends]', "pass", CONSERVATION,
     ),
     Mutant(
         "L7", "the instant of the watermark leaves early", "mm_monitor/sources/merge.py",

@@ -46,14 +46,15 @@ def state(engine: Engine) -> dict[str, Any]:
 def evaluator_state(e: Evaluator) -> dict[str, Any]:
     """One rulebook's part of it."""
     c, owed = e.conditions, e.effects.owed
+    slots, replies = pack_replies(e.accruals.slots, e.accruals.replies, e.last)
     return {
-        "slots": e.accruals.slots.tobytes(),
+        "slots": slots.tobytes(),
         "cons": e.accruals.cons.tobytes(),
         "beside": {name: getattr(e.accruals, name).tobytes() for name in BESIDE},
         "stretches": plain(e.stretches),
         "underlying": c.underlying,
         "day": e.day,
-        "replies": plain_arrays(pack_replies(e.accruals.replies, e.last)),
+        "replies": plain_arrays(replies),
         "latency": e.accruals.latency.tolist(),
         "histories": e.accruals.histories,
         "conditions": (c.phases, c.exemptions, c.feed, c.stress),
