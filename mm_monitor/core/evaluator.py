@@ -296,6 +296,7 @@ class Evaluator:
         edges = self.accruals.set_clocks(which, t, _bytes(e_run[which]), _bytes(n_run[which]))
         self.after_control(edges, t)
         if len(which):
+            self.response.clocks_set(t)
             self._note_trading(t)
 
     def _note_trading(self, t: int) -> None:

@@ -63,4 +63,16 @@ def _become(e: Evaluator, slot: int, t: int, whole: Rows) -> None:
     elif not s["unk"]:  # else it is not known what stands, and a fill does not tell
         part, offset = divmod(int(s["src"]), 1 << layout.SRC_OFFSET_BITS)
         whole["ts"], whole["part"], whole["offset"] = t, part & 0xFFFF, offset
-        e.after_control(e.accruals.apply(whole, e.counts.copy()), t)
+        quoted = _quoted(e, slot, t)
+        edges = e.accruals.apply(whole, e.counts.copy())
+        if len(e.accruals.replies) and not quoted:
+            e.accruals.replies["by"][slot] &= ~np.uint8(layout.BY_QUOTE)
+        e.after_control(edges, t)
+
+
+def _quoted(e: Evaluator, slot: int, t: int) -> bool:
+    """RESP-01: has the maker quoted at `t`? A fill that lets another account's quote lead is no answer."""
+    if not len(e.accruals.replies):
+        return False
+    reply = e.accruals.replies[slot]
+    return bool(reply["by_at"] == t and reply["by"] & layout.BY_QUOTE)

@@ -140,6 +140,14 @@ class Response:
             owed &= np.isin(e.book.slot_maker[slots], named)
         return slots[owed]
 
+    def clocks_set(self, t: int) -> None:
+        """RESP-01: a lapse that began at `t` is measured if it is owed from then on, whichever came first."""
+        a = self.evaluator.accruals
+        turned = np.flatnonzero(a.replies["at"] == t)
+        state = a.slots["state"][turned]
+        owed = a.cons["n_run"][self.evaluator.book.slot_con[turned]] > 0
+        a.replies["lapsed"][turned] = owed & (state >= layout.LAPSED) & (state < layout.DEEMED)
+
     def hear(self, edges: list[NDArray[np.void]]) -> None:
         """Edges of watched slots, in the order of time."""
         if self.requests is None or not self.requests.open:

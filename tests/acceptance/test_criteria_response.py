@@ -6,7 +6,6 @@ where buckets matter the session is one of seconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,10 @@ def wide(ts: int) -> str:
     return quote(ts, "1.0000", "1.0400")
 
 
-def day(directory: Path, rules: str = "", end: int = 1000 * S, **tables: Sequence[str]) -> Report:
+def day(directory: Path, rules: str = "", end: int = 1000 * S, **tables: Any) -> Report:
     """Continuous trading over [0, end), nothing required."""
     phases = ["0,*,continuous", f"{end},*,closed"]
-    return judge(directory, rules, **{"presence": FREE, "phases": phases, **tables})  # type: ignore[arg-type]
+    return judge(directory, rules, **{"presence": FREE, "phases": phases, **tables})
 
 
 # RESP-01 ------------------------------------------------------------------------------------------
@@ -122,6 +121,33 @@ def test_choice_a_lapse_that_is_not_obliged_throughout_is_not_measured(tmp_path:
         ],
     )  # fmt: skip
     assert requote(report)["count"] == 0
+
+
+@pytest.mark.criterion("RESP-01")
+def test_a_fill_that_lets_another_account_lead_is_no_answer(tmp_path: Path) -> None:
+    """A1's quote is valid, A2's is crossed and leads from 10 s, when the maker is filled too, until its bid is gone."""
+    report = day(
+        tmp_path, '[accounts]\nrollup = "best"\n[quote]\nafter_fill = "shrinks"\n',
+        accounts=["A1,M0", "A2,M0"],
+        quotes=[quote(0, "12", "13", 5, maker="A1"), quote(10 * S, "9", "9", 1, maker="A2")],
+        headers={"accounts": "account,maker"},
+        fills=[f"{10 * S},M0,C0,buy,11,1", f"{20 * S},A2,C0,buy,7,20"],
+    )  # fmt: skip
+    assert report.times().lapsed == 10 * S
+    assert requote(report)["count"] == 0
+
+
+@pytest.mark.criterion("RESP-01")
+def test_a_theo_that_ends_validity_and_makes_the_contract_owed_is_measured(tmp_path: Path) -> None:
+    """Too wide and within the range of deltas by one record: from then on it is owed, and it lapses."""
+    report = day(
+        tmp_path, THREE_PERCENT + '[required_set]\ndelta = { from = "0.2", to = "0.5" }\n',
+        headers={"theo": "ts_event,contract,theo,delta"},
+        theo=["0,C0,1.4,0.8", f"{1 * S},C0,1.3,0.3"],
+        quotes=[wide(0), quote(1 * S + 70 * US, "1.0000", "1.0390")],
+    )  # fmt: skip
+    assert report.times().lapsed == 70 * US
+    assert (requote(report)["count"], requote(report)["sum_ns"]) == (1, 70 * US)
 
 
 @pytest.mark.criterion("RESP-01")

@@ -116,7 +116,7 @@ class Subject:
 
 
 async def answered(
-    probe: Callable[[], Awaitable[T]], timeout: float = 10, every: float = 0.05
+    probe: Callable[[], Awaitable[T]], timeout: float = 30, every: float = 0.05
 ) -> T:
     """The first truthy answer of `probe`; AssertionError with the last one after `timeout` s."""
     deadline = time.monotonic() + timeout

@@ -19,7 +19,7 @@ from tests.services.kafka import Kafka
 RULES = '[spread]\nterms = [{ relative = "3%", of = "theo" }]\n[presence]\nrequired = "90%"\n'
 
 
-async def ready(subject: Subject, seconds: float = 15) -> str:
+async def ready(subject: Subject, seconds: float = 30) -> str:
     """Wait until it is ready; returns the reason that it gives."""
 
     async def asked() -> str:
@@ -54,7 +54,7 @@ async def test_it_starts_catches_up_reads_and_ends_with_the_last_picture(
                 await venue.control("exemption", scope="*", maker="M0", kind="none", action="start")
                 await asyncio.sleep(1.0)
 
-            await answered(lambda: read(subject, 300 + 6 * len(quoting.sent)), timeout=5)
+            await answered(lambda: read(subject, 300 + 6 * len(quoting.sent)))
             assert await subject.metric("mm_monitor_records_total", kind="theo") == 2
             assert await subject.metric("mm_monitor_records_total", kind="stress") == 1
             # The rulebook names no kind of exemption.
@@ -144,10 +144,10 @@ async def test_a_broker_that_goes_away_costs_known_time_and_nothing_else(
             assert status == 200
             return str(body["reason"]) if body["reason"] != "ready" else ""
 
-        assert re.match("ready, but .*connection refused", await answered(problem, timeout=15))
+        assert re.match("ready, but .*connection refused", await answered(problem))
         await asyncio.to_thread(kafka.start)
         heard = [await venue.theo(), await venue.quotes()]
-        await answered(lambda: read(subject, 42), timeout=30)
+        await answered(lambda: read(subject, 42))
 
         async def mended() -> bool:
             return bool((await subject.get("readyz"))[1]["reason"] == "ready")

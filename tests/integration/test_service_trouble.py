@@ -126,7 +126,7 @@ async def test_it_ends_well_while_its_broker_is_dead_or_hangs(
         finally:
             signal_to(venue.kafka, signal.SIGCONT)
             await asyncio.to_thread(venue.kafka.start)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25
         assert "Traceback" not in subject.stderr
 
 

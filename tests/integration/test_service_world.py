@@ -101,7 +101,7 @@ class World:
                 and f"{breach}-opened" in {event["id"] for event in await self.log()}
             )
 
-        await answered(told, 8)
+        await answered(told)
 
     async def over_everywhere(self, kind: str, maker: str, breach: str) -> None:
         """Wait until all four tell that it has ended."""
@@ -115,7 +115,7 @@ class World:
                 and f"{breach}-closed" in {event["id"] for event in await self.log()}
             )
 
-        await answered(told, 8)
+        await answered(told)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ async def test_everybody_tells_of_the_same_breaches_and_of_their_end(
         await world.everywhere("presence_unreachable", "M2", unreachable)
         failed = world.breach("presence", "M2", "", world.closes)
         await asyncio.sleep(max(0.0, (world.closes - time.time_ns()) / SECOND))
-        await answered(lambda: is_open(world, failed), 8)
+        await answered(lambda: is_open(world, failed))
         await world.over_everywhere("presence_unreachable", "M2", unreachable)
         assert never not in await world.alerts()
     ids = [event["id"] for event in await world.log()]
@@ -225,7 +225,7 @@ async def test_what_happens_while_mosquitto_and_alertmanager_are_dead_is_told_la
                 and world.state("M0") == set()
             )
 
-        await answered(told, 15)
+        await answered(told)
         assert f"{open_before}-closed" in world.mqtt_events()
         text = await subject.text()
         for sink in ("alertmanager", "mqtt"):

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def eventually(
-    probe: Callable[[], T | Awaitable[T]], timeout: float = 10.0, every: float = 0.05
+    probe: Callable[[], T | Awaitable[T]], timeout: float = 30.0, every: float = 0.05
 ) -> T:
     """The first truthy answer of `probe`, plain or async, asked every `every` seconds.
 
