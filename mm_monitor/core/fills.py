@@ -65,14 +65,12 @@ def _become(e: Evaluator, slot: int, t: int, whole: Rows) -> None:
         whole["ts"], whole["part"], whole["offset"] = t, part & 0xFFFF, offset
         quoted = _quoted(e, slot, t)
         edges = e.accruals.apply(whole, e.counts.copy())
-        if len(e.accruals.replies) and not quoted:
-            e.accruals.replies["by"][slot] &= ~np.uint8(layout.BY_QUOTE)
+        if not quoted:
+            e.accruals.slots["by"][slot] &= ~np.uint8(layout.BY_QUOTE)
         e.after_control(edges, t)
 
 
 def _quoted(e: Evaluator, slot: int, t: int) -> bool:
     """RESP-01: has the maker quoted at `t`? A fill that lets another account's quote lead is no answer."""
-    if not len(e.accruals.replies):
-        return False
-    reply = e.accruals.replies[slot]
-    return bool(reply["by_at"] == t and reply["by"] & layout.BY_QUOTE)
+    s = e.accruals.slots[slot]
+    return bool(s["by_at"] == t and s["by"] & layout.BY_QUOTE)
