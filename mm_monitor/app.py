@@ -36,6 +36,7 @@ from mm_monitor.journal import Journal, control_entry, naming
 from mm_monitor.ledger import LiveLedger
 from mm_monitor.live_signals import LiveSignals
 from mm_monitor.pump import Pump
+from mm_monitor.sinks.accruals import AccrualsSink
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusSink
 from mm_monitor.sources.merge import BEFORE_ALL, Merge
@@ -94,9 +95,10 @@ class App:
         self.context = SinkContext(
             service_id=config.service.id, health=self.stats, signals=self.signals, now=now
         )
-        self.sinks = make_sinks(config, self.context)
+        self.sinks = make_sinks(config, self.context, self.engine)
         self.prometheus = next(sink for sink in self.sinks if isinstance(sink, PrometheusSink))
         self.prometheus.watch(self.sinks)
+        self.accruals = [sink for sink in self.sinks if isinstance(sink, AccrualsSink)]
         self.dead_letters = make_dead_letters(config, self.stats)
         self.web = WebServer(
             WebConfig(config.http.host, config.http.port),
@@ -121,6 +123,8 @@ class App:
         await self.web.start()
         log.info("listening", url=self.web.url)
         await self.source.start(start_at(self.config, self.begins, self.now()))
+        if self.source.share is not None:
+            self.engine.own(self.source.share)
         for sink in self.sinks:
             await sink.start()
         for letters in self.dead_letters:
@@ -229,10 +233,13 @@ class App:
             self.signals.refresh(self.views)
         self.stats.source_lag.update(self.source.backlog)
         self.stats.raw_fetch = self.source.raw
+        self.stats.misplaced_classes = len(self.source.misplaced)
         self.stats.ready = self.is_ready()[0]
         self._hand_over(self.engine.drain())
         self._show()
         self.ledger.keep(self.engine)
+        for sink in self.accruals:
+            sink.keep(self.engine)
         self.journal.flush(self.now())
 
     def _hand_over(self, events: Sequence[BreachEvent]) -> None:

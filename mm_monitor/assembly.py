@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ from mm_monitor.config import Config
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.health import HealthStats
 from mm_monitor.journal import Journal, kept_looks
 from mm_monitor.live_signals import LiveSignals
+from mm_monitor.reports.accruals import Value, messages
 from mm_monitor.sinks import create
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.dead_letter import (
@@ -47,7 +49,7 @@ def kafka_options(config: Config) -> KafkaOptions:
     """How to reach the brokers."""
     k = config.kafka
     return KafkaOptions(
-        bootstrap=k.bootstrap, client_id=k.client_id, group=k.group, partitions=k.partitions,
+        bootstrap=k.bootstrap, client_id=k.client_id, group=k.group, partitions=k.partitions, worker=k.worker,
         security_protocol=k.security_protocol, sasl_mechanism=k.sasl_mechanism, sasl_username=k.sasl_username,
         sasl_password_file=k.sasl_password_file, ssl_cafile=k.ssl_cafile, ssl_certfile=k.ssl_certfile,
         ssl_keyfile=k.ssl_keyfile, fetch_max_wait=k.fetch_max_wait,
@@ -119,9 +121,28 @@ def make_engine(
     return engine
 
 
-def make_sinks(config: Config, context: SinkContext) -> list[Sink]:
-    """Prometheus always; Alertmanager, MQTT and Kafka where the configuration names one."""
-    return [create(name, options, context) for name, options in _sink_options(config)]
+def make_sinks(config: Config, context: SinkContext, engine: Engine) -> list[Sink]:
+    """Prometheus always; Alertmanager, MQTT, Kafka and accruals where the configuration names one."""
+    chosen = [*_sink_options(config), *_accruals_options(config, engine)]
+    return [create(name, options, context) for name, options in chosen]
+
+
+def _accruals_options(config: Config, engine: Engine) -> list[tuple[str, dict[str, Any]]]:
+    if not config.topics.accruals:
+        return []
+    settings = client_settings(kafka_options(config))
+    settings.pop("bootstrap_servers")
+    rulebooks = {evaluator.rulebook.id: evaluator.rulebook for evaluator in engine.evaluators}
+    worker = config.kafka.worker or (1, 1)
+
+    def words(view: StatusView, final: bool) -> Iterator[tuple[bytes, Value]]:
+        return messages(view, rulebooks[view.rulebook_id], engine.reference, worker, final=final)
+
+    options: dict[str, Any] = {
+        "bootstrap": config.kafka.bootstrap, "topic": config.topics.accruals, "client": settings,
+        "every": config.publish.accruals_every / NS, "words": words,
+    }  # fmt: skip
+    return [("accruals", options)]
 
 
 def _sink_options(config: Config) -> list[tuple[str, dict[str, Any]]]:

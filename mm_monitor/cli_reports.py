@@ -1,4 +1,4 @@
-"""The commands that report on what was judged before: report month."""
+"""The commands that report on what was judged before: report month, report rollup."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
                           context_settings=dict(help_options))  # fmt: skip
     app.add_typer(reports, name="report")
     reports.command(epilog="Example: mm-monitor report month ledger --month 2025-08")(month)
+    reports.command(epilog="Example: mm-monitor report rollup monitor.toml ledger --follow")(rollup)
 
     @reports.callback()
     def _reports() -> None:
@@ -54,6 +55,33 @@ def month(
     console = Console()
     for table in month_tables(report):
         console.print(table)
+
+
+def rollup(
+    config: Annotated[Path, typer.Argument(help="Configuration of the workers: brokers, topics.accruals, rulebooks.")],
+    ledger: Annotated[Path, typer.Argument(help="Directory of days to write to.")],
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on, and write each day when its last worker is done.")
+    ] = False,
+) -> None:  # fmt: skip
+    """Sum up what several workers judged, and judge the makers by it."""
+    import asyncio
+
+    from mm_monitor.assembly import kafka_options
+    from mm_monitor.config import load_config, load_rulebooks
+    from mm_monitor.rollup import RollUp, read_accruals
+
+    read = load_config(config)
+    topic = read.topics.accruals
+    if not topic:
+        raise MonitorError(f"{config}: topics.accruals: required for a roll-up")
+    rulebooks = {rulebook.id: rulebook for rulebook in load_rulebooks(read)}
+    roll = RollUp(rulebooks, ledger, lambda date, name, what: typer.echo(f"{date} {name}: {what}"))
+    waiting = asyncio.run(read_accruals(kafka_options(read), topic, roll, follow=follow))
+    if not roll.accruals.values:
+        typer.echo(f"{topic} has no accruals yet")
+    if waiting or not roll.accruals.values:
+        raise typer.Exit(1)
 
 
 def read_weights(path: Path) -> dict[str, Fraction]:

@@ -32,6 +32,7 @@ from mm_monitor.config_values import (
     topic_or_none,
     url_of,
     url_or_none,
+    worker_of,
     zone_of,
 )
 from mm_monitor.core.rulebook import Rulebook
@@ -93,6 +94,12 @@ class Kafka:
     group: str = _key(
         "", text, "Consumer group that shares the partitions out; empty: read `partitions`."
     )
+    worker: tuple[int, int] | None = _key(
+        "",
+        worker_of,
+        "`K/N`: this is the K-th of N workers, reads every N-th partition and judges the classes whose keys fall there "
+        "([scaling](scaling.md)); a `group` then only has its offsets. Empty: there is one worker.",
+    )
     partitions: tuple[int, ...] = _key(
         "all", partitions_of, 'Without a group: `"all"`, or a list of partition numbers.'
     )
@@ -131,6 +138,12 @@ class Topics:
         "mm.reference", topic_or_none, "Compacted topic of contracts and makers; empty: none."
     )
     breaches: str = _key("mm.breaches", topic_of, "Breach events, as CloudEvents in JSON.")
+    accruals: str = _key(
+        "",
+        topic_or_none,
+        "Compacted topic to which every worker writes what its classes came to, for "
+        "[`report rollup`](scaling.md#the-roll-up); empty: none.",
+    )
     dead_letter: str = _key(
         "mm.dead-letter", topic_or_none, "Records that could not be used; empty: none."
     )
@@ -353,6 +366,9 @@ class Publish:
     """How fresh everything that is published is."""
 
     every: int = _key("200ms", SOME_TIME, "How often metrics, alerts and screens get a view.")
+    accruals_every: int = _key(
+        "1m", SOME_TIME, "How often `topics.accruals` is told of a date that goes on."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,6 +472,10 @@ def schema() -> dict[str, Key]:
 def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
     """Keys that are sound by themselves and not together."""
     kafka, topics = config.kafka, config.topics
+    if kafka.worker and kafka.partitions:
+        yield ("kafka", "partitions"), '"all" with kafka.worker, which says which are read'
+    if kafka.worker and config.ledger.directory:
+        yield ("ledger", "directory"), "none with kafka.worker: a maker is judged by the roll-up"
     if kafka.group and kafka.partitions:
         yield ("kafka", "partitions"), '"all" with a group, which shares them out by itself'
     if kafka.security_protocol.startswith("SASL"):

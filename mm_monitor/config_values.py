@@ -49,6 +49,20 @@ def partitions_of(value: object, place: Place) -> tuple[int, ...]:
     return tuple(sorted(numbers))
 
 
+def worker_of(value: object, place: Place) -> tuple[int, int] | None:
+    """Which of how many workers; nothing for the only one."""
+    if value == "":
+        return None
+    match = (
+        re.fullmatch(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})", value)
+        if isinstance(value, str)
+        else None
+    )
+    if match is None or int(match[1]) > int(match[2]):
+        raise UnitError('"K/N", this worker and how many there are, such as "1/2"')
+    return int(match[1]), int(match[2])
+
+
 def url_of(value: object, place: Place) -> str:
     """An address that begins with http:// or https://."""
     if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]+\S*", value):

@@ -107,6 +107,7 @@ class HealthStats:
         default_factory=dict
     )  # topic, partition: records
     raw_fetch: bool = False  # are Kafka's record batches read as they are?
+    misplaced_classes: int = 0  # heard on a partition that is not the one of their key
     loop_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS))
     ready: bool = False
     sink_dropped: dict[str, int] = field(default_factory=dict)  # sink: events its full outbox lost

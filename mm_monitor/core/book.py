@@ -58,7 +58,7 @@ class Book:
 
 
 def appointed(reference: Reference, rulebook_id: str) -> list[set[int]]:
-    """For each class, the makers appointed to it under this rulebook."""
+    """For each class that is judged here, the makers appointed to it under this rulebook."""
     sets: list[set[int]] = [set() for _ in reference.classes]
     for a in reference.appointments:
         if a.rulebook not in ("", rulebook_id):
@@ -69,7 +69,13 @@ def appointed(reference: Reference, rulebook_id: str) -> list[set[int]]:
                 members.add(maker)
         elif a.klass in reference.class_index:
             sets[reference.class_index[a.klass]].add(maker)
-    return sets
+    share = reference.share
+    if share is None:
+        return sets
+    return [
+        found if share.has(name) else set()
+        for name, found in zip(reference.classes, sets, strict=True)
+    ]
 
 
 def build_book(reference: Reference, members: list[set[int]], now: list[set[int]]) -> Book:

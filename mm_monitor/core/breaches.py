@@ -22,6 +22,9 @@ class BreachBook:
         default_factory=dict
     )  # kind, maker, contract -> id
     events: list[BreachEvent] = field(default_factory=list)
+    of_makers: bool = (
+        True  # False where only some classes are judged: whose sums are not here is not judged here
+    )
 
     def open(
         self, kind: str, maker: str, contract: str, klass: str, start: int, reason: str,
@@ -45,6 +48,8 @@ class BreachBook:
             reason,
             evidence,
         )
+        if not (contract or self.of_makers):
+            return breach
         self.found[key] = breach
         self.open_by_subject[kind, maker, contract] = key
         self.events.append(BreachEvent("opened", breach, noticed_at))

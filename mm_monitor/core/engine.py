@@ -42,6 +42,7 @@ from mm_monitor.core.reference_rows import BadRow, apply_reference
 from mm_monitor.core.rests import Rests, Scout, scouted
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.schedule import Schedule
+from mm_monitor.core.share import Share
 from mm_monitor.core.view import StatusView
 
 Flip = tuple[Evaluator, int, bool]  # contract, is its delta out of range now?
@@ -103,6 +104,14 @@ class Engine:
         )
         scout.kinds = self.kinds
         return scout
+
+    def own(self, share: Share | None) -> None:
+        """Judge only the classes of a share, and no maker as a whole; to be said before the first record."""
+        self.reference.share = share
+        for evaluator in self.evaluators:
+            evaluator.begin()
+        if self.rests is not None:
+            self.rests.scout.own(share)
 
     def apply(self, batch: Batch) -> list[DeadLetter]:
         """Take a piece of the tape; returns the control records that name what does not exist.

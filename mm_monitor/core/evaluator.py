@@ -99,10 +99,15 @@ class Evaluator:
         self.required = Membership(rulebook.required_set, reference)
         self.accounts = Accounts(rulebook.accounts, reference)
         self.stretches = Stretches() if rulebook.am_pm else None
-        self.conduct = Conduct(rulebook, reference)
-        self.members = appointed(reference, rulebook.id)
+        self.begin()
+
+    def begin(self) -> None:
+        """Before the first record: slots for who is appointed now."""
+        self.members = appointed(self.reference, self.rulebook.id)
+        self.breaches.of_makers = self.reference.share is None
+        self.conduct = Conduct(self.rulebook, self.reference)
         self.lay_out()
-        listed = np.array(reference.live, dtype=np.bool_)[self.book.slot_con]
+        listed = np.array(self.reference.live, dtype=np.bool_)[self.book.slot_con]
         self.accruals.slots["state"][~listed] = layout.NONE  # announced, not listed yet
         self.accruals.count_held()
         self._restate(np.ones(len(self.book.slot_con), dtype=np.bool_), 0)

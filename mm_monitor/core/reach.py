@@ -58,6 +58,7 @@ class Reach:
         """Can presence go out of reach now: a requirement, a calendar that knows this date, trading that it foresaw?"""
         e = self.evaluator
         known = e.schedule is not None and e.trading_date != "" and not self.unforeseen
+        known = known and e.breaches.of_makers
         return known and e.rulebook.required is not None and e.in_period
 
     def apply(self, rows: Rows) -> None:

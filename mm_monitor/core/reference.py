@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mm_monitor.core.share import Share
+
 ALL = "*"
 MOST_VIAS = 4096
 Via = tuple[str, str, str]  # source, model version, quality
@@ -64,6 +66,7 @@ class Reference:
     theo_vias: list[Via] = field(default_factory=lambda: [("", "", "")])
     via_index: dict[Via, int] = field(default_factory=lambda: {("", "", ""): 0})
     version: int = 0  # grows with every change, so that caches know
+    share: Share | None = None  # the classes that are judged here; None = every class
 
     @classmethod
     def of(

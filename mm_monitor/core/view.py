@@ -151,7 +151,7 @@ class StatusView:
     contracts: Sequence[str]
     classes: Sequence[str]
     obligations: ObligationColumns
-    maker_rows: Sequence[PresenceRow]  # sorted by maker
+    maker_rows: Sequence[PresenceRow]  # sorted by maker; none where only some classes are judged
     class_rows: Sequence[PresenceRow]  # sorted by maker, class
     market_hole: Sequence[tuple[str, int]]  # contract, ns; sorted by contract
     latency: Ints  # RESP-01, (class rows, causes, LATENCIES): by cause theo, fill, withdrawal

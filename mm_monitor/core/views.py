@@ -120,7 +120,9 @@ class ViewBuilder:
             contracts=self.contracts,
             classes=self.classes,
             obligations=self._columns(settled, totals, t, provisional, stretches),
-            maker_rows=self._maker_rows(
+            maker_rows=[]
+            if self.reference.share is not None
+            else self._maker_rows(
                 totals,
                 self._parts(totals, classes, stretches),
                 exact=exact,

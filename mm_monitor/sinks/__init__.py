@@ -45,6 +45,7 @@ SINKS: Mapping[str, SinkType] = MappingProxyType(
             "mm_monitor.sinks.alertmanager", "AlertmanagerSink", "AlertmanagerConfig"
         ),
         "mqtt": SinkType("mm_monitor.sinks.mqtt", "MqttSink", "MqttConfig"),
+        "accruals": SinkType("mm_monitor.sinks.accruals", "AccrualsSink", "AccrualsConfig"),
         "kafka": SinkType("mm_monitor.sinks.kafka", "KafkaSink", "KafkaSinkConfig"),
     }
 )

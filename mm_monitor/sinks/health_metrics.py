@@ -111,6 +111,13 @@ RAW_FETCH = Metric(
     "1 while Kafka's record batches are read as they are, 0 while the client makes an object of "
     "each record: same results, slower.",
 )
+MISPLACED = Metric(
+    "mm_monitor_misplaced_classes",
+    "gauge",
+    (),
+    "Classes heard on a partition that is not the one of their key, where several workers share the "
+    "partitions: another worker judges them and hears nothing of them.",
+)
 LOOP_LAG = Metric(
     "mm_monitor_event_loop_lag_seconds",
     "histogram",
@@ -152,6 +159,7 @@ ALL = (
     SKEW,
     SOURCE_LAG,
     RAW_FETCH,
+    MISPLACED,
     LOOP_LAG,
     SINK_LAG,
     SINK_DROPPED,
@@ -209,6 +217,7 @@ def _plain(stats: HealthStats) -> Iterator[tuple[Metric, Number]]:
     yield BUFFER, stats.buffer_rows
     yield APPLY_ROWS, stats.apply_rows
     yield RAW_FETCH, int(stats.raw_fetch)
+    yield MISPLACED, stats.misplaced_classes
 
 
 def _family(metric: Metric, samples: Samples) -> Family:

@@ -23,6 +23,8 @@ from aiokafka.errors import (
 )
 
 from mm_monitor.core.reference import Reference
+from mm_monitor.core.share import Share, partition_of
+from mm_monitor.errors import MonitorError
 from mm_monitor.sources.kafka_batches import Fetched, of_records
 from mm_monitor.sources.kafka_cause import why_unreachable
 from mm_monitor.sources.kafka_client import (
@@ -85,6 +87,8 @@ class KafkaSource:
         self.raw = False  # are record batches read as they are?
         self.problem = ""  # why the brokers do not answer, "" while they do
         self.history_begins: int | None = None  # ns; what was before is not to be had (OBL-06)
+        self.share: Share | None = None  # of the classes, once started; None = all that there are
+        self.misplaced: set[str] = set()  # classes heard on a partition that is not their key's
 
     def _new_watch(self) -> Watch:
         return Watch(self._times, self._options.fetch_max_wait, time.time_ns(), self._now())
@@ -236,19 +240,59 @@ class KafkaSource:
         assert self._control is not None
         assert self._data is not None
         topics = [self._feeds.quotes, self._feeds.theo]
+        everything = await self._find(topics, ())
         data = await self._find(topics, self._options.partitions)
+        data = self._shared_out(data, everything)
         control = await self._find([self._feeds.control, self._feeds.reference], ())
         self._compacted = await compacted(self._options, topics)
         for topic in self._compacted:
             _log.warning("compacted", topic=topic, means="records are lost, and their time unknown")
         self._control.assign(control)
         await self._begin(self._control, control, "earliest")
-        if self._options.group:
+        if self._options.group and self._options.worker is None:
             listener = _Rebalance(self._on_assigned, self._on_revoked)
             self._data.subscribe(topics, listener=listener)
         else:
             self._data.assign(data)
             await self._begin(self._data, data, self._start)
+
+    def _shared_out(
+        self, found: list[TopicPartition], everything: list[TopicPartition]
+    ) -> list[TopicPartition]:
+        """Those of the partitions found that are ours, and with them our share of the classes."""
+        worker, feeds = self._options.worker, self._feeds
+        counts = {
+            topic: sum(tp.topic == topic for tp in everything)
+            for topic in (feeds.quotes, feeds.theo)
+        }
+        if worker is not None:
+            k, n = worker
+            found = [tp for tp in found if tp.partition % n == k - 1]
+        mine = frozenset(tp.partition for tp in found if tp.topic == feeds.quotes)
+        if worker is None and len(mine) == counts[feeds.quotes]:
+            return found
+        if len(set(counts.values())) > 1:
+            said = " and ".join(f"{topic!r} has {count}" for topic, count in counts.items())
+            problem = f"quotes and theos need as many partitions each, {said}"
+            raise MonitorError(f"Kafka at {self._options.bootstrap}: {problem}")
+        if not mine:
+            k, n = worker or (0, 0)
+            problem = f"nothing is left for worker {k} of {n}: {feeds.quotes!r} has {counts[feeds.quotes]} partitions"
+            raise MonitorError(f"Kafka at {self._options.bootstrap}: {problem}")
+        self.share = Share(counts[feeds.quotes], mine)
+        return found
+
+    def _look_for_misplaced(self, part: Part) -> None:
+        """Whoever has the partition of a class's key judges it, and hears nothing of it."""
+        if self.share is None or part.placed == len(part.classes):
+            return
+        part.placed = len(part.classes)
+        of = self.share.of
+        wrong = {name for name in part.classes if partition_of(name, of) != part.partition}
+        for name in sorted(wrong - self.misplaced):
+            _log.error("class_misplaced", topic=part.topic, partition=part.partition, klass=name,
+                       its_key_is_of=partition_of(name, of))  # fmt: skip
+        self.misplaced |= wrong
 
     async def _begin(
         self, consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition], start: StartAt
@@ -276,7 +320,7 @@ class KafkaSource:
     async def _take_up_new(self) -> None:
         """Partitions that a topic was given since the start are read, too, from their first record."""
         data = self._data
-        if data is None or self._options.group or self._options.partitions:
+        if data is None or self._options.group or self.share is not None:
             return
         named = [TopicPartition(topic, number) for topic in (self._feeds.quotes, self._feeds.theo)
                  for number in sorted(data.partitions_for_topic(topic) or ())]  # fmt: skip
@@ -403,6 +447,7 @@ class KafkaSource:
                 delivery = Delivery(part.number, decoded, len(segment), repeats, now, survey)
                 deliveries.append(delivery)
                 self._decoder.note(self._watch, part, delivery, segment, now - part.heard)
+                self._look_for_misplaced(part)
                 repeats = 0
         return deliveries
 

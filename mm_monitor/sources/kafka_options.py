@@ -25,6 +25,9 @@ class KafkaOptions:
     client_id: str = "mm-monitor"
     group: str = ""  # consumer group for quotes and theo; "" = read `partitions`
     partitions: tuple[int, ...] = ()  # of quotes and theo; () = all of them
+    worker: tuple[int, int] | None = (
+        None  # (k, n): read every n-th partition, from the k-th on (k from 1)
+    )
     security_protocol: str = "PLAINTEXT"  # PLAINTEXT | SSL | SASL_PLAINTEXT | SASL_SSL
     sasl_mechanism: str = "PLAIN"  # PLAIN | SCRAM-SHA-256 | SCRAM-SHA-512
     sasl_username: str = ""

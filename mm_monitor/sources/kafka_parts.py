@@ -39,6 +39,7 @@ class Part:
     down: bool = False
     keeps_all: bool = False  # a topic that is not compacted, though its offsets may have holes
     classes: set[str] = field(default_factory=set)  # heard on this partition
+    placed: int = 0  # so many of them are known to belong here or not
 
     @property
     def number(self) -> int:

@@ -1,0 +1,110 @@
+"""The roll-up: reads the accruals topic and writes the days that are over for every worker into a ledger.
+
+It keeps nothing of its own: a roll-up that starts again reads the topic again, which is compacted, and writes the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.errors import MonitorError
+from mm_monitor.ledger import write_day
+from mm_monitor.reports.accruals import Accruals, roll_up
+from mm_monitor.sources.kafka_client import close, open_consumer, partitions_of, unreachable
+from mm_monitor.sources.kafka_options import KafkaOptions
+
+WAIT_MS = 500
+Heads = list[int]  # when each worker's picture is of
+
+
+@dataclass(slots=True)
+class RollUp:
+    """Days into `ledger`, of these rulebooks. `told` is called with a date, a rulebook and what became of it."""
+
+    rulebooks: Mapping[str, Rulebook]
+    ledger: Path
+    told: Callable[[str, str, str], None]
+    accruals: Accruals = field(default_factory=Accruals)
+    _written: dict[tuple[str, str], Heads] = field(default_factory=dict)
+
+    def write(self, *, tell_waiting: bool = True) -> int:
+        """Write what is over for all workers and was not written yet; returns how many dates wait."""
+        waiting = 0
+        for rulebook, date in self.accruals.days():
+            missing = self._write(rulebook, date)
+            waiting += bool(missing)
+            if missing and tell_waiting:
+                self.told(date, rulebook, f"waits: {missing}")
+        return waiting
+
+    def _write(self, name: str, date: str) -> str:
+        rulebook = self.rulebooks.get(name)
+        if rulebook is None:
+            return "the configuration has no such rulebook"
+        heads, pieces, missing = self.accruals.pieces(name, date)
+        stamps = [head["at"] for head in heads]
+        if missing or self._written.get((name, date)) == stamps:
+            return missing
+        try:
+            path = write_day(self.ledger, roll_up(heads, pieces, rulebook))
+        except ValueError as error:
+            return str(error)
+        except OSError as error:
+            raise MonitorError(f"{self.ledger}: cannot be written: {error.strerror}") from None
+        self._written[name, date] = stamps
+        self.told(date, name, f"written to {path}")
+        return ""
+
+
+async def read_accruals(
+    options: KafkaOptions, topic: str, roll: RollUp, *, follow: bool = False
+) -> int:
+    """Read the topic to its end, or for ever, and write what is over. Returns how many dates wait.
+
+    Raises MonitorError for brokers that do not answer, a topic that is not there, a record that is none of ours.
+    """
+    consumer = await open_consumer(options)
+    try:
+        partitions = await partitions_of(consumer, topic, (), options)
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        await _read_to_end(consumer, partitions, roll)
+        waiting = roll.write()
+        while follow:
+            if await _take(consumer, roll):
+                waiting = roll.write(tell_waiting=False)
+        return waiting
+    except (TimeoutError, KafkaError, OSError) as error:
+        raise await unreachable(options, error) from None
+    finally:
+        await close(consumer)
+
+
+async def _read_to_end(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], roll: RollUp
+) -> None:
+    ends = await consumer.end_offsets(partitions)
+    while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+        await _take(consumer, roll)
+
+
+async def _take(consumer: AIOKafkaConsumer, roll: RollUp) -> int:
+    """Take what has come; returns how many records."""
+    batches = await consumer.getmany(timeout_ms=WAIT_MS)
+    for tp, records in batches.items():
+        for record in records:
+            try:
+                roll.accruals.take(record.key, record.value)
+            except (ValueError, KeyError, TypeError) as error:
+                where = f"{tp.topic} partition {tp.partition} offset {record.offset}"
+                detail = f"{type(error).__name__}: {error}"
+                raise MonitorError(f"{where}: no accruals: {detail}") from None
+        await asyncio.sleep(0)
+    return sum(len(records) for records in batches.values())
