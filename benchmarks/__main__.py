@@ -19,6 +19,7 @@ NAMES = (
     "memory",
     "instructions",
     "kafka",
+    "scaleout",
 )
 
 

@@ -22,11 +22,13 @@ from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Kind, PeriodRecord, PhaseRecord, RawRecord
 from mm_monitor.core.reference import Appointment, Contract, Reference
 from mm_monitor.core.rulebook import Ratio, Rulebook
+from mm_monitor.core.share import Share
 from mm_monitor.kernels.reference_decode import HEADER, QUOTES, SCHEMA, THEOS
 from mm_monitor.rulebooks.loader import load
 
 MAKERS, CONTRACTS, CLASSES = 20, 600, 4
 IN_CLASS = CONTRACTS // CLASSES
+CLASS_NAMES = tuple(f"K{i}" for i in range(CLASSES))
 TICK = 10_000  # 0.0001
 THEO = 500 * TICK  # 3 % of it are 15 ticks
 BLOCK = 20  # ticks that come in one go in a session
@@ -72,10 +74,10 @@ class Day:
     ticks: int
 
 
-def reference(makers: int = MAKERS) -> Reference:
-    """The directory; the numeric id of a name is its index."""
+def reference(makers: int = MAKERS, names: Sequence[str] = CLASS_NAMES) -> Reference:
+    """The directory, with those classes; the numeric id of a name is its index."""
     return Reference.of(
-        [Contract(f"C{i:03d}", f"K{i // IN_CLASS}", TICK, number=i) for i in range(CONTRACTS)],
+        [Contract(f"C{i:03d}", names[i // IN_CLASS], TICK, number=i) for i in range(CONTRACTS)],
         [Appointment(f"M{i:02d}", "*", number=i) for i in range(makers)],
     )
 
@@ -157,12 +159,17 @@ def make_day(n: int, theo_share: float, shape: str, batch: int) -> Day:
     return Day(rounds, parts, n)
 
 
-def warm_engine(rulebook: Rulebook | None = None, makers: int = MAKERS) -> Engine:
+def warm_engine(
+    rulebook: Rulebook | None = None, makers: int = MAKERS, *, names: Sequence[str] = CLASS_NAMES,
+    share: Share | None = None,
+) -> Engine:  # fmt: skip
     """An engine in continuous trading, with a theo for each contract and a valid quote in each slot.
 
-    It judges by szse-2025 or by another rulebook.
+    It judges by szse-2025 or by another rulebook, all classes or a share of them.
     """
-    engine = Engine([rulebook or load("szse-2025")], reference(makers), {})
+    directory = reference(makers, names)
+    directory.share = share
+    engine = Engine([rulebook or load("szse-2025")], directory, {})
     engine.control(PeriodRecord(OPEN, "start", DATE))
     engine.control(PhaseRecord(OPEN, "*", "continuous"))
     rows = empty_rows(CONTRACTS * (1 + makers))

@@ -65,6 +65,7 @@ class App:
         self.config, self.now = config, now
         self.rulebooks = load_rulebooks(config)
         self.stats = HealthStats()
+        self.stats.worker = config.kafka.worker or (1, 1)
         self.stats.know_sink("journal")
         self.journal = Journal(config.journal.directory, self._journal_failed)
         self.stats.know_sink("ledger")

@@ -131,28 +131,47 @@ def replay(
         Path | None,
         typer.Option(help="Write each line that could not be used here, as JSON lines."),
     ] = None,
+    shard: Annotated[
+        str, typer.Option(help="K/N: judge the K-th of N shares of the classes, and no maker.")
+    ] = "",
+    accruals: Annotated[
+        Path | None,
+        typer.Option(help="Where to write what the classes came to, for report merge."),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress and no summary.")
     ] = False,
 ) -> None:
     """Judge a recorded capture and write the report."""
     from mm_monitor.replay import replay as run_replay
-    from mm_monitor.reports.report import to_bytes
     from mm_monitor.rulebooks import load
     from mm_monitor.studies.sensitivity import add_sensitivity
 
     book, resolution = load(rulebook), _resolution(clock_resolution)
-    _spare_inputs(capture, rulebook, report, details, dead_letters)
+    worker = _worker(shard, {"--report": report, "--details": details, "--ledger": ledger})
+    _spare_inputs(capture, rulebook, report, details, dead_letters, accruals)
     with ExitStack() as stack:
         letters = stack.enter_context(_open(dead_letters)) if dead_letters else None
         progress = stack.enter_context(replay_progress(quiet))
         work = run_replay(
             capture, book, dead_letters=letters, progress=progress, watch=details is not None,
-            resolution=resolution, journal=journal,
+            resolution=resolution, journal=journal, share=_share_of(worker),
         )  # fmt: skip
         done = _run(work)
         if details is not None:
             _run(add_sensitivity(capture, book, done.report, done.details, progress, journal))
+    _write_reports(done, report, details)
+    if ledger is not None:
+        _keep_days(ledger, done, book)
+    if accruals is not None:
+        _keep_accruals(accruals, done, book, worker)
+    if not quiet and worker[1] == 1:
+        _summary(done, report)
+
+
+def _write_reports(done: Any, report: Path | None, details: Path | None) -> None:
+    from mm_monitor.reports.report import to_bytes
+
     data = to_bytes(done.report)
     if report is not None and str(report) == "-":
         sys.stdout.buffer.write(data)
@@ -160,10 +179,6 @@ def replay(
         _write(report, data)
     if details is not None:
         _write(details, to_bytes(done.details))
-    if ledger is not None:
-        _keep_days(ledger, done, book)
-    if not quiet:
-        _summary(done, report)
 
 
 def _summary(done: Any, report: Path | None) -> None:
@@ -185,6 +200,44 @@ def _spare_inputs(capture: Path, rulebook: str, *outputs: Path | None) -> None:
 def _tables(capture: Path) -> list[Path]:
     endings = (".csv", ".parquet")
     return [p for p in capture.iterdir() if p.suffix in endings] if capture.is_dir() else []
+
+
+def _worker(shard: str, outputs: dict[str, Path | None]) -> tuple[int, int]:
+    """Which of how many. MonitorError for text that says nothing of the kind, and for what a share cannot write."""
+    from mm_monitor.config_values import worker_of
+    from mm_monitor.tables import Place
+    from mm_monitor.units import UnitError
+
+    try:
+        worker = worker_of(shard, Place("", []))
+    except UnitError as error:
+        raise ConfigError("--shard", str(error), shard) from None
+    if worker is None:
+        return 1, 1
+    for name, path in outputs.items():
+        if path is not None:
+            raise MonitorError(
+                f"{name}: not of a share, for makers are judged by all classes; see report merge"
+            )
+    return worker
+
+
+def _share_of(worker: tuple[int, int]) -> Any:
+    from mm_monitor.core.share import Share
+
+    k, n = worker
+    return Share(n, frozenset([k - 1])) if n > 1 else None
+
+
+def _keep_accruals(path: Path, done: Any, rulebook: Any, worker: tuple[int, int]) -> None:
+    from mm_monitor.formats import json_bytes
+    from mm_monitor.reports.accruals import messages
+
+    lines = []
+    for view in done.days:
+        told = messages(view, rulebook, done.reference, worker, final=True)
+        lines += [b'{"key":%b,"value":%b}\n' % (key, json_bytes(value)) for key, value in told]
+    _write(path, b"".join(lines))
 
 
 def _keep_days(ledger: Path, done: Any, rulebook: Any) -> None:

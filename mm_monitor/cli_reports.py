@@ -1,4 +1,4 @@
-"""The commands that report on what was judged before: report month, report rollup."""
+"""The commands that report on what was judged before: report month, rollup, merge."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
     app.add_typer(reports, name="report")
     reports.command(epilog="Example: mm-monitor report month ledger --month 2025-08")(month)
     reports.command(epilog="Example: mm-monitor report rollup monitor.toml ledger --follow")(rollup)
+    reports.command(
+        epilog="Example: mm-monitor report merge 1.jsonl 2.jsonl --rulebook szse-2025 --ledger ledger"
+    )(merge)
 
     @reports.callback()
     def _reports() -> None:
@@ -81,6 +84,27 @@ def rollup(
     if not roll.accruals.values:
         typer.echo(f"{topic} has no accruals yet")
     if waiting or not roll.accruals.values:
+        raise typer.Exit(1)
+
+
+def merge(
+    accruals: Annotated[
+        list[Path], typer.Argument(help="Files of replay --accruals, one of each share.")
+    ],
+    rulebook: Annotated[str, typer.Option(help="Shipped rulebook by name, or a TOML file.")],
+    ledger: Annotated[Path, typer.Option(help="Directory of days to write to.")],
+) -> None:
+    """Sum up the shares of a replay, and judge the makers by it."""
+    from mm_monitor.rollup import RollUp, read_lines
+    from mm_monitor.rulebooks import load
+
+    book = load(rulebook)
+    roll = RollUp(
+        {book.id: book}, ledger, lambda date, name, what: typer.echo(f"{date} {name}: {what}")
+    )
+    for path in accruals:
+        read_lines(path, roll)
+    if roll.write():
         raise typer.Exit(1)
 
 

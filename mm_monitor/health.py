@@ -107,6 +107,7 @@ class HealthStats:
         default_factory=dict
     )  # topic, partition: records
     raw_fetch: bool = False  # are Kafka's record batches read as they are?
+    worker: tuple[int, int] = (1, 1)  # which, of how many that share the partitions
     misplaced_classes: int = 0  # heard on a partition that is not the one of their key
     loop_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS))
     ready: bool = False

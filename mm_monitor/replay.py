@@ -16,6 +16,7 @@ from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.rules.judging import Judging
 from mm_monitor.core.schedule import Schedule
+from mm_monitor.core.share import Share
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded, trading_day
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
@@ -66,6 +67,7 @@ class Replayed:
     details: dict[str, object]
     days: Sequence[StatusView]  # the final picture of each trading date
     judging: Judging  # of one date
+    reference: Reference
     rows: int
     ignored_files: list[str]
 
@@ -80,22 +82,25 @@ async def replay(
     watch: bool = False,
     resolution: int = 1,
     journal: Path | None = None,
+    share: Share | None = None,
 ) -> Replayed:
     """Judge `capture`. InputError for a directory that cannot be judged; bad lines are counted, not fatal.
 
     `wrap` puts something between the files and the judge. With `watch` the details have signals. `resolution` is
-    that of the clock of `ts_event`, ns. From a `journal` come the theos that a service computed on that day.
+    that of the clock of `ts_event`, ns. From a `journal` come the theos that a service computed on that day. With a
+    `share` only its classes are judged, and no maker.
     """
     tell = progress or (lambda stage, done, of: None)
     reference = load_reference(capture)
+    reference.share = share
     source = CaptureSource(capture, reference)
     await source.start()
     timetable, period = timetable_of(source, rulebook, capture)
     _need_makers(reference, rulebook, capture)
-    calendar = source.star_phases is None
-    parts = source.part_names
-    watched = WatchedEngine([rulebook], reference, parts, calendar=calendar) if watch else None
-    engine = watched or Engine([rulebook], reference, parts, calendar=calendar)
+    engine = (WatchedEngine if watch else Engine)(
+        [rulebook], reference, source.part_names, calendar=source.star_phases is None
+    )
+    watched = engine if isinstance(engine, WatchedEngine) else None
     dead = DeadLetterCount(dead_letters)
     merge = Merge()
     kept = [_journalled(journal, reference, period)] if journal is not None else []
@@ -110,13 +115,7 @@ async def replay(
     await source.stop()
     evaluator = engine.evaluators[0]
     days = [*evaluator.ledger, *([evaluator.final] if evaluator.final else [])]
-    counts = RecordCounts(
-        applied=engine.records.applied,
-        late=merge.late,
-        dead_letter=dead.total,
-        duplicate=merge.duplicates,
-        no_obligation=engine.records.no_obligation,
-    )
+    counts = _counts(engine, merge, dead)
     of_date = Judging.of(rulebook, reference.contracts)
     judging = replace(of_date, required_time=of_date.required_time * len(days))
     return Replayed(
@@ -126,8 +125,19 @@ async def replay(
         ),
         days=days,
         judging=of_date,
+        reference=reference,
         rows=pump.stats.apply_rows,
         ignored_files=source.ignored_files,
+    )
+
+
+def _counts(engine: Engine, merge: Merge, dead: DeadLetterCount) -> RecordCounts:
+    return RecordCounts(
+        applied=engine.records.applied,
+        late=merge.late,
+        dead_letter=dead.total,
+        duplicate=merge.duplicates,
+        no_obligation=engine.records.no_obligation,
     )
 
 

@@ -6,6 +6,7 @@ It keeps nothing of its own: a roll-up that starts again reads the topic again, 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from mm_monitor.core.rulebook import Rulebook
-from mm_monitor.errors import MonitorError
+from mm_monitor.errors import InputError, MonitorError
+from mm_monitor.formats import json_bytes
 from mm_monitor.ledger import write_day
 from mm_monitor.reports.accruals import Accruals, roll_up
 from mm_monitor.sources.kafka_client import close, open_consumer, partitions_of, unreachable
@@ -61,6 +63,21 @@ class RollUp:
         self._written[name, date] = stamps
         self.told(date, name, f"written to {path}")
         return ""
+
+
+def read_lines(path: Path, roll: RollUp) -> None:
+    """Take the lines of a file: objects of `key` and `value`. InputError for what is none."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    read = json.loads(line)
+                    roll.accruals.take(json_bytes(read["key"]), json_bytes(read["value"]))
+                except (ValueError, KeyError, TypeError) as error:
+                    detail = f"no accruals: {type(error).__name__}: {error}"
+                    raise InputError(detail, file=str(path), line=number) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
 
 
 async def read_accruals(

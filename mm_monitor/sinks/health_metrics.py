@@ -111,6 +111,18 @@ RAW_FETCH = Metric(
     "1 while Kafka's record batches are read as they are, 0 while the client makes an object of "
     "each record: same results, slower.",
 )
+WORKERS = Metric(
+    "mm_monitor_workers",
+    "gauge",
+    (),
+    "Workers that share the partitions, by this one's configuration; 1 where it reads them all.",
+)
+WORKER = Metric(
+    "mm_monitor_worker_info",
+    "gauge",
+    ("worker",),
+    "Always 1: which of the workers this is, from 1 on.",
+)
 MISPLACED = Metric(
     "mm_monitor_misplaced_classes",
     "gauge",
@@ -159,6 +171,8 @@ ALL = (
     SKEW,
     SOURCE_LAG,
     RAW_FETCH,
+    WORKERS,
+    WORKER,
     MISPLACED,
     LOOP_LAG,
     SINK_LAG,
@@ -183,6 +197,7 @@ class HealthCollector(Collector):
         """All health families as of now."""
         stats = self._context.health
         yield _family(BUILD_INFO, [((self._context.version, platform.python_version()), 1)])
+        yield _family(WORKER, [((str(stats.worker[0]),), 1)])
         for metric, value in _plain(stats):
             yield _family(metric, [((), value)])
         yield from self._watermark(stats)
@@ -217,6 +232,7 @@ def _plain(stats: HealthStats) -> Iterator[tuple[Metric, Number]]:
     yield BUFFER, stats.buffer_rows
     yield APPLY_ROWS, stats.apply_rows
     yield RAW_FETCH, int(stats.raw_fetch)
+    yield WORKERS, stats.worker[1]
     yield MISPLACED, stats.misplaced_classes
 
 
