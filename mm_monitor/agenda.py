@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mm_monitor.core.model import Control
 from mm_monitor.core.rulebook import Rulebook
@@ -31,11 +32,32 @@ class Agenda:
             return schedule.trading_date(now)
         return ""
 
+    def state(self) -> dict[str, Any]:
+        """What has been pushed, for a checkpoint."""
+        return {"last": dict(self._last), "offset": self._offset}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state`."""
+        self._last, self._offset = dict(state["last"]), state["offset"]
+
+    def missed(self, now: int) -> list[Delivery]:
+        """After a restart: timetables of the dates since the last one pushed, and those that are due at `now`."""
+        records: list[Control] = []
+        for rulebook, last in list(self._last.items()):
+            schedule = self._schedules[rulebook]
+            while (following := schedule.next_trading_date(last)) <= schedule.trading_date(now):
+                records += trading_day(schedule, following, rulebook, phases=self.phases)
+                self._last[rulebook] = last = following
+        return [*self._delivery(records), *self.due(now)]
+
     def due(self, watermark: int) -> list[Delivery]:
         """Timetables that the tape needs: of the date of `watermark`, and of the trading date after it."""
         records: list[Control] = []
         for rulebook, schedule in self._schedules.items():
             records += self._of(rulebook, schedule, schedule.trading_date(watermark))
+        return self._delivery(records)
+
+    def _delivery(self, records: list[Control]) -> list[Delivery]:
         if not records:
             return []
         delivery = Delivery(TIMETABLE_PART, decoded(records, self._offset), 0)

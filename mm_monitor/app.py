@@ -23,7 +23,6 @@ from mm_monitor.assembly import (
     make_sinks,
     make_source,
     start_at,
-    starting_reference,
 )
 from mm_monitor.config import Config, load_rulebooks
 from mm_monitor.core.batch import Rows
@@ -31,16 +30,19 @@ from mm_monitor.core.model import BreachEvent, Control, DeadLetter, FeedRecord
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
+from mm_monitor.errors import CheckpointError
 from mm_monitor.health import HealthStats, watch_loop
 from mm_monitor.journal import Journal, control_entry, naming
 from mm_monitor.ledger import LiveLedger
 from mm_monitor.live_signals import LiveSignals
 from mm_monitor.pump import Pump
+from mm_monitor.restart import Checkpoints
 from mm_monitor.sinks.accruals import AccrualsSink
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusSink
 from mm_monitor.sources.merge import BEFORE_ALL, Merge
 from mm_monitor.sources.protocol import Delivery
+from mm_monitor.standing import Parts, State, standing
 from mm_monitor.web.server import WebConfig, WebServer, WebSources
 
 log = structlog.get_logger("mm_monitor")
@@ -72,7 +74,8 @@ class App:
         self.ledger = LiveLedger(config.ledger.directory, self._ledger_failed)
         by_calendar = config.rulebooks.phases == "calendar"
         self.agenda = Agenda(self.rulebooks, phases=by_calendar)
-        self.reference = starting_reference(config, self.agenda.date(now()))
+        self.checkpoints = Checkpoints(config, self.rulebooks, self.agenda.date(now()), self.stats)
+        self.reference = self.checkpoints.reference()
         self.begins = self.agenda.begins(now())
         self.source = make_source(
             config, self.reference, now=source_clock or now, expect=self._expects_traffic
@@ -83,13 +86,18 @@ class App:
         )
         self._naming = naming(self.reference, self.source.part_names)
         self.merge = Merge(config.tape.lateness)
-        start = start_at(config, self.begins, now())
+        start = self.checkpoints.priced_since(start_at(config, self.begins, now()))
         self.pricer = make_pricer(config, self.reference, self.journal, start, now)
         self.pump = Pump(
             self.source, self.merge, self.engine, self, self.stats, far_ahead=config.tape.far_ahead,
             pricer=self.pricer,
         )  # fmt: skip
         self.stats.pricer = self.pricer
+        self.parts = Parts(
+            self.engine, self.merge, self.source, self.agenda, self.stats, self.pricer
+        )
+        self.checkpoints.resume(self.parts)
+        self.pump.rested = self._rested
         if isinstance(self.engine, WatchedEngine):
             arrive = self.engine.arrive
             self.pump.arrived = lambda delivery: arrive(delivery.decoded, delivery.part)
@@ -101,13 +109,7 @@ class App:
         self.prometheus.watch(self.sinks)
         self.accruals = [sink for sink in self.sinks if isinstance(sink, AccrualsSink)]
         self.dead_letters = make_dead_letters(config, self.stats)
-        self.web = WebServer(
-            WebConfig(config.http.host, config.http.port),
-            WebSources(
-                self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks,
-                self.signals.told,
-            ),
-        )  # fmt: skip
+        self.web = self._make_web()
         self.views: Sequence[StatusView] = ()
         self._published = self._signalled = self._picture_cost = 0.0
         self._unpictured: list[BreachEvent] = []  # handed over, not yet in a picture
@@ -115,6 +117,13 @@ class App:
         self._tasks: list[asyncio.Task[None]] = []
         self._at_rest = asyncio.Event()  # nobody pumps
         self._at_rest.set()
+        self._pumped = False
+
+    def _make_web(self) -> WebServer:
+        asked = WebSources(
+            self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks, self.signals.told,
+        )  # fmt: skip
+        return WebServer(WebConfig(self.config.http.host, self.config.http.port), asked)
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -124,16 +133,41 @@ class App:
         await self.web.start()
         log.info("listening", url=self.web.url)
         await self.source.start(start_at(self.config, self.begins, self.now()))
-        if self.source.share is not None:
-            self.engine.own(self.source.share)
+        self._own_share()
         for sink in self.sinks:
             await sink.start()
+        self._redeliver()
         for letters in self.dead_letters:
             await letters.start()
-        self._push(self.agenda.due(self.now()))
+        kept = self.checkpoints.kept
+        self._push(self.agenda.due(self.now()) if kept is None else self.agenda.missed(self.now()))
         self._unknown_before_start()
         self._tasks.append(asyncio.create_task(watch_loop(self.stats)))
         log.info("reading", **self.source.describe())
+
+    def _own_share(self) -> None:
+        """Of several workers each judges the classes of its partitions; of those a checkpoint has, no others."""
+        share = self.source.share
+        if self.checkpoints.kept is not None and share != self.reference.share:
+            problem = "the topics had other partitions when it was made; move it away to begin anew"
+            raise CheckpointError("settings", f"{self.config.checkpoint.directory}: {problem}")
+        if self.checkpoints.kept is None and share is not None:
+            self.engine.own(share)
+
+    def _redeliver(self) -> None:
+        """Hand over again what the sinks of the life before this one had not delivered."""
+        kept = self.checkpoints.kept
+        for sink in self.sinks:
+            events = [] if kept is None else kept["pending"].get(sink.name, ())
+            if events:
+                sink.publish((), events)
+
+    def _rested(self) -> None:
+        if self.checkpoints.due:
+            self.checkpoints.take(self._standing)
+
+    def _standing(self, settings: dict[str, str]) -> State:
+        return standing(self.parts, settings, {sink.name: sink.pending for sink in self.sinks})
 
     def _unknown_before_start(self) -> None:
         """OBL-06: what was before our first record is unknown, never lapsed."""
@@ -152,6 +186,7 @@ class App:
     async def run(self) -> None:
         """Until `stop`."""
         self._at_rest.clear()
+        self._pumped = True
         try:
             await self.pump.run()
         finally:
@@ -169,16 +204,28 @@ class App:
             async with asyncio.timeout(STOP_SECONDS):
                 await self._at_rest.wait()
         self._publish()
+        where = self._where_it_ends()
         await self.source.stop()
         # Together, for each may take seconds over what its other side has not confirmed yet.
         stops = [sink.stop() for sink in self.sinks]
         await asyncio.gather(*stops, *(letters.stop() for letters in self.dead_letters))
+        if where is not None:
+            where["pending"] = {sink.name: list(sink.pending) for sink in self.sinks}
+        last = None if where is None else lambda settings: where
+        await asyncio.to_thread(self.checkpoints.finish, last, STOP_SECONDS)
         await self.web.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         self.journal.close()
+
+    def _where_it_ends(self) -> State | None:
+        """The last state; None if nothing was begun, or somebody still pumps."""
+        if not self._pumped or not self._at_rest.is_set():
+            return None
+        self._pumped = False
+        return self._standing(self.checkpoints.settings)
 
     # -- what the pump tells ------------------------------------------------------------------
 

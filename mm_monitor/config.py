@@ -347,6 +347,21 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where the service stands, so that after a restart it goes on as if it had never stopped."""
+
+    directory: str = _key(
+        "",
+        text,
+        "Directory of this service's checkpoints; empty: none, and a restart reads the log from `tape.start`.",
+        path=True,
+    )
+    every: int = _key(
+        "1s", SOME_TIME, "How often one is taken; one that is still being written is waited for."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Finished trading dates, for `mm-monitor report month`."""
 
@@ -391,6 +406,7 @@ class Config:
     breaches: Breaches = field(default_factory=Breaches)
     dead_letter: DeadLetters = field(default_factory=DeadLetters)
     journal: Journal = field(default_factory=Journal)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
     ledger: Ledger = field(default_factory=Ledger)
     log: Log = field(default_factory=Log)
     publish: Publish = field(default_factory=Publish)

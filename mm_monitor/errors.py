@@ -63,3 +63,11 @@ class DecodeError(MonitorError):
 
 class SnapshotError(MonitorError):
     """A snapshot that cannot be restored: wrong magic, schema, length or checksum."""
+
+
+class CheckpointError(MonitorError):
+    """A checkpoint that cannot be used, or not be written. `reason`: damaged | schema | settings | storage."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"checkpoint: {detail}")
+        self.reason = reason

@@ -81,6 +81,20 @@ class Histogram:
         self.total += int(values.sum())
 
 
+@dataclass(slots=True)
+class CheckpointStats:
+    """What became of checkpoints. Written by the thread that writes them, read by any."""
+
+    written: int = 0
+    failures: int = 0  # attempts that did not reach the disk
+    size: int = 0  # bytes of the last one
+    seconds: float = 0.0  # that the last one took to pack and write
+    taken_at: float = 0.0  # seconds of our clock at which the last one was taken; 0: none yet
+    refused: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("damaged", "schema", "settings"), 0)
+    )  # reason: records that were found at the start and could not be used
+
+
 def _per_kind() -> dict[str, int]:
     return {kind.name.lower(): 0 for kind in Kind}
 
@@ -114,6 +128,7 @@ class HealthStats:
     sink_dropped: dict[str, int] = field(default_factory=dict)  # sink: events its full outbox lost
     sink_failures: dict[str, int] = field(default_factory=dict)  # sink: failed attempts to deliver
 
+    checkpoints: CheckpointStats | None = None  # where the service keeps any
     pricer: Pricer | None = None  # who computes theos, where the monitor does
 
     def know_makers(self, makers: Iterable[str]) -> None:

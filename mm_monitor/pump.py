@@ -58,6 +58,9 @@ class Pump:
     arrived: Callable[[Delivery], None] = lambda delivery: None  # before a delivery is merged
     taken: Callable[[], None] = lambda: None  # after every delivery
     applied: Callable[[int], None] = lambda rows: None  # after every slice, with all rows so far
+    rested: Callable[[], None] = lambda: (
+        None
+    )  # between two polls: all that was read is in the merge or judged
     pricer: Pricer | None = None  # computes the theos that the tape lacks, where it is to
     stopping: bool = False
     _paused: set[int] = field(default_factory=set)
@@ -68,6 +71,7 @@ class Pump:
             for delivery in await self.source.poll():
                 self.take(delivery)
             await self.step()
+            self.rested()
             if self.source.finished and not self.merge.buffered:
                 self.engine.finish()
                 return

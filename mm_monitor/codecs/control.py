@@ -45,6 +45,7 @@ from mm_monitor.core.model import (
     UnderlyingRecord,
     VolRecord,
 )
+from mm_monitor.core.pack import know
 from mm_monitor.core.reference import Reference
 from mm_monitor.errors import DecodeError
 
@@ -73,6 +74,7 @@ KINDS: Mapping[type, Kind] = {
 _object = msgspec.json.Decoder(dict[str, Raw])
 
 
+@know
 @dataclass(frozen=True, slots=True)
 class KeyedRecord(RawRecord):
     """A record of the compacted reference topic: its key says what a tombstone removes."""

@@ -111,11 +111,15 @@ _OF_TUPLES = (
 )  # whose sequences are tuples
 
 
+def know(cls: type[Any]) -> type[Any]:
+    """Put a dataclass on the list of types that a state may hold; a decorator for those outside the core."""
+    _TYPES[cls.__name__] = cls
+    return cls
+
+
 def pack(value: object) -> bytes:
     """Bytes of a value: dicts with text keys, lists, numbers, texts, arrays, and the types on the list."""
-    arrays: list[NDArray[Any]] = []
-    text = json.dumps(_plain(value, arrays), sort_keys=True, separators=(",", ":")).encode()
-    blob = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
+    text, blob = flatten(value)
     body = text + blob
     return _HEADER.pack(MAGIC, SCHEMA, 0, zlib.crc32(body), len(text), len(blob)) + body
 
@@ -136,7 +140,19 @@ def unpack(data: bytes) -> Any:
         )
     if zlib.crc32(body) != crc:
         raise SnapshotError("snapshot: the checksum differs, the bytes were changed")
-    return _value(json.loads(body[:text_size]), memoryview(body)[text_size:])
+    return unflatten(body[:text_size], memoryview(body)[text_size:])
+
+
+def flatten(value: object) -> tuple[bytes, bytes]:
+    """A value as its shape (JSON) and the bytes of its arrays, one behind the other."""
+    arrays: list[NDArray[Any]] = []
+    text = json.dumps(_plain(value, arrays), sort_keys=True, separators=(",", ":")).encode()
+    return text, b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
+
+
+def unflatten(text: bytes, blob: bytes | memoryview) -> Any:
+    """Inverse of `flatten`; for bytes that are known to be sound."""
+    return _value(json.loads(text), memoryview(blob))
 
 
 def _plain(value: object, arrays: list[NDArray[Any]]) -> object:
@@ -144,6 +160,8 @@ def _plain(value: object, arrays: list[NDArray[Any]]) -> object:
         return str(value) if isinstance(value, Verdict) else value
     if isinstance(value, int | np.integer):
         return int(value)
+    if isinstance(value, float):
+        return {"$r": value.hex()}
     if isinstance(value, bytes):
         return {"$b": value.hex()}
     if isinstance(value, Fraction):
@@ -178,6 +196,8 @@ def _value(plain: Any, blob: memoryview) -> Any:
         return Fraction(*plain["$f"])
     if "$b" in plain:
         return bytes.fromhex(plain["$b"])
+    if "$r" in plain:
+        return float.fromhex(plain["$r"])
     if "$a" in plain:
         return _array(plain["$a"], blob)
     if "$u" in plain:

@@ -24,6 +24,7 @@ from mm_monitor.core.replies import (
     unpack_replies,
 )
 from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.share import Share
 from mm_monitor.core.stretches import Stretches
 from mm_monitor.errors import SnapshotError
 
@@ -66,15 +67,20 @@ def engine_from(
     """Inverse of `engine_state`."""
     engine = Engine(
         rulebooks,
-        _reference(state["reference"]),
+        reference_from(state["reference"]),
         sources,
         calendar=calendar,
         phases_judge=phases_judge,
     )
+    fill_engine(engine, state)
+    return engine
+
+
+def fill_engine(engine: Engine, state: Mapping[str, Any]) -> None:
+    """Give a fresh engine, made on the state's own reference, the state. SnapshotError if it is of other rulebooks."""
     _fill_engine(engine, state)
     if engine.rests is not None:
         engine.rests.restore(state["rests"], engine)
-    return engine
 
 
 def _fill_engine(engine: Engine, state: Mapping[str, Any]) -> None:
@@ -104,10 +110,16 @@ def _reference_state(reference: Reference) -> dict[str, Any]:
         "listed": sorted(reference.listed.items()),
         "theo_vias": reference.theo_vias,
         "version": reference.version,
+        "share": None if reference.share is None else _share_state(reference.share),
     }
 
 
-def _reference(state: Mapping[str, Any]) -> Reference:
+def _share_state(share: Share) -> tuple[int, list[int]]:
+    return share.of, sorted(share.mine)
+
+
+def reference_from(state: Mapping[str, Any]) -> Reference:
+    """The directory of names of an `engine_state`."""
     reference = Reference()
     for name in state["makers"]:
         reference.maker(name)
@@ -125,6 +137,9 @@ def _reference(state: Mapping[str, Any]) -> Reference:
     for source, version, quality in state["theo_vias"]:
         reference.via((source, version, quality))
     reference.version = state["version"]
+    if state["share"] is not None:
+        of, mine = state["share"]
+        reference.share = Share(of, frozenset(mine))
     return reference
 
 

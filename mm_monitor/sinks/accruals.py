@@ -97,6 +97,11 @@ class AccrualsSink:
         await self._worker.stop(STOP_SECONDS)
 
     @property
+    def pending(self) -> Sequence[BreachEvent]:
+        """Nothing: what it tells is read from the picture."""
+        return ()
+
+    @property
     def lag_seconds(self) -> float:
         """How long the oldest date that is over has waited to be delivered; 0 when none waits."""
         return time.monotonic() - self._finals[0][0] if self._finals else 0.0

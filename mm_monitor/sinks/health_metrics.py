@@ -21,7 +21,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from mm_monitor.formats import NS
-from mm_monitor.health import HealthStats, Histogram
+from mm_monitor.health import CheckpointStats, HealthStats, Histogram
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.exposition import Metric, Number
 from mm_monitor.sinks.protocol import Sink
@@ -154,7 +154,51 @@ SINK_FAILURES = Metric(
     ("sink",),
     "Failed attempts to connect or deliver; each is tried again.",
 )
+CHECKPOINTS = Metric(
+    "mm_monitor_checkpoints_total",
+    "counter",
+    (),
+    "Checkpoints written; each is on the disk whole.",
+)
+CHECKPOINT_FAILURES = Metric(
+    "mm_monitor_checkpoint_failures_total",
+    "counter",
+    (),
+    "Checkpoints that could not be written; the next one is tried.",
+)
+CHECKPOINT_REFUSED = Metric(
+    "mm_monitor_checkpoint_refused_total",
+    "counter",
+    ("reason",),
+    "Checkpoints found at the start and not used: `damaged`, of another `schema`, made with other `settings`.",
+)
+CHECKPOINT_SIZE = Metric(
+    "mm_monitor_checkpoint_bytes",
+    "gauge",
+    (),
+    "Size of the last checkpoint; mostly a difference from a whole one.",
+)
+CHECKPOINT_SECONDS = Metric(
+    "mm_monitor_checkpoint_seconds",
+    "gauge",
+    (),
+    "Time that the last checkpoint took to pack and write, beside the tape.",
+)
+CHECKPOINT_AT = Metric(
+    "mm_monitor_checkpoint_timestamp_seconds",
+    "gauge",
+    (),
+    "When the state of the last checkpoint was taken. No sample before the first.",
+)
 
+_CHECKPOINTS = (
+    CHECKPOINTS,
+    CHECKPOINT_FAILURES,
+    CHECKPOINT_REFUSED,
+    CHECKPOINT_SIZE,
+    CHECKPOINT_SECONDS,
+    CHECKPOINT_AT,
+)
 ALL = (
     BUILD_INFO,
     READY,
@@ -178,6 +222,7 @@ ALL = (
     SINK_LAG,
     SINK_DROPPED,
     SINK_FAILURES,
+    *_CHECKPOINTS,
     *THEO_METRICS,
 )
 
@@ -209,6 +254,8 @@ class HealthCollector(Collector):
         yield _histograms(LOOP_LAG, [((), stats.loop_lag)])
         yield _histograms(SKEW, (((source,), skew) for source, skew in stats.skew.items()))
         yield from self._sink_families(stats)
+        for metric, samples in _checkpoint_samples(stats.checkpoints):
+            yield _family(metric, samples)
         for metric, samples in theo_samples(stats.pricer, stats.watermark):
             yield _family(metric, samples)
 
@@ -222,6 +269,20 @@ class HealthCollector(Collector):
         yield _family(SINK_LAG, (((sink.name,), sink.lag_seconds) for sink in self._sinks()))
         yield _family(SINK_DROPPED, (((name,), n) for name, n in stats.sink_dropped.items()))
         yield _family(SINK_FAILURES, (((name,), n) for name, n in stats.sink_failures.items()))
+
+
+def _checkpoint_samples(stats: CheckpointStats | None) -> Iterator[tuple[Metric, Samples]]:
+    """None at all where the service keeps no checkpoints."""
+    if stats is None:
+        yield from ((metric, ()) for metric in _CHECKPOINTS)
+        return
+    yield CHECKPOINTS, [((), stats.written)]
+    yield CHECKPOINT_FAILURES, [((), stats.failures)]
+    yield CHECKPOINT_REFUSED, [((reason,), n) for reason, n in stats.refused.items()]
+    taken = stats.taken_at > 0
+    yield CHECKPOINT_SIZE, [((), stats.size)] if taken else []
+    yield CHECKPOINT_SECONDS, [((), stats.seconds)] if taken else []
+    yield CHECKPOINT_AT, [((), stats.taken_at)] if taken else []
 
 
 def _plain(stats: HealthStats) -> Iterator[tuple[Metric, Number]]:

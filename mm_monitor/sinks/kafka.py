@@ -79,6 +79,11 @@ class KafkaSink:
         await self._worker.stop(STOP_SECONDS)
 
     @property
+    def pending(self) -> Sequence[BreachEvent]:
+        """All that is in the outbox."""
+        return self._outbox.waiting
+
+    @property
     def lag_seconds(self) -> float:
         """Age of the oldest event that the cluster has not confirmed."""
         return self._outbox.age

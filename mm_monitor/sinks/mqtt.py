@@ -99,6 +99,11 @@ class MqttSink:
         await self._worker.stop(STOP_SECONDS)
 
     @property
+    def pending(self) -> Sequence[BreachEvent]:
+        """All that is in the outbox."""
+        return self._outbox.waiting
+
+    @property
     def lag_seconds(self) -> float:
         """Age of the oldest event that the broker has not confirmed."""
         return self._outbox.age

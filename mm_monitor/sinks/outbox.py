@@ -50,6 +50,11 @@ class Outbox(Generic[T]):
         """Seconds since the oldest waiting event was put; 0 when none waits."""
         return self._clock() - self._waiting[0][0] if self._waiting else 0.0
 
+    @property
+    def waiting(self) -> list[T]:
+        """All that waits, oldest first."""
+        return [event for _, event in self._waiting]
+
     def put(self, events: Sequence[T]) -> int:
         """Take `events`; returns how many old ones had to go for them."""
         now = self._clock()

@@ -31,6 +31,11 @@ class Sink(Protocol):
         ...
 
     @property
+    def pending(self) -> Sequence[BreachEvent]:
+        """Transitions that were handed over and are not delivered yet, oldest first: they go into the checkpoint."""
+        ...
+
+    @property
     def lag_seconds(self) -> float:
         """Age of the oldest transition that is not delivered yet; 0 when there is none."""
         ...

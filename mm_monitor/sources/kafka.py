@@ -52,8 +52,7 @@ class KafkaSource:
     """Live source over the topics of `feeds`.
 
     `now` is our clock in ns, against which records are ahead and by which time moves on when all is
-    quiet; `expect_traffic` says whether trading is on, so that silence means something; `resume_at`
-    has the next offset by (topic, partition) where a checkpoint knows it.
+    quiet; `expect_traffic` says whether trading is on, so that silence means something.
     """
 
     def __init__(
@@ -65,12 +64,12 @@ class KafkaSource:
         times: TapeTimes | None = None,
         now: Callable[[], int] = time.time_ns,
         expect_traffic: Callable[[], bool] = lambda: True,
-        resume_at: Mapping[tuple[str, int], int] | None = None,
     ) -> None:
         self._options, self._feeds = options, feeds
         self._times = times or TapeTimes()
         self._now, self._expect_traffic = now, expect_traffic
-        self._resume_at = dict(resume_at or {})
+        self._left: dict[tuple[str, int], dict[str, Any]] = {}  # states of parts to go on with
+        self._kept_watch: Mapping[str, Any] | None = None
         self._start: StartAt = "earliest"
         self._decoder = KafkaDecoder(feeds, reference, self._times.max_ahead)
         self._watch = self._new_watch()
@@ -140,6 +139,21 @@ class KafkaSource:
         """Scopes that the source has declared down."""
         return self._watch.feed.scopes
 
+    def state(self) -> dict[str, Any]:
+        """Where every partition stands and what was made of silence, for a checkpoint between two polls."""
+        parts = {**self._left, **{(p.topic, p.partition): p.state() for p in self._parts.values()}}
+        return {
+            "parts": [parts[name] for name in sorted(parts) if parts[name]["expected"] >= 0],
+            "watch": self._watch.state(),
+            "held": list(self._decoder.held),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`; to be called before `start`, which then seeks there."""
+        self._left = {(part["topic"], part["partition"]): part for part in state["parts"]}
+        self._kept_watch = state["watch"]
+        self._decoder.hold(state["held"])
+
     def describe(self) -> dict[str, object]:
         """What is read and from where, for a log line."""
         return {
@@ -161,6 +175,8 @@ class KafkaSource:
         """
         self._start = "earliest" if begins is None else begins
         self._watch = self._new_watch()
+        if self._kept_watch is not None:
+            self._watch.restore(self._kept_watch)
         self._interrupted.clear()
         try:
             self._control = await open_consumer(self._options)
@@ -173,7 +189,7 @@ class KafkaSource:
         except BaseException:
             await self.stop()
             raise
-        if self._start == "latest":
+        if self._start == "latest" and self._kept_watch is None:
             self.history_begins = self._now()
 
     async def poll(self) -> Sequence[Delivery]:
@@ -299,7 +315,9 @@ class KafkaSource:
     ) -> None:
         """Seek to the checkpoint, or to the start; only then are they parts of ours."""
         tps = list(partitions)
-        offsets, late = await first_offsets(consumer, tps, start)
+        left = {tp: self._left.get((tp.topic, tp.partition)) for tp in tps}
+        unknown = [tp for tp in tps if left[tp] is None]
+        offsets, late = await first_offsets(consumer, unknown, start)
         ends = await consumer.end_offsets(tps) if tps else {}
         if late is not None:
             self.history_begins = max(late, self.history_begins or late)
@@ -308,8 +326,10 @@ class KafkaSource:
             feed = self._decoder.feed_of[tp.topic]
             part = Part(feed, tp.topic, tp.partition, time.time_ns())
             part.keeps_all = tp.topic not in self._compacted
-            known = self._resume_at.get((tp.topic, tp.partition))
-            offset = offsets[tp] if known is None else known
+            known = left[tp]
+            if known is not None:
+                part.restore(known)
+            offset = offsets[tp] if known is None else known["expected"]
             part.expected = part.position = offset
             part.backlog_end = ends[tp]
             consumer.seek(tp, offset)
@@ -349,7 +369,7 @@ class KafkaSource:
         for tp in partitions:
             part = self._parts.pop(tp, None)
             if part is not None:
-                self._resume_at[tp.topic, tp.partition] = part.expected
+                self._left[tp.topic, tp.partition] = part.state()
                 self._watch.drop(part)
 
     def _set_paused(self, parts: Sequence[int], *, paused: bool) -> None:

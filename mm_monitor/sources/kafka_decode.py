@@ -106,6 +106,15 @@ class KafkaDecoder:
                     deliveries.append(Delivery(part.number, decoded, 0, ts_recv=now))
         return deliveries
 
+    @property
+    def held(self) -> Sequence[KeyedRecord]:
+        """Reference rows whose time has not come, for a checkpoint."""
+        return tuple(self._held)
+
+    def hold(self, records: Iterable[KeyedRecord]) -> None:
+        """Those that a checkpoint had."""
+        self._held += records
+
     def _without_held(self, decoded: Decoded, now: int) -> Decoded:
         """Rows of a later trading date wait here: they are no mistake, only early."""
         limit = now + self._max_ahead

@@ -6,8 +6,10 @@ Pure bookkeeping: no Kafka, no clock, so that every decision can be tested with 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +57,22 @@ class Part:
     def caught_up(self) -> bool:
         """Is all read that was there when we began?"""
         return self.position >= self.backlog_end
+
+    def state(self) -> dict[str, Any]:
+        """What outlives the process, for a checkpoint: the next offset to read, and what was heard before it."""
+        return {
+            "topic": self.topic,
+            "partition": self.partition,
+            "expected": self.expected,
+            "greatest": self.greatest,
+            "down": self.down,
+            "classes": sorted(self.classes),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state` but for the offset, which whoever seeks sets."""
+        self.greatest, self.down = state["greatest"], state["down"]
+        self.classes = set(state["classes"])
 
     def idle(self, idle_after: int, oldest_answer: int) -> bool:
         """Does it hold nothing back: read to its end, by a fresh answer, and quiet since?

@@ -7,7 +7,8 @@ is what our clock says of the tape's time; they run apart where a session is pla
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from mm_monitor.core.batch import Decoded, control_rows
 from mm_monitor.core.model import FeedRecord, Kind
@@ -80,6 +81,23 @@ class FeedWriter:
         kinds = [Kind.FEED] * len(records)
         return Decoded(control_rows(records, kinds, OWN_PART, offsets), records)
 
+    def state(self) -> dict[str, Any]:
+        """Who is down since when, for a checkpoint."""
+        return {
+            "down": [(scope, sorted(keepers)) for scope, keepers in sorted(self._down.items())],
+            "since": sorted(self._since.items()),
+            "offset": self._offset,
+            "records": list(self._records),
+            "entries": list(self.entries),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state`."""
+        self._down = {scope: set(keepers) for scope, keepers in state["down"]}
+        self._since = dict(state["since"])
+        self._offset = state["offset"]
+        self._records, self.entries = list(state["records"]), list(state["entries"])
+
     def _write(self, scope: str, status: str, ts: int, why: str) -> None:
         self._records.append(FeedRecord(ts, scope, ALL, status))
         self.entries.append(
@@ -105,6 +123,23 @@ class Watch:
         self._readings: deque[tuple[int, int]] = deque([(wall, now)])  # wall, now
         self._idle: set[int] = set()
         self._stalled = NEVER  # wall: when we last came back from not listening
+
+    def state(self) -> dict[str, Any]:
+        """What outlives the process, for a checkpoint; wall time does not."""
+        return {
+            "feed": self.feed.state(),
+            "watermark": self.watermark,
+            "lag": self._lag,
+            "idle": sorted(self._idle),
+            "began": self._began[1],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state`, before any part is watched."""
+        self.feed.restore(state["feed"])
+        self.watermark, self._lag = state["watermark"], state["lag"]
+        self._idle = set(state["idle"])
+        self._began = self._began[0], state["began"]
 
     def heard(self, part: Part, first: int, last: int, classes: Iterable[str], lag: int) -> None:
         """Rows of event times `first` to `last` came on `part`; `lag` is the newest one's."""

@@ -7,8 +7,8 @@ allowed lateness (TAPE-05).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,6 +50,27 @@ class Merge:
     def buffered(self) -> int:
         """Rows that wait for the watermark."""
         return sum(len(run.rows) for runs in self._pending.values() for run in runs)
+
+    def state(self) -> dict[str, Any]:
+        """All of it, for a checkpoint; lists and controls are its own, rows are shared and never written to."""
+        return {
+            "watermark": self.watermark,
+            "greatest": sorted(self.greatest.items()),
+            "duplicates": self.duplicates,
+            "late": self.late,
+            "runs": [(part, *run) for part in sorted(self._pending) for run in self._pending[part]],
+            "controls": sorted(self._controls.items()),
+            "next_control": self._next_control,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state`, on a fresh merge."""
+        self.watermark, self.greatest = state["watermark"], dict(state["greatest"])
+        self.duplicates, self.late = state["duplicates"], state["late"]
+        for part, *run in state["runs"]:
+            self._keep(part, Run(*run))
+        self._controls = dict(state["controls"])
+        self._next_control = state["next_control"]
 
     def push(self, delivery: Delivery) -> tuple[Rows, list[Control]]:
         """Take a delivery in; returns what came late: its rows, and the controls among them."""

@@ -17,6 +17,15 @@ class MidBook:
         self._left_out = left_out
         self._mids: dict[int, dict[int, int]] = {}
 
+    def state(self) -> list[tuple[int, int, int]]:
+        """Contract, maker, mid: all that stand, for a checkpoint."""
+        return [(c, m, mid) for c, mids in self._mids.items() for m, mid in mids.items()]
+
+    def restore(self, state: Iterable[tuple[int, int, int]]) -> None:
+        """Inverse of `state`, on a fresh book."""
+        for contract, maker, mid in state:
+            self._mids.setdefault(contract, {})[maker] = mid
+
     def quote(
         self, contract: int, maker: int, bid: int, bid_size: int, ask: int, ask_size: int
     ) -> bool:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log, sqrt
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -75,6 +75,10 @@ class Figures:
     disagreements: Counter[str] = field(
         default_factory=Counter
     )  # of a feed with what it would have given
+
+    def counters(self) -> tuple[Counter[str], Counter[str], Counter[str]]:
+        """All three."""
+        return self.computed, self.fallbacks, self.disagreements
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,33 @@ class Cascade:
     def idle(self) -> bool:
         """Would a look at any later instant find nothing, if no record came before it?"""
         return not self._stale and not self._feed
+
+    def state(self) -> dict[str, Any]:
+        """All but the terms of what is listed, for a checkpoint; contracts by index."""
+        return {
+            "feed": [(contract, *seen) for contract, seen in self._feed.items()],
+            "spot": [(klass, seen.ts, seen.value) for klass, seen in self._spot.items()],
+            "own": [(contract, seen.ts, seen.value) for contract, seen in self._own.items()],
+            "surface": [(*expiry, seen.ts, seen.value) for expiry, seen in self._surface.items()],
+            "book": self._book.state(),
+            "quoted": [(*expiry, ts) for expiry, ts in self._quoted.items()],
+            "stale": sorted(self._stale),
+            "stands": [(contract, *stand) for contract, stand in self._stands.items()],
+            "figures": [sorted(figure.items()) for figure in self.figures.counters()],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state`, once the same contracts are listed."""
+        self._feed = {contract: (ts, value) for contract, ts, value in state["feed"]}
+        self._spot = {klass: _Seen(ts, value) for klass, ts, value in state["spot"]}
+        self._own = {contract: _Seen(ts, value) for contract, ts, value in state["own"]}
+        self._surface = {(k, expiry): _Seen(ts, vol) for k, expiry, ts, vol in state["surface"]}
+        self._book.restore(state["book"])
+        self._quoted = {(klass, expiry): ts for klass, expiry, ts in state["quoted"]}
+        self._stale = set(state["stale"])
+        self._stands = {contract: (source, since) for contract, source, since in state["stands"]}
+        for figure, counts in zip(self.figures.counters(), state["figures"], strict=True):
+            figure.update(dict(counts))
 
     # -- theos ----------------------------------------------------------------------------------
 

@@ -6,8 +6,9 @@ It looks at whole multiples of an interval of event time, before the quotes of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -88,6 +89,7 @@ class Pricer:
         self._kept = (look for look in kept if look.ts >= hours.since)
         self._next = next(self._kept, None)
         self._due: int | None = None
+        self._looked = -1  # instant of the last look
         wanted = [*ALWAYS, *([Kind.QUOTE] if "fit" in cascade.settings.sources else [])]
         self._told = np.isin(np.arange(len(Kind)), wanted)
         self.unpriced: set[str] = set()  # contracts whose terms no model can price
@@ -114,6 +116,23 @@ class Pricer:
         looks = self._before(watermark, 0)
         return Batch(np.concatenate(looks) if looks else empty_rows(0))
 
+    def state(self) -> dict[str, Any]:
+        """All that the next look depends on, for a checkpoint."""
+        return {
+            "cascade": self.cascade.state(),
+            "due": self._due,
+            "looked": self._looked,
+            "since": self._hours.since,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state`, on a fresh pricer; of the looks that were kept only later ones are still to come."""
+        self.cascade.restore(state["cascade"])
+        self._due, self._looked = state["due"], state["looked"]
+        self._hours = replace(self._hours, since=state["since"])
+        while self._next is not None and self._next.ts <= self._looked:
+            self._next = next(self._kept, None)
+
     # -- looks ----------------------------------------------------------------------------------
 
     def _multiple(self, ts: int) -> int:
@@ -133,6 +152,7 @@ class Pricer:
         return pieces
 
     def _look(self, due: int) -> Sequence[Theo]:
+        self._looked = due
         every = self._hours.every
         if self._next is not None:
             theos: Sequence[Theo] = self._next.read(self._reference)

@@ -1,0 +1,95 @@
+"""A service that is stopped and started again goes on: with what it judged, without ringing twice."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+from mm_monitor.app import App
+from tests.integration.service import running, until
+from tests.integration.venue import SECOND, Quoting, Venue, rulebook
+from tests.services.kafka import Kafka
+
+RULES = '[presence]\nrequired = "90%"\n[lapse]\nlongest_permitted = "300ms"\n'
+KEPT: Any = {
+    "checkpoint": {"directory": "kept", "every": "50ms"},
+    "tape": {"lateness": "100ms", "idle_after": "100ms"},
+    "publish": {"every": "50ms"},
+}
+
+
+def times(app: App) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """Quoted, lapsed and unknown of every obligation."""
+    view = app.get_views()[0]
+    o = view.obligations
+    rows = zip(o.maker, o.contract, o.quoted, o.lapsed, o.unknown, strict=True)
+    return {
+        (view.makers[int(m)], view.contracts[int(c)]): (int(q), int(lapsed), int(u))
+        for m, c, q, lapsed, u in rows
+    }
+
+
+async def forget(kafka: Kafka, topic: str, partitions: int) -> None:
+    """Retention takes all that a topic has."""
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+
+    tps = [TopicPartition(topic, number) for number in range(partitions)]
+    async with AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap) as consumer:
+        ends = await consumer.end_offsets(tps)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    await admin.delete_records({tp: RecordsToDelete(before_offset=ends[tp]) for tp in tps})
+    await admin.close()
+
+
+@pytest.mark.criterion("OBL-06")
+async def test_what_was_judged_stays_judged_though_the_log_has_lost_it(
+    kafka: Kafka, tmp_path: Path
+) -> None:
+    venue = Venue(kafka, tmp_path)
+    venue.write_rulebook(rulebook(rules=RULES))
+    text = venue.config(**KEPT)
+    async with venue.open():
+        async with Quoting(venue, every=0.05), running(text, tmp_path, time.time_ns) as app:
+            await until(lambda: app.is_ready()[0])
+            begun = times(app)
+            await until(lambda: times(app)["M0", "C0"][0] > begun["M0", "C0"][0] + SECOND)
+            stopped = times(app)
+        for topic in (venue.quotes_topic, venue.theo_topic):
+            await forget(kafka, topic, 2)
+        async with Quoting(venue, every=0.05), running(text, tmp_path, time.time_ns) as app:
+            await until(lambda: app.is_ready()[0])
+            again = times(app)
+    for key, (quoted, lapsed, unknown) in stopped.items():
+        assert again[key][0] >= quoted
+        assert again[key][1] >= lapsed  # what was open when it stopped goes on as it was
+        assert again[key][2] - unknown < 30 * SECOND  # and not back to the beginning of the date
+
+
+async def test_no_event_rings_twice_and_none_is_forgotten(kafka: Kafka, tmp_path: Path) -> None:
+    venue = Venue(kafka, tmp_path)
+    venue.write_rulebook(rulebook(rules=RULES))
+    text = venue.config(**KEPT)
+    async with venue.open(), Quoting(venue, every=0.05) as quoting:
+        async with running(text, tmp_path, time.time_ns) as app:
+            await until(lambda: app.is_ready()[0])
+            quoting.silent.add("M0")
+            await quoting.say("M0", "C0", bid=None, ask=None)
+            await until(lambda: any(b.maker == "M0" for b in app.get_views()[0].breaches))
+            before = {b.id for b in app.get_views()[0].breaches}
+        async with running(text, tmp_path, time.time_ns) as app:
+            await until(lambda: app.is_ready()[0])
+            after = {b.id for b in app.get_views()[0].breaches}
+            assert before <= after
+            quoting.silent.clear()
+            await quoting.say("M0", "C0")
+            await until(lambda: all(b.end for b in app.get_views()[0].breaches if b.id in before
+                                    and b.contract == "C0" and str(b.kind) == "long_lapse"))  # fmt: skip
+        rung = Counter(event["id"] for event in await venue.read(venue.breaches_topic))
+    assert max(rung.values()) == 1
+    assert {f"{breach}-opened" for breach in before} <= rung.keys()
