@@ -110,6 +110,10 @@ class App:
         self.accruals = [sink for sink in self.sinks if isinstance(sink, AccrualsSink)]
         self.dead_letters = make_dead_letters(config, self.stats)
         self.web = self._make_web()
+        self._begin_unpublished()
+
+    def _begin_unpublished(self) -> None:
+        """Nobody pumps, nothing has been shown."""
         self.views: Sequence[StatusView] = ()
         self._published = self._signalled = self._picture_cost = 0.0
         self._unpictured: list[BreachEvent] = []  # handed over, not yet in a picture
