@@ -17,6 +17,7 @@ from mm_monitor import kernels
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.book import Book
 from mm_monitor.core.params import Params
+from mm_monitor.core.view import Ints
 from mm_monitor.kernels import layout
 
 ClockHistory = list[
@@ -32,6 +33,8 @@ BESIDE = (
     "apart",
     "rests",
 )  # arrays of Accruals that have a row for each slot, or no row at all
+OF_SLOTS = (*BESIDE, "slots", "replies")
+WHOLE = 8  # copying all contracts takes as long as copying one in so many by themselves
 
 
 class Accruals:
@@ -192,6 +195,21 @@ class Accruals:
         return self._run(
             lambda start: kernels.settle(self.kernel, max(start, contract), t, stop), stop
         )
+
+    def settle_like(self, other: Accruals, which: Ints, t: int) -> list[NDArray[np.void]]:
+        """Contracts `which` as `other`, a copy of the same layout, has them, brought to `t`; of `latency` nothing."""
+        if len(which) * WHOLE > len(self.cons):
+            self.load(other)
+            return self.settle(t)
+        edges: list[NDArray[np.void]] = []
+        for contract in which.tolist():
+            first = int(self.book.slot0[contract])
+            held = slice(first, first + int(self.book.slots[contract]))
+            self.cons[contract] = other.cons[contract]
+            for name in OF_SLOTS:
+                _octets(getattr(self, name)[held])[:] = _octets(getattr(other, name)[held])
+            edges += self.settle_contract(contract, t)
+        return edges
 
     def settle(self, t: int) -> list[NDArray[np.void]]:
         """Bring everything to `t`. For copies, and for the edges of a period."""

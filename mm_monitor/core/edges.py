@@ -62,7 +62,7 @@ class EdgeReader:
     ) -> None:
         """Open and close breaches; edges that were noticed before change nothing."""
         for chunk in chunks:
-            for edge in chunk[~np.isin(chunk["kind"], (layout.WATCHED, layout.ANSWERED))]:
+            for edge in chunk:
                 if edge["kind"] in (layout.HOLE_OPEN, layout.HOLE_CLOSE):
                     self._hole(edge, breaches, noticed_at)
                 else:
@@ -160,19 +160,3 @@ class EdgeReader:
             return None
         topic, partition = self.sources[part]
         return {"topic": topic, "partition": partition, "offset": offset}
-
-
-def time_to_edge(settled: Accruals) -> int:
-    """ns from now on in which no lapse, spread or hole can cross its limit, whatever comes; a lower bound, maybe 0."""
-    param = settled.params.param[0]
-    longest, grace, hole = (int(param[name]) for name in ("longest", "grace", "longest_hole"))
-    room = int(layout.NEVER // 2)
-    if longest >= 0:
-        current = settled.slots["current"]
-        room = longest - int(current[current <= longest].max(initial=0))
-    if grace >= 0:
-        room = min(room, grace - int(settled.wide[settled.wide <= grace].max(initial=0)))
-    if hole >= 0:
-        now = settled.cons["hole_now"]
-        room = min(room, hole - int(now[now <= hole].max(initial=0)))
-    return room

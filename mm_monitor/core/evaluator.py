@@ -20,8 +20,9 @@ from mm_monitor.core.book import appointed, build_book
 from mm_monitor.core.breaches import BreachBook
 from mm_monitor.core.conditions import DOWN, Conditions, Effects, Mask
 from mm_monitor.core.conduct import Conduct
+from mm_monitor.core.crossings import Crossings
 from mm_monitor.core.days import dated_relief, days_left, utc_date
-from mm_monitor.core.edges import EdgeReader, time_to_edge
+from mm_monitor.core.edges import EdgeReader
 from mm_monitor.core.late import concerned
 from mm_monitor.core.model import (
     BreachEvent,
@@ -93,7 +94,6 @@ class Evaluator:
         self.reach = Reach(self)
         self.moments = Moments(self._meet)
         self.response = Response(self)
-        self.quiet_until = layout.LONG_AGO  # no lapse, spread or hole crosses its limit before
         self.last = 0  # instant of the last record applied
         self.provisional: set[tuple[int, int]] = set()  # (maker, contract) that a late record named
         self.required = Membership(rulebook.required_set, reference)
@@ -144,7 +144,7 @@ class Evaluator:
 
     def index(self) -> None:
         """Everything that is derived from layout and conditions."""
-        self.scratch = self.accruals.copy()
+        self.scratch, self.crossings = self.accruals.copy(), Crossings(self.accruals)
         self.effects = Effects.of(
             self.conditions, self.rulebook, self.reference, self.book, self.params.reliefs
         )
@@ -168,7 +168,8 @@ class Evaluator:
         edges = self.scratch.settle(t)
         if not estimate:
             self.notice(edges, t)
-            self.quiet_until = t + time_to_edge(self.scratch)
+            if self.in_period:
+                self.crossings.settled(self.scratch, t)
         return read_totals(self.scratch, remaining(self, t))
 
     def at(self, t: int, *, estimate: bool = False, exact: bool = False) -> StatusView:
@@ -202,6 +203,7 @@ class Evaluator:
         """Apply rows, at least one, looking at nothing but the edges that they bring."""
         edges = self.accruals.apply(rows, self.counts)
         self.last = int(rows["ts"][-1])
+        self.crossings.doubt(rows["contract"])
         self.notice(edges, self.last)
         self.response.hear(edges)
 
@@ -232,7 +234,8 @@ class Evaluator:
     def notice(self, edges: list[NDArray[np.void]], noticed_at: int) -> None:
         """Make breaches of the edges of lapses, spreads and holes."""
         if edges and self.in_period:
-            self.edges.notice(edges, self.accruals, self.breaches, noticed_at)
+            fresh = self.crossings.fresh(edges, self.book.slot_con)
+            self.edges.notice(fresh, self.accruals, self.breaches, noticed_at)
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -240,11 +243,19 @@ class Evaluator:
         """Every record before `watermark` has been applied: find what time alone has brought by then."""
         self._until(watermark)
         self.reach.look(watermark - 1)  # the period may end at the watermark itself
-        if self.in_period and watermark > self.quiet_until:
-            self.totals_at(watermark)
+        if self.in_period:
+            self._cross(watermark)
+
+    def _cross(self, t: int) -> None:
+        """Notice the edges before `t` that no row has brought."""
+        which = self.crossings.find(self.accruals, t)
+        if len(which):
+            self.notice(self.scratch.settle_like(self.accruals, which, t), t)
+            self.crossings.settled(self.scratch, t, which)
 
     def before(self, t: int) -> None:
         """Something is about to change at `t`: find what time alone has brought before."""
+        self.crossings.doubt()
         self._until(t)
         self.reach.look(t - 1)
 
@@ -316,6 +327,7 @@ class Evaluator:
         self.notice(edges, t)
         self.response.hear(edges)
         self.last = max(self.last, t)
+        self.crossings.doubt()
         self.reach.touch(t)
 
     def underlying(self, record: UnderlyingRecord) -> None:
@@ -479,7 +491,9 @@ class Evaluator:
 
     def on_period(self, record: PeriodRecord) -> None:
         """Start, end or roll-over of a trading date's judged period (OBL-05)."""
+        self.crossings.forget()
         getattr(self, f"_period_{record.edge}")(record)
+        self.crossings.forget()
 
     def _period_roll(self, record: PeriodRecord) -> None:
         if self.period[0] is not None and self.final is None:

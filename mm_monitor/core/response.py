@@ -165,8 +165,7 @@ class Response:
         """Something about a request on `contract` can be decided."""
         assert self.requests is not None
         e = self.evaluator
-        e.scratch.load(e.accruals)
-        self.hear(e.scratch.settle_contract(contract, t))
+        self.hear(e.scratch.settle_like(e.accruals, np.array([contract]), t))
         self._release(self.requests.decide(t, contract))
 
     def _release(self, subjects: list[tuple[int, int]]) -> None:

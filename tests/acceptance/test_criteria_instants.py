@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mm_monitor.core.accrual import Accruals
 from mm_monitor.core.batch import Batch, empty_rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Control, Kind, PhaseRecord
 from mm_monitor.core.reference import Appointment, Contract, Reference
 from mm_monitor.core.timetable import trading_day
+from mm_monitor.core.view import Ints
 from mm_monitor.rulebooks import load
 from tests.acceptance.captures import Times, gone, quote, rulebook
 from tests.acceptance.desk import desk
@@ -114,21 +116,27 @@ def test_a_quote_that_expires_lapses_and_breaches_without_a_record(tmp_path: Pat
     assert d.transitions() == [("opened", "lapse", 1500, None)]
 
 
-def test_an_advance_settles_only_when_something_may_cross(tmp_path: Path) -> None:
-    d = desk(tmp_path, '[lapse]\nlongest_permitted = "300ns"\n', quotes=[quote(1000)])
-    d.play(1001)
-    settled: list[int] = []
+def test_an_advance_settles_only_when_something_crosses(tmp_path: Path) -> None:
+    d = desk(tmp_path, '[lapse]\nlongest_permitted = "300ns"\n', quotes=[quote(1000), gone(1600)])
     evaluator = d.engine.evaluators[0]
-    plain = evaluator.totals_at
+    settled: list[int] = []
 
-    def counted(t: int, *, estimate: bool = False) -> object:
-        settled.append(t)
-        return plain(t, estimate=estimate)
+    def watch() -> None:
+        plain = evaluator.scratch.settle_like
 
-    evaluator.totals_at = counted  # type: ignore[method-assign, assignment]
-    for watermark in range(1001, 2000):
+        def counted(other: Accruals, which: Ints, t: int) -> object:
+            settled.append(t)
+            return plain(other, which, t)
+
+        evaluator.scratch.settle_like = counted  # type: ignore[method-assign, assignment]
+
+    d.play(1500)
+    watch()
+    for watermark in range(1501, 2500):
+        d.play(watermark)
         d.engine.advance(watermark)
-    assert settled == [1001, 1302, 1603, 1904]  # a lapse cannot be too long sooner
+    # The last lapse is too long at 1900, which the first look after it tells; a quote that stands brings nothing.
+    assert settled == [1901]
 
 
 # outside the calendar -----------------------------------------------------------------------------

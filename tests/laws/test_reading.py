@@ -97,3 +97,30 @@ def test_a_breach_is_the_same_whenever_it_is_noticed(
     unwatched, watched = run(case), watch(case, plan, guesses=guesses)
     assert differences(state(unwatched), state(watched)) == []
     assert differences(breaches(unwatched, case.end), breaches(watched, case.end)) == []
+
+
+@pytest.mark.criterion("TAPE-05")
+@given(cases(), looks)
+def test_an_advance_notices_all_that_a_look_at_everything_would(
+    case: Case, plan: list[Look]
+) -> None:
+    """Though it looks only where something may have crossed its limit."""
+    rows, controls = tape_of(case)
+    times = [*rows["ts"].tolist(), case.end]
+    rare, thorough = case.engine(), case.engine()
+    begun = 0
+    for i in range(1, len(rows) + 1):
+        how, share = plan[i % len(plan)]
+        if how == NOTHING and i < len(rows):
+            continue
+        for engine in (rare, thorough):
+            engine.apply(Batch(rows[begun:i], controls))
+            engine.advance(times[i - 1] + (times[i] - times[i - 1]) * share // 4)
+        begun = i
+        for mine, its in zip(rare.evaluators, thorough.evaluators, strict=True):
+            if its.in_period:
+                its.crossings.forget()
+                settled = max(its.last, times[i - 1] + (times[i] - times[i - 1]) * share // 4)
+                if rare.rests is None or rare.rests.over:
+                    its.totals_at(settled)
+            assert mine.breaches.found == its.breaches.found
