@@ -105,16 +105,19 @@ class Crossings:
         lapsed = (state >= layout.LAPSED) & (state < layout.DEEMED)
         ends = ~lapsed & (state != layout.EXEMPT) & (state != layout.NONE)
         longest, grace = self._limits[:2]
-        room = np.full(len(places), FAR, dtype=np.int64)
+        passed = np.repeat(cons["n_val"], counts) - slots["n_last"][places]
+        runs, seen = np.repeat(cons["n_run"] > 0, counts), np.repeat(seen, counts)
+        left = np.full(len(places), FAR, dtype=np.int64)
         if longest >= 0:
-            room = _room(slots["current"][places], longest, lapsed, ends)
+            left = _left(
+                _room(slots["current"][places], longest, lapsed, ends) - passed, runs, seen
+            )
         if grace >= 0:
             wide = lapsed & (slots["ex"][places] & layout.WIDE > 0)
-            ends = ~wide & (state != layout.EXEMPT) & (state != layout.NONE)
-            room = np.minimum(room, _room(accruals.wide[places], grace, wide, ends))
-        passed = np.repeat(cons["n_val"], counts) - slots["n_last"][places]
-        runs = np.repeat(cons["n_run"] > 0, counts)
-        return _left(room - passed, runs, np.repeat(seen, counts))
+            narrow = ~wide & (ends | lapsed)
+            room = _room(accruals.wide[places], grace, wide, narrow)
+            left = np.minimum(left, _left(room - passed, runs, seen))
+        return left
 
     def _hole_left(self, cons: NDArray[np.void], seen: Ints) -> Ints:
         """The same of the contracts' holes."""

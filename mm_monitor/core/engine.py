@@ -37,6 +37,7 @@ from mm_monitor.core.model import (
     UnderlyingRecord,
     VolRecord,
 )
+from mm_monitor.core.pieces import Pieces
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.reference_rows import BadRow, apply_reference
 from mm_monitor.core.rests import Rests, Scout, scouted
@@ -314,13 +315,30 @@ class Engine:
 
         Where rests count back it is as of the last instant before `t` at which they are decided.
         """
-        if self.rests is not None and not self.rests.over:
-            t = max(self.position, min(t - self.rests.delay, self.rests.decided))
+        t = self._decided_by(t)
         return [evaluator.at(t, estimate=estimate) for evaluator in self.evaluators]
+
+    def picturing(self, t: int) -> Pieces[list[StatusView]]:
+        """`at` in pieces, between which the tape may go on: all of it is copied now. One at a time."""
+        t = self._decided_by(t)
+        return _one_by_one([evaluator.picturing(t) for evaluator in self.evaluators])
+
+    def _decided_by(self, t: int) -> int:
+        if self.rests is None or self.rests.over:
+            return t
+        return max(self.position, min(t - self.rests.delay, self.rests.decided))
 
     def drain(self) -> list[BreachEvent]:
         """Breach transitions since the last call, of all rulebooks."""
         return [event for evaluator in self.evaluators for event in evaluator.drain()]
+
+
+def _one_by_one(pictures: Sequence[Pieces[StatusView]]) -> Pieces[list[StatusView]]:
+    made = []
+    for picture in pictures:
+        made.append((yield from picture))
+        yield
+    return made
 
 
 def _judge_by_phases(evaluator: Evaluator, record: PhaseRecord) -> None:

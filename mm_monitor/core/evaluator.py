@@ -18,6 +18,7 @@ from mm_monitor.core.accrual import Accruals
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.book import appointed, build_book
 from mm_monitor.core.breaches import BreachBook
+from mm_monitor.core.closing import judge_close
 from mm_monitor.core.conditions import DOWN, Conditions, Effects, Mask
 from mm_monitor.core.conduct import Conduct
 from mm_monitor.core.crossings import Crossings
@@ -34,22 +35,21 @@ from mm_monitor.core.model import (
     PhaseRecord,
     StressRecord,
     UnderlyingRecord,
-    Verdict,
 )
 from mm_monitor.core.moments import Moments
-from mm_monitor.core.params import Params, bucket_of, build_params, day_breaks, fraction
+from mm_monitor.core.params import Params, bucket_of, build_params, day_breaks
+from mm_monitor.core.pictures import picture
+from mm_monitor.core.pieces import Pieces, ready, whole
 from mm_monitor.core.reach import Reach
 from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.core.relayout import carry_over
 from mm_monitor.core.remaining import foresee_phases, remaining
 from mm_monitor.core.required import Membership
 from mm_monitor.core.response import Response
-from mm_monitor.core.rulebook import Ratio, Rulebook
-from mm_monitor.core.rules.stress import short
+from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.sizes import least_sizes
 from mm_monitor.core.stretches import Stretches
-from mm_monitor.core.times import Times
 from mm_monitor.core.totals import Totals, read_totals
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.views import ViewBuilder
@@ -79,16 +79,14 @@ class Evaluator:
         self.rulebook, self.reference, self.sources = rulebook, reference, sources
         self.schedule = schedule
         self.conditions = Conditions()
-        self.by_calendar = (
-            False  # did a calendar say the last phase of `*`? Then it also knows what follows
-        )
+        # Did a calendar say the last phase of `*`? Then it also knows what follows.
+        self.by_calendar = False
         self.breaches = BreachBook(rulebook.id, rulebook.version)
         self.counts = np.zeros(len(layout.COUNTS), dtype=np.int64)
         self.trading_date = ""
-        self.day = (
-            ""  # by which days to expiry count: the trading date, without a calendar a UTC date
-        )
+        self.day = ""  # by which days to expiry count: the trading date, without a calendar UTC's
         self.period: tuple[int | None, int | None] = (None, None)  # start, end once it is over
+        self._shown: Accruals | None = None  # a copy that pictures in pieces are made of
         self.final: StatusView | None = None  # the picture at the end of the period
         self.ledger: list[StatusView] = []  # final pictures of the days before
         self.reach = Reach(self)
@@ -121,10 +119,8 @@ class Evaluator:
         self.accruals = Accruals(self.book, self.params)
         self.accruals.cons["tick"] = [contract.tick for contract in self.reference.contracts]
         self.accruals.cons["live"] = self.reference.live
-        self.accruals.cons["bucket"], self.accruals.cons["min_size"] = (
-            self._buckets(),
-            self._sizes(),
-        )
+        self.accruals.cons["bucket"] = self._buckets()
+        self.accruals.cons["min_size"] = self._sizes()
         self.required.fit()
         self.accruals.cons["outside"] = ~self.required.mask
         self.conduct.lay_out(self.book)
@@ -144,12 +140,17 @@ class Evaluator:
 
     def index(self) -> None:
         """Everything that is derived from layout and conditions."""
-        self.scratch, self.crossings = self.accruals.copy(), Crossings(self.accruals)
+        self._copy_anew()
+        self.crossings = Crossings(self.accruals)
         self.effects = Effects.of(
             self.conditions, self.rulebook, self.reference, self.book, self.params.reliefs
         )
         self.edges = self._edge_reader()
         self.views = ViewBuilder(self.rulebook, self.reference, self.book)
+
+    def _copy_anew(self) -> None:
+        """The copies that are settled instead of the slots themselves: for looks, and for pictures in pieces."""
+        self.scratch, self._shown = self.accruals.copy(), None
 
     def _edge_reader(self) -> EdgeReader:
         return EdgeReader(
@@ -164,30 +165,34 @@ class Evaluator:
 
         An estimate notices none: a record still to come may have an instant before `t`.
         """
-        self.scratch.load(self.accruals)
-        edges = self.scratch.settle(t)
+        self.settle(self.scratch, t, estimate=estimate)
+        return read_totals(self.scratch, remaining(self, t))
+
+    def settle(self, copy: Accruals, t: int, *, estimate: bool) -> None:
+        """Make `copy` what the slots are at `t`; as in `totals_at`."""
+        copy.load(self.accruals)
+        edges = copy.settle(t)
         if not estimate:
             self.notice(edges, t)
             if self.in_period:
-                self.crossings.settled(self.scratch, t)
-        return read_totals(self.scratch, remaining(self, t))
+                self.crossings.settled(copy, t)
 
     def at(self, t: int, *, estimate: bool = False, exact: bool = False) -> StatusView:
         """The picture as of `t` (TAPE-01); after the end of the period it stands still."""
         if self.final is not None:
             return self.views.stamped(self.final, t, estimate)
-        return self._picture(t, estimate=estimate, exact=exact)
+        return whole(picture(self, self.scratch, t, estimate=estimate, exact=exact))
 
-    def _picture(self, t: int, *, estimate: bool = False, exact: bool = False) -> StatusView:
-        totals = self.totals_at(t, estimate=estimate)
-        return self.views.build(
-            self.scratch, totals, t, estimate=estimate, exact=exact, trading_date=self.trading_date,
-            period=self.period, unreachable=self._unreachable_names(), breaches=self.breaches.sorted(),
-            provisional=self.provisional, stretches=self.stretches, conduct=self.conduct,
-            response=self.response,
-        )  # fmt: skip
+    def picturing(self, t: int) -> Pieces[StatusView]:
+        """`at` in pieces: all that it shows is copied now, one such picture at a time."""
+        if self.final is not None:
+            return ready(self.views.stamped(self.final, t, False))
+        if self._shown is None:
+            self._shown = self.accruals.copy()
+        return picture(self, self._shown, t)
 
-    def _unreachable_names(self) -> frozenset[str]:
+    def unreachable_names(self) -> frozenset[str]:
+        """The makers who are out of reach."""
         return frozenset(self.views.makers[k] for k in self.reach.found)
 
     # -- rows ---------------------------------------------------------------------------------
@@ -454,7 +459,7 @@ class Evaluator:
         """A listing, adjustment or appointment took effect at `t`: lay the slots out anew, carrying state over."""
         self.before(t)
         self.notice(self.accruals.settle(t), t)
-        now, names = self.enrol(), self._unreachable_names()
+        now, names = self.enrol(), self.unreachable_names()
         old_accruals, old_book = self.accruals, self.book
         waits = self.accruals.slots["unk"] & np.uint8(layout.WAIT) > 0
         old_owed = {key: debt & waits for key, debt in self.effects.owed.items()}
@@ -467,7 +472,7 @@ class Evaluator:
             debt,
         ) in self.effects.owed.items():  # who comes anew into a feed that waits is waited for
             debt[moved[1]] = old_owed[key][moved[0]]
-        self.scratch = self.accruals.copy()
+        self._copy_anew()
         self.reach.found = frozenset(k for k, name in enumerate(self.views.makers) if name in names)
         self._inherit(t)
         self.response.relaid()
@@ -545,7 +550,8 @@ class Evaluator:
             return False
         self.params = self._params_of_day()
         self.accruals.use(self.params, self._buckets(), self._sizes())
-        self.scratch, self.edges = self.accruals.copy(), self._edge_reader()
+        self._copy_anew()
+        self.edges = self._edge_reader()
         return True
 
     def _begin_date(self, record: PeriodRecord, *, rolls: bool) -> None:
@@ -570,28 +576,13 @@ class Evaluator:
         self.before(t)
         self.response.end(t)
         self.period = (self.period[0], t)
-        totals = self.totals_at(t)
-        for k, verdict in enumerate(self.views.maker_verdicts(totals, self.stretches)):
-            if verdict is Verdict.BREACHED:
-                self.open_maker(BreachKind.PRESENCE, k, t, totals, t)
-        for k, times in short(self.scratch.apart, self.views.maker_slots, self.rulebook):
-            self._open_stressed(k, times, t)
+        judge_close(self, t)
         self.breaches.close_all(t, t)
         if self.stretches is not None:
             self.stretches.end(t)
         self.conduct.end(t)
-        self.final = self._picture(t, exact=True)
+        self.final = whole(picture(self, self.scratch, t, exact=True))
         self.accruals.end_rests(t)
-
-    def _open_stressed(self, k: int, times: Times, t: int) -> None:
-        evidence = {
-            "quoted_ns": times.quoted,
-            "unknown_ns": times.unknown,
-            "required_ns": times.required,
-            "required": str(fraction(self.rulebook.stress_required or Ratio(0, 1))),
-        }
-        kind, maker = BreachKind.STRESS_PRESENCE, self.views.makers[k]
-        self.breaches.open(kind, maker, "", "", t, "", evidence, t)
 
     # -- late records -------------------------------------------------------------------------
 

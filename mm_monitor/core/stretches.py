@@ -47,6 +47,10 @@ class Stretches:
         if self.spans:
             self.before.pop()
 
+    def copy(self) -> Stretches:
+        """As they are now."""
+        return Stretches(list(self.spans), list(self.before))
+
     def clear(self) -> None:
         """Another date."""
         self.spans.clear()

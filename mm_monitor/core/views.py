@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, overload
+from dataclasses import dataclass, replace
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mm_monitor.core.accrual import Accruals
 from mm_monitor.core.book import Book
-from mm_monitor.core.conduct import Conduct
+from mm_monitor.core.conduct import ConductView
 from mm_monitor.core.model import Breach, Verdict
 from mm_monitor.core.params import fraction
+from mm_monitor.core.pieces import Pieces, whole
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.rules.judging import Pair, Part, pair_of
@@ -27,12 +28,17 @@ from mm_monitor.core.rules.presence import (
 from mm_monitor.core.rules.unreachable import Held
 from mm_monitor.core.rules.windows import stretch_columns, window_columns
 from mm_monitor.core.stretches import Stretches
-from mm_monitor.core.totals import Totals
-from mm_monitor.core.view import Ints, ObligationColumns, PresenceRow, StatusView, StressColumns
+from mm_monitor.core.totals import Totals, read_totals
+from mm_monitor.core.view import (
+    Ints,
+    ObligationColumns,
+    PresenceRow,
+    ProfileRow,
+    RfqRow,
+    StatusView,
+    StressColumns,
+)
 from mm_monitor.kernels import layout
-
-if TYPE_CHECKING:
-    from mm_monitor.core.response import Response
 
 
 class LimitUse(Sequence[int]):
@@ -57,6 +63,18 @@ class LimitUse(Sequence[int]):
         if isinstance(i, slice):
             return LimitUse(self._high[i], self._low[i])
         return (int(self._high[i]) << 64) + int(self._low[i])
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a picture shows beside its slots, as of its instant: nothing here changes afterwards."""
+
+    breaches: Sequence[Breach]
+    provisional: frozenset[tuple[int, int]]  # maker, contract
+    conduct: ConductView
+    rfq: Sequence[RfqRow]
+    profile: Sequence[ProfileRow]
+    stretches: Stretches | None
 
 
 class ViewBuilder:
@@ -97,14 +115,24 @@ class ViewBuilder:
                 yield maker, name, slots[slot_cls[slots] == held[name]]
 
     def build(
-        self, settled: Accruals, totals: Totals, t: int, *, estimate: bool, exact: bool, trading_date: str,
-        period: tuple[int | None, int | None], unreachable: frozenset[str], breaches: Sequence[Breach],
-        provisional: set[tuple[int, int]], conduct: Conduct, response: Response,
-        stretches: Stretches | None = None,
-    ) -> StatusView:  # fmt: skip
-        """The picture as of `t`; `exact` sums means of ratios exactly however long that takes."""
+        self, settled: Accruals, remaining: Ints, t: int, *, estimate: bool, exact: bool, trading_date: str,
+        period: tuple[int | None, int | None], unreachable: frozenset[str], said: Said,
+    ) -> Pieces[StatusView]:  # fmt: skip
+        """The picture as of `t`, in pieces; `exact` sums means of ratios exactly however long that takes.
+
+        `settled`, which nobody may touch meanwhile, is at `t`; `remaining` is by contract.
+        """
+        totals = read_totals(settled, remaining)
+        yield
         holes = settled.cons["hole"].tolist()
-        classes = self._class_rows(totals, exact=exact)
+        classes = yield from self._class_rows(totals, exact=exact)
+        columns = yield from self._columns(settled, totals, t, said)
+        makers: list[PresenceRow] = []
+        if self.reference.share is None:
+            makers = yield from self._maker_rows(
+                totals, self._parts(totals, classes, said.stretches),
+                exact=exact, unreachable=unreachable,
+            )  # fmt: skip
         return StatusView(
             rulebook_id=self.rulebook.id,
             rulebook_version=self.rulebook.version,
@@ -119,36 +147,29 @@ class ViewBuilder:
             makers=self.makers,
             contracts=self.contracts,
             classes=self.classes,
-            obligations=self._columns(settled, totals, t, provisional, stretches),
-            maker_rows=[]
-            if self.reference.share is not None
-            else self._maker_rows(
-                totals,
-                self._parts(totals, classes, stretches),
-                exact=exact,
-                unreachable=unreachable,
-            ),
+            obligations=columns,
+            maker_rows=makers,
             class_rows=classes,
             market_hole=[(self.contracts[c], holes[c]) for c in self.by_name],
             latency=settled.latency[self.cells],
-            rfq=response.rfq_rows(),
-            profile=response.profile_rows(),
-            breaches=breaches,
-            conduct=conduct.view(t, self.makers),
+            rfq=said.rfq,
+            profile=said.profile,
+            breaches=said.breaches,
+            conduct=said.conduct,
         )
 
     def _columns(
-        self, settled: Accruals, totals: Totals, t: int, provisional: set[tuple[int, int]],
-        stretches: Stretches | None,
-    ) -> ObligationColumns:  # fmt: skip
+        self, settled: Accruals, totals: Totals, t: int, said: Said
+    ) -> Pieces[ObligationColumns]:
         order, slots = self.book.order, settled.slots
         lapses, current = slots["lapses"].astype(np.int64), slots["current"].copy()
         valid_now = (slots["state"] == layout.VALID) & totals.running
         switches = 2 * lapses - (current > 0)
         late = np.zeros(len(order), dtype=np.bool_)
-        if provisional:
+        if said.provisional:
             keys = self.book.keys()
-            late[[keys[pair] for pair in provisional if pair in keys]] = True
+            late[[keys[pair] for pair in said.provisional if pair in keys]] = True
+        yield
         columns: dict[str, NDArray[Any]] = {
             "klass": self.book.cls[self.book.slot_con],
             "quoted": totals.quoted,
@@ -168,8 +189,13 @@ class ViewBuilder:
             & (slots["state"] != layout.NONE),
             "provisional": late,
         }
-        picked = {name: _frozen(column[order]) for name, column in columns.items()}
+        picked: dict[str, NDArray[Any]] = {}
+        for name, column in columns.items():
+            yield
+            picked[name] = _frozen(column[order])
         use = LimitUse(slots["use_hi"][order], slots["use_lo"][order])
+        yield
+        stretches = said.stretches
         return ObligationColumns(
             maker=_frozen(self.maker_column),
             contract=_frozen(self.contract_column),
@@ -180,7 +206,7 @@ class ViewBuilder:
             **picked,
         )
 
-    def _class_rows(self, totals: Totals, *, exact: bool) -> list[PresenceRow]:
+    def _class_rows(self, totals: Totals, *, exact: bool) -> Pieces[list[PresenceRow]]:
         return presence_rows(
             self.class_names, self.by_class, totals, self.rulebook, exact=exact, pairs=self.pairs
         )
@@ -198,7 +224,7 @@ class ViewBuilder:
     def _maker_rows(
         self, totals: Totals, parts: Mapping[str, Sequence[Part]], *, exact: bool,
         unreachable: Collection[str] = (),
-    ) -> list[PresenceRow]:  # fmt: skip
+    ) -> Pieces[list[PresenceRow]]:  # fmt: skip
         names = [(maker, "") for maker in self.makers]
         return presence_rows(
             names, self.by_maker, totals, self.rulebook, exact=exact, pairs=self.pairs,
@@ -207,15 +233,17 @@ class ViewBuilder:
 
     def maker_verdicts(self, totals: Totals, stretches: Stretches | None = None) -> list[Verdict]:
         """Verdict of each maker by the rulebook's judged_by, exactly."""
-        parts = self._parts(totals, self._class_rows(totals, exact=True), stretches)
-        return [row.verdict for row in self._maker_rows(totals, parts, exact=True)]
+        parts = self._parts(totals, whole(self._class_rows(totals, exact=True)), stretches)
+        return [row.verdict for row in whole(self._maker_rows(totals, parts, exact=True))]
 
     def maker_evidence(self, k: int, totals: Totals) -> dict[str, object]:
         """The sums behind a maker-level breach."""
         required = self.rulebook.required
         alone = Groups([self.maker_slots[k]])
         names = [(self.makers[k], "")]
-        row = presence_rows(names, alone, totals, self.rulebook, exact=True, pairs=self.pairs)[0]
+        row = whole(
+            presence_rows(names, alone, totals, self.rulebook, exact=True, pairs=self.pairs)
+        )[0]
         return {
             "quoted_ns": row.quoted,
             "unknown_ns": row.unknown,

@@ -81,8 +81,8 @@ PYTHON = (
     ),
     _core(
         "L3", "reading settles", "evaluator.py",
-        "self.scratch.load(self.accruals)\n        edges = self.scratch.settle(t)",
-        "edges = self.accruals.settle(t)\n        self.scratch.load(self.accruals)", READING,
+        "copy.load(self.accruals)\n        edges = copy.settle(t)",
+        "edges = self.accruals.settle(t)\n        copy.load(self.accruals)", READING,
     ),
     _core(
         "L3", "a guess opens breaches", "evaluator.py",

@@ -113,14 +113,13 @@ def test_an_advance_notices_all_that_a_look_at_everything_would(
         how, share = plan[i % len(plan)]
         if how == NOTHING and i < len(rows):
             continue
+        t = times[i - 1] + (times[i] - times[i - 1]) * share // 4
         for engine in (rare, thorough):
             engine.apply(Batch(rows[begun:i], controls))
-            engine.advance(times[i - 1] + (times[i] - times[i - 1]) * share // 4)
+            engine.advance(t)
         begun = i
         for mine, its in zip(rare.evaluators, thorough.evaluators, strict=True):
-            if its.in_period:
+            if its.in_period and (thorough.rests is None or thorough.rests.over):
                 its.crossings.forget()
-                settled = max(its.last, times[i - 1] + (times[i] - times[i - 1]) * share // 4)
-                if rare.rests is None or rare.rests.over:
-                    its.totals_at(settled)
+                its.totals_at(t)
             assert mine.breaches.found == its.breaches.found

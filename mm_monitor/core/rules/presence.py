@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from mm_monitor import kernels
 from mm_monitor.core.model import REASONS, State, Verdict
+from mm_monitor.core.pieces import Pieces
 from mm_monitor.core.rulebook import Ratio, Rulebook
 from mm_monitor.core.rules.judging import Failing, Judging, Means, Part, maker_verdict
 from mm_monitor.core.totals import Totals
 from mm_monitor.core.view import Ints, PresenceRow
 
+AT_ONCE = 16  # rows or groups that are a piece of work
 FEW = 16  # distinct denominators up to which the mean of ratios is summed while live
 ENOUGH, SHORT, OPEN, NONE = 0, 1, 2, 3
 NEVER = 2**63 - 1
@@ -112,21 +114,45 @@ class Groups:
         return out
 
 
-def means(part: Ints, whole: Ints, groups: Groups, *, exact: bool) -> list[Fraction | None]:
+def means(part: Ints, whole: Ints, groups: Groups, *, exact: bool) -> Pieces[list[Fraction | None]]:
     """`mean_of` for each group; of one with a single denominator it is a ratio of sums."""
     counts = groups.sums(whole > 0).tolist()
     least = groups.least(np.where(whole > 0, whole, NEVER)).tolist()
     greatest = groups.greatest(whole).tolist()
     sums = groups.sums(np.where(whole > 0, part, 0)).tolist()
+    cuts = None if exact else _cut_sums(part, whole, groups)
+    yield
     found: list[Fraction | None] = []
     for k, slots in enumerate(groups.slots):
         if not counts[k]:
             found.append(None)
         elif least[k] == greatest[k]:
             found.append(Fraction(sums[k], greatest[k] * counts[k]))
+        elif cuts is not None and _many(whole[slots]):
+            found.append(Fraction(cuts[k], counts[k] << 40))
         else:
             found.append(mean_of(part[slots], whole[slots], exact=exact))
+        if k % AT_ONCE == AT_ONCE - 1:
+            yield
     return found
+
+
+def _cut_sums(part: Ints, whole: Ints, groups: Groups) -> list[int] | None:
+    """Sums of the ratios, each cut to 2^-40 and times 2^40, by group; None if they are not from 0 to 1, or too long."""
+    if int(whole.max(initial=0)) >> 47 or (part < 0).any() or (part > whole).any():
+        return None
+    by = np.maximum(whole, 1)
+    cut, left = np.divmod(part, by)
+    for bits in (16, 16, 8):  # by hand: what is left times 2^40 is more than 63 bits hold
+        digit, left = np.divmod(left << bits, by)
+        cut = (cut << bits) + digit
+    return list(groups.sums(cut).tolist())
+
+
+def _many(whole: Ints) -> bool:
+    """Are there more than FEW distinct denominators?"""
+    held = whole[whole > 0]
+    return len(set(held[: 4 * FEW].tolist())) > FEW or len(set(held.tolist())) > FEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,27 +177,30 @@ class Sums:
     @classmethod
     def of(
         cls, groups: Groups, totals: Totals, rulebook: Rulebook, *, exact: bool, pairs: Ints
-    ) -> Sums:
+    ) -> Pieces[Sums]:
         """Sums over the slots of each group; `pairs` has the number of each slot's call/put pair, -1 = none."""
         standing = slot_standing(totals, rulebook.required, rulebook.required_time)
-
-        def total(column: NDArray[Any]) -> list[int]:
-            return list(groups.sums(column).tolist())
-
-        mean = means(totals.quoted, totals.required, groups, exact=exact)
-        could = mean
+        yield
+        columns = {
+            "quoted": totals.quoted, "lapsed": totals.lapsed, "exempt": totals.exempt,
+            "unknown": totals.unknown, "remaining": totals.remaining,
+            "contracts": totals.required > 0, "passed": standing == ENOUGH,
+            "hanging": standing == OPEN,
+            "lapsed_slots": (totals.state >= State.LAPSED) & totals.running,
+            "unknown_slots": (totals.state == State.UNKNOWN) & totals.running,
+        }  # fmt: skip
+        sums: dict[str, list[int]] = {}
+        for name, column in columns.items():
+            sums[name] = groups.sums(column).tolist()
+            yield
+        reason = dominant_reasons(totals, groups)
+        yield
+        mean = could = yield from means(totals.quoted, totals.required, groups, exact=exact)
         if rulebook.judged_by == "mean_of_ratios":
-            could = means(totals.quoted + totals.unknown, totals.required, groups, exact=exact)
-        return cls(
-            quoted=total(totals.quoted), lapsed=total(totals.lapsed), exempt=total(totals.exempt),
-            unknown=total(totals.unknown), remaining=total(totals.remaining),
-            contracts=total(totals.required > 0), passed=total(standing == ENOUGH),
-            hanging=total(standing == OPEN),
-            lapsed_slots=total((totals.state >= State.LAPSED) & totals.running),
-            unknown_slots=total((totals.state == State.UNKNOWN) & totals.running),
-            reason=dominant_reasons(totals, groups), mean=mean, could_mean=could,
-            failing=_failing(groups, standing, pairs, rulebook),
-        )  # fmt: skip
+            best = totals.quoted + totals.unknown
+            could = yield from means(best, totals.required, groups, exact=exact)
+        failing = _failing(groups, standing, pairs, rulebook)
+        return cls(**sums, reason=reason, mean=mean, could_mean=could, failing=failing)
 
     def part(self, k: int) -> Part:
         """What judges a group, where it is a class or is judged as a whole."""
@@ -202,30 +231,26 @@ def pair_count(pairs: Ints) -> int | None:
 def presence_rows(
     names: Sequence[tuple[str, str]], groups: Groups, totals: Totals, rulebook: Rulebook, *, exact: bool,
     pairs: Ints, parts: Mapping[str, Sequence[Part]] | None = None, unreachable: Collection[str] = (),
-) -> list[PresenceRow]:  # fmt: skip
+) -> Pieces[list[PresenceRow]]:  # fmt: skip
     """One row for each group, of that (maker, class); `unreachable` names makers.
 
     `parts` has by maker what judges it, its classes or stretches; without it a group is judged whole.
     """
-    sums = Sums.of(groups, totals, rulebook, exact=exact, pairs=pairs)
+    sums = yield from Sums.of(groups, totals, rulebook, exact=exact, pairs=pairs)
     judging = Judging.of(rulebook)
-    return [
-        _row(
-            (maker, klass),
-            k,
-            int(groups.sizes[k]),
-            sums,
-            maker_verdict(
-                judging,
-                [sums.part(k)] if parts is None else parts.get(maker, []),
-                Means(sums.mean[k], sums.could_mean[k]),
-                sums.failing[k],
-            ),
-            rulebook,
-            not klass and maker in unreachable,
+    rows: list[PresenceRow] = []
+    for k, (maker, klass) in enumerate(names):
+        verdict = maker_verdict(
+            judging,
+            [sums.part(k)] if parts is None else parts.get(maker, []),
+            Means(sums.mean[k], sums.could_mean[k]),
+            sums.failing[k],
         )
-        for k, (maker, klass) in enumerate(names)
-    ]
+        lost = not klass and maker in unreachable
+        rows.append(_row((maker, klass), k, int(groups.sizes[k]), sums, verdict, rulebook, lost))
+        if k % AT_ONCE == AT_ONCE - 1:
+            yield
+    return rows
 
 
 def class_parts(rows: Iterable[PresenceRow]) -> dict[str, list[Part]]:
