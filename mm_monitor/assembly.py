@@ -122,7 +122,7 @@ def make_engine(
 
 
 def make_sinks(config: Config, context: SinkContext, engine: Engine) -> list[Sink]:
-    """Prometheus always; Alertmanager, MQTT, Kafka and accruals where the configuration names one."""
+    """Prometheus always; Alertmanager, MQTT, Kafka, the evidence log and accruals where the configuration names one."""
     chosen = [*_sink_options(config), *_accruals_options(config, engine)]
     return [create(name, options, context) for name, options in chosen]
 
@@ -176,6 +176,9 @@ def _sink_options(config: Config) -> list[tuple[str, dict[str, Any]]]:
             "client": settings,
         }
         chosen.append(("kafka", options))
+    if config.evidence.directory:
+        e = config.evidence
+        chosen.append(("evidence", {"directory": e.directory, "key_file": e.key_file}))
     return chosen
 
 

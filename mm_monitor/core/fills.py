@@ -65,6 +65,8 @@ def _become(e: Evaluator, slot: int, t: int, whole: Rows) -> None:
         whole["ts"], whole["part"], whole["offset"] = t, part & 0xFFFF, offset
         quoted = _quoted(e, slot, t)
         edges = e.accruals.apply(whole, e.counts.copy())
+        for chunk in edges:  # RESP-02: a turn, but not by a quote
+            chunk["kind"][chunk["kind"] == layout.ANSWERED] = layout.WATCHED
         if not quoted:
             e.accruals.slots["by"][slot] &= ~np.uint8(layout.BY_QUOTE)
         e.after_control(edges, t)

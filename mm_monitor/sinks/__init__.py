@@ -1,4 +1,4 @@
-"""Where verdicts go: Prometheus, Alertmanager, MQTT, Kafka; one file a sink, a registry by name.
+"""Where verdicts go: Prometheus, Alertmanager, MQTT, Kafka, the evidence log; one file a sink, a registry by name.
 
 A sink's module is imported when its name is first asked for, so that a replay does not load four
 client libraries.
@@ -47,6 +47,7 @@ SINKS: Mapping[str, SinkType] = MappingProxyType(
         "mqtt": SinkType("mm_monitor.sinks.mqtt", "MqttSink", "MqttConfig"),
         "accruals": SinkType("mm_monitor.sinks.accruals", "AccrualsSink", "AccrualsConfig"),
         "kafka": SinkType("mm_monitor.sinks.kafka", "KafkaSink", "KafkaSinkConfig"),
+        "evidence": SinkType("mm_monitor.sinks.evidence", "EvidenceSink", "EvidenceConfig"),
     }
 )
 

@@ -180,3 +180,34 @@ def test_nobody_to_judge_is_no_success(tmp_path: Path, makers: str) -> None:
     done = command("replay", tmp_path, "--rulebook", case / "rulebook.toml")
     assert done.returncode == 2
     assert "makers.csv: needs a maker that is appointed under rulebook" in done.stderr
+
+
+LOGS = Path(__file__).parents[1] / "data" / "evidence"
+SEALED_BY = "f54f907fa1a823871ab210cafc65e2f9221edc2b1f36d7bde8214724cb8e6b1f"
+
+
+def test_verify_says_no_by_its_exit_code(tmp_path: Path) -> None:
+    done = command("verify", LOGS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("evidence-2025-08-02.log: 1 entries, 0 withheld, not sealed yet\n")
+    first, second = (LOGS / f"evidence-2025-08-0{day}.log" for day in (1, 2))
+    assert command("verify", first, "--key", SEALED_BY).returncode == 0
+    for args, message in (
+        ((first, "--key", "0" * 64), "line 11: sealed by another key"),
+        ((second, second), "line 1: does not follow the log before it"),
+    ):
+        done = command("verify", *args)
+        assert (done.returncode, message in done.stderr) == (1, True), done.stderr
+    done = command("verify", tmp_path)
+    assert (done.returncode, "evidence logs (evidence-YYYY-MM-DD.log)" in done.stderr) == (2, True)
+
+
+def test_a_part_of_the_evidence_verifies_as_the_whole_does(tmp_path: Path) -> None:
+    whole = LOGS / "evidence-2025-08-01.log"
+    part = tmp_path / "part.log"
+    done = command("evidence", "part", whole, "--maker", "M1")
+    part.write_text(done.stdout)
+    assert '"maker":"M0"' not in done.stdout
+    assert '"maker":"M1"' in done.stdout
+    done = command("verify", part, "--key", SEALED_BY)
+    assert done.returncode == 0, done.stderr

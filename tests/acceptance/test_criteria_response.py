@@ -137,6 +137,19 @@ def test_a_fill_that_lets_another_account_lead_is_no_answer(tmp_path: Path) -> N
     assert requote(report)["count"] == 0
 
 
+@pytest.mark.criterion("RESP-02")
+def test_a_fill_that_makes_a_quote_valid_answers_no_request(tmp_path: Path) -> None:
+    """A0 offers below A2's bid; asked at 21 s, what stands becomes valid at 22 s, when the offer is traded away."""
+    report = day(
+        tmp_path, '[quote]\nafter_fill = "shrinks"\n[accounts]\n[rfq]\nrespond_within = "15s"\n',
+        accounts=["A0,M0", "A2,M0"], headers={"accounts": "account,maker"},
+        quotes=[quote(0, "", "8", 0, 5, maker="A0"), quote(15 * S, "16", "17", 5, 5, maker="A2")],
+        fills=[f"{22 * S},A0,C0,sell,13,5"], rfqs=[f"{21 * S},R1,C0,"],
+    )  # fmt: skip
+    rfq = report.maker_detail()["rfq"]
+    assert (rfq["asked"], rfq["answered"], rfq["undecided"]) == (1, 0, 0)
+
+
 @pytest.mark.criterion("RESP-01")
 def test_a_theo_that_ends_validity_and_makes_the_contract_owed_is_measured(tmp_path: Path) -> None:
     """Too wide and within the range of deltas by one record: from then on it is owed, and it lapses."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import resource
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiomqtt
@@ -15,6 +18,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from mm_monitor.evidence.keys import SealingKey
+from mm_monitor.evidence.log import EvidenceLog, logs_of
 from mm_monitor.sinks import Sink, SinkContext, create
 from mm_monitor.sinks.mqtt import release
 from mm_monitor.sinks.prometheus import PrometheusSink
@@ -109,6 +114,47 @@ class AlertmanagerFar(FarSide):
     async def breaches(self) -> list[str]:
         alerts = await asyncio.to_thread(self.service.alerts, run=self.run)
         return [alert["annotations"]["breach_id"] for alert in alerts]
+
+
+class EvidenceFar(FarSide):
+    """A directory, on a disk that can be full."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self._logs, self._key = directory / "logs", directory / "key.pem"
+        SealingKey.create(self._key)
+
+    def sink(self) -> Sink:
+        return create(
+            "evidence", {"directory": str(self._logs), "key_file": str(self._key)}, context()
+        )
+
+    async def ready(self) -> None:
+        """The log is longer than any other file that this process writes while its files may not grow beyond it."""
+        log = EvidenceLog(self._logs, SealingKey.load(self._key), "test")
+        log.open(time.time_ns())
+        log.append([{"entry": "filler", "text": "x" * 4_000_000}], time.time_ns())
+        log.close()
+
+    async def breaches(self) -> list[str]:
+        return [e["breach"]["id"] for e in self._entries() if e.get("action") == "opened"]
+
+    async def knows_closed(self, breach_id: str) -> bool:
+        return f"{breach_id}-closed" in [e.get("id") for e in self._entries()]
+
+    async def down(self) -> None:
+        size = logs_of(self._logs)[-1].stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    async def up(self) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+
+    async def close(self) -> None:
+        await self.up()
+
+    def _entries(self) -> list[dict[str, Any]]:
+        lines = [line for log in logs_of(self._logs) for line in log.read_bytes().splitlines()]
+        return [json.loads(line[65:]) for line in lines if not line.startswith(b"signature")]
 
 
 class MqttFar(FarSide):

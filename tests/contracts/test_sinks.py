@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from mm_monitor.errors import ConfigError
+from mm_monitor.evidence.keys import SealingKey
 from mm_monitor.sinks import SINKS, create
 from tests.contracts.far_sides import (
     AlertmanagerFar,
+    EvidenceFar,
     FarSide,
     KafkaFar,
     MqttFar,
@@ -30,6 +33,7 @@ SERVICES = {"alertmanager": "alertmanager", "mqtt": "mosquitto", "kafka": "kafka
 @pytest.fixture(
     params=[
         "prometheus",
+        "evidence",
         pytest.param("alertmanager", marks=pytest.mark.services),
         pytest.param("mqtt", marks=pytest.mark.services),
         pytest.param("kafka", marks=pytest.mark.kafka),
@@ -40,7 +44,10 @@ async def far(request: pytest.FixtureRequest) -> AsyncIterator[FarSide]:
     if name == "prometheus":
         yield PrometheusFar()
         return
-    side = FAR_SIDES[name](request.getfixturevalue(SERVICES[name]))
+    if name == "evidence":
+        side: FarSide = EvidenceFar(request.getfixturevalue("tmp_path"))
+    else:
+        side = FAR_SIDES[name](request.getfixturevalue(SERVICES[name]))
     await side.ready()
     yield side
     await side.close()
@@ -143,9 +150,10 @@ def test_an_unknown_sink_is_refused() -> None:
         create("carrier-pigeon", {}, context())
 
 
-def test_every_sink_has_its_counters_at_zero(name: str) -> None:
+def test_every_sink_has_its_counters_at_zero(name: str, tmp_path: Path) -> None:
     made = context()
-    sink = create(name, {}, made)
+    SealingKey.create(key := tmp_path / "key.pem")
+    sink = create(name, {"key_file": str(key)} if name == "evidence" else {}, made)
     assert sink.name == name
     assert sink.lag_seconds == 0
     if name != "prometheus":

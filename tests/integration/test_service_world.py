@@ -6,6 +6,7 @@ A session of some seconds, by a rulebook whose calendar opens now. M0 and M1 mis
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import time
 import uuid
@@ -16,6 +17,9 @@ from typing import Any
 import pytest
 
 from mm_monitor.core.model import breach_id
+from mm_monitor.evidence.keys import SealingKey
+from mm_monitor.evidence.log import logs_of
+from mm_monitor.evidence.verifier import verify
 from tests.contracts.far_sides import MqttFar
 from tests.integration.subject import Subject, answered, total
 from tests.integration.venue import SECOND, Quoting, Venue, local, noon_zone, rulebook
@@ -47,7 +51,10 @@ class World:
         self.closes = self.opens + seconds * SECOND
         phases = ((local(zone, self.opens), "continuous"), (local(zone, self.closes), "closed"))
         venue.write_rulebook(rulebook(self.id, RULES, zone=zone, phases=phases))
+        self.logs, key = venue.folder / "evidence", venue.folder / "evidence.pem"
+        SealingKey.create(key)
         self.subject = Subject(venue.folder, venue.config(
+            evidence={"directory": str(self.logs), "key_file": str(key)},
             alertmanager={"urls": [alertmanager.url], "resend_every": "1s"},
             mqtt={"host": mqtt.service.host, "port": mqtt.service.port, "topic_prefix": mqtt.prefix},
         ))  # fmt: skip
@@ -88,6 +95,13 @@ class World:
     async def log(self) -> list[dict[str, Any]]:
         """All events of the breaches topic."""
         return await self.venue.read(self.venue.breaches_topic)
+
+    def evidence(self) -> list[str]:
+        """Ids of the events in the evidence log, which must verify."""
+        (path,) = logs_of(self.logs)
+        verify(path.read_bytes())
+        lines = [json.loads(line[65:]) for line in path.read_bytes().splitlines()]
+        return [line["id"] for line in lines if line["entry"] == "breach"]
 
     async def everywhere(self, kind: str, maker: str, breach: str) -> None:
         """Wait until all four tell of the open breach."""
@@ -169,6 +183,7 @@ async def test_everybody_tells_of_the_same_breaches_and_of_their_end(
     ids = [event["id"] for event in await world.log()]
     assert len(ids) == len(set(ids)), "nothing failed, so nothing was told twice"
     assert set(ids) == world.mqtt_events()
+    assert sorted(ids) == sorted(world.evidence())
     told = {event["data"]["breach"]["id"]: event["data"]["breach"] for event in await world.log()}
     assert {lapse, spread, never, unreachable, failed} <= set(told)
     assert {breach["maker"] for breach in told.values() if breach["kind"] == "presence"} == {"M2"}

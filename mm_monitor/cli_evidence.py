@@ -1,0 +1,103 @@
+"""The commands about the evidence log: verify, evidence keygen, evidence part, evidence verifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mm_monitor.errors import InputError, MonitorError
+
+
+def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
+    """Add the commands to the program."""
+    app.command(epilog="Examples: mm-monitor verify evidence · mm-monitor verify evidence-2025-08-01.log --key KEY")(
+        verify
+    )  # fmt: skip
+    evidence = typer.Typer(help="The evidence log: its key, and what of it a maker may see.",
+                           no_args_is_help=True, context_settings=dict(help_options))  # fmt: skip
+    app.add_typer(evidence, name="evidence")
+    evidence.command(epilog="Example: mm-monitor evidence keygen evidence.pem")(keygen)
+    evidence.command(
+        epilog="Example: mm-monitor evidence part evidence-2025-08-01.log --maker M0 > m0.log"
+    )(part)
+    evidence.command(epilog="Example: mm-monitor evidence verifier > verifier.py")(verifier)
+
+
+def verify(
+    logs: Annotated[
+        list[Path], typer.Argument(help="Logs in the order of their days, or their directory.")
+    ],
+    key: Annotated[
+        str, typer.Option(help="Public key (hex) that must have sealed them, as keygen tells it.")
+    ] = "",
+) -> None:
+    """Is every byte of these logs what was written and sealed? Exit code 1 if not."""
+    from mm_monitor.evidence.verifier import Fault
+    from mm_monitor.evidence.verifier import verify as run
+
+    previous = None
+    for path in _paths(logs):
+        try:
+            found = run(_read(path), key)
+            if previous is not None and found.previous != previous.last:
+                raise Fault("line 1: does not follow the log before it")
+            if previous is not None and not previous.key:
+                raise Fault("line 1: the log before it was never sealed")
+        except ValueError as fault:
+            typer.echo(f"{path}: {fault}", err=True)
+            raise typer.Exit(1) from None
+        previous = found
+        seal = f"sealed by {found.key}" if found.key else "not sealed yet"
+        typer.echo(f"{path}: {found.entries} entries, {found.withheld} withheld, {seal}")
+
+
+def keygen(
+    file: Annotated[Path, typer.Argument(help="Where to write the private key; must not exist.")],
+) -> None:
+    """Make a key to seal evidence with; its public half, for those who verify, goes to standard output."""
+    from mm_monitor.evidence.keys import SealingKey
+
+    typer.echo(SealingKey.create(file).public)
+
+
+def part(
+    log: Annotated[Path, typer.Argument(help="A day's log.")],
+    maker: Annotated[str, typer.Option(help="Whose entries to tell.")],
+) -> None:
+    """A log with what is not this maker's withheld, on standard output; it verifies as the whole does."""
+    from mm_monitor.evidence.part import part_of
+    from mm_monitor.evidence.verifier import Fault
+    from mm_monitor.evidence.verifier import verify as check
+
+    data = _read(log)
+    try:
+        check(data)
+    except Fault as fault:
+        raise MonitorError(f"{log}: {fault}") from None
+    typer.echo(part_of(data, maker), nl=False)
+
+
+def verifier() -> None:
+    """The stand-alone verifier, a Python file that needs nothing of us, on standard output."""
+    from mm_monitor.evidence import verifier as module
+
+    typer.echo(Path(module.__file__).read_text(encoding="utf-8"), nl=False)
+
+
+def _paths(given: list[Path]) -> list[Path]:
+    from mm_monitor.evidence.log import logs_of
+
+    found = [path for one in given for path in (logs_of(one) if one.is_dir() else [one])]
+    if not found:
+        raise InputError("evidence logs (evidence-YYYY-MM-DD.log)", file=str(given[0]))
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"a readable log ({error.strerror})", file=str(path)) from None
