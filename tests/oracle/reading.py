@@ -1,17 +1,15 @@
-"""A capture and its rulebook, read into exact numbers: integers and fractions, durations in ns.
-
-A line becomes a record, good or a dead letter; the calendar becomes trading dates and phases.
-"""
+"""A capture and its rulebook, read into exact numbers: integers and fractions, durations in ns."""
 
 import csv
 import hashlib
 import re
 import tomllib
+from collections import defaultdict, namedtuple
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 Row = dict[str, Any]
@@ -31,44 +29,32 @@ COLUMNS: Row = {  # what a text of it looks like and, of a number, how far from 
 }  # fmt: skip
 
 
-class Record(NamedTuple):
-    ts: int
-    kind: str  # its file
-    at: Slot  # whose and where: a maker or *, a contract, class or *
-    row: Row  # its columns, read; `counted`, as what; the `account` of a quote or fill
-
-
-class Day(NamedTuple):
-    date: date
-    roll: int  # quotes of [roll, until) are its own; 0 if no calendar says so
-    start: int  # judged is [start, end)
-    end: int
-    phases: list[tuple[int, str]]  # of *
-    until: int = 2**63
+# Of its file `kind`; `at` is whose and where: a maker or *, a contract, class or *. `row` are its
+# columns, read, and `counted`, as what; the `account` of a quote or fill; whether it is `on`.
+Record = namedtuple("Record", "ts kind at row")
+# Judged is [start, end), `phases` are (instant, phase) of *; quotes of [roll, until) are its own,
+# where roll is 0 if no calendar says so.
+Day = namedtuple("Day", "date roll start end phases until", defaults=[2**63])
 
 
 def trading_dates(calendar: Any, first: int, last: int) -> list[Day]:
     """Every trading date around the span `[first, last]` (ns)."""
-    special = {row["date"]: row["phases"] for row in calendar.get("special", [])}
-    off = [*calendar.get("holidays", []), *special]
 
     def instant(day: date, at: str) -> int:
-        hours, minutes, *seconds = map(int, at.split(":"))
-        midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(calendar["timezone"]))
-        local = midnight + timedelta(hours=hours, minutes=minutes, seconds=sum(seconds))
-        return int(local.timestamp()) * 10**9
+        zone = ZoneInfo(calendar["timezone"])
+        return int(datetime.fromisoformat(f"{day} {at}").replace(tzinfo=zone).timestamp()) * 10**9
 
-    days: list[Day] = []
-    for day in [EPOCH + timedelta(n) for n in range(first // DAY - 21, last // DAY + 22)]:
-        usual = f"{day:%a}".lower() in calendar["days"] and day not in off
-        before, end = (days[-1].date, days[-1].end) if days else (day, 0)
-        rows = special.get(day, calendar["phases"] if usual else [])
-        on = [(before if row.get("day") else day, row["at"], row["phase"]) for row in rows]
-        if rows:  # from the local midnight of its first phase, or from the end before if later
-            phases = sorted((instant(own, at), phase) for own, at, phase in on)
-            roll = max(instant(min(on)[0], "00:00"), end)
-            days.append(Day(day, roll, phases[0][0], phases[-1][0], phases))
-    return [day._replace(until=after.roll) for day, after in pairwise(days)]
+    around = [EPOCH + timedelta(n) for n in range(first // DAY - 21, last // DAY + 22)]
+    rows = {day: calendar["phases"] for day in around if f"{day:%a}".lower() in calendar["days"]}
+    rows |= {day: [] for day in calendar.get("holidays", [])}
+    rows |= {row["date"]: row["phases"] for row in calendar.get("special", [])}
+    days = [Day(around[0], 0, 0, 0, [])]
+    for before, day in pairwise([around[0], *sorted(day for day in rows if rows[day])]):
+        on = [(before if row.get("day") else day, row["at"], row["phase"]) for row in rows[day]]
+        phases = sorted((instant(own, at), phase) for own, at, phase in on)
+        roll = max(instant(min(on)[0], "00:00"), days[-1].end)  # its midnight, or the end before
+        days.append(Day(day, roll, phases[0][0], phases[-1][0], phases))
+    return [day._replace(until=after.roll) for day, after in pairwise(days[1:])]
 
 
 def exact(value: Any) -> Any:
@@ -77,7 +63,7 @@ def exact(value: Any) -> Any:
         return {key: exact(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [exact(inner) for inner in value]
-    match = re.fullmatch(r"(-?[0-9.]+)(%|[num]?s|m|h|)", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"(-?[0-9.]+)(%|[num]?s|m|h|)", str(value))
     number = Fraction(match[1]) * UNITS[match[2]] if match else None
     return int(number) if number is not None and number.denominator == 1 else number or value
 
@@ -86,38 +72,34 @@ class Capture:
     """`rules` are by `table` and `table.key`; `records` are in the order of the tape."""
 
     def __init__(self, directory: Path, rulebook: Path) -> None:
-        def read(name: str) -> list[Row]:
-            path = directory / f"{name}.csv"
-            text = path.read_text(encoding="utf-8") if path.exists() else ""
-            return [*csv.DictReader(text.split("\n"))]
-
-        raw = tomllib.loads(rulebook.read_text(encoding="utf-8"))
-        tables = {name: exact(table) for name, table in raw.items() if isinstance(table, dict)}
-        keys = {f"{name}.{key}": value for name in tables for key, value in tables[name].items()}
-        self.rules: Any = raw | tables | keys
-        self.rules["sha256"] = hashlib.sha256(rulebook.read_bytes()).hexdigest()
-        self.contracts = {row["contract"]: row for row in read("contracts")}
+        rows: Any = defaultdict(list)
+        for path in directory.glob("*.csv"):
+            rows[path.stem] = [*csv.DictReader(path.read_text(encoding="utf-8").split("\n"))]
+        raw = exact(tomllib.loads(rulebook.read_text(encoding="utf-8")))
+        tables = [(name, table) for name, table in raw.items() if isinstance(table, dict)]
+        keys = {f"{name}.{key}": value for name, table in tables for key, value in table.items()}
+        self.rules: Any = raw | keys | {"sha256": hashlib.sha256(rulebook.read_bytes()).hexdigest()}
+        self.contracts = {row["contract"]: row for row in rows["contracts"]}
         for row in self.contracts.values():
             row["expiry"] = date.fromisoformat(row["expiry"]) if row.get("expiry") else None
             row["tick"], row["strike"] = exact(row["tick"]), exact(row.get("strike") or None)
         self.cls: dict[str, str] = {name: row["class"] for name, row in self.contracts.items()}
-        named = [(row["maker"], row["class"]) for row in read("makers")]
+        named = [(row["maker"], row["class"]) for row in rows["makers"]]
         self.makers = sorted({maker for maker, _ in named})
-        every = {(maker, c) for maker, of in named for c in self.cls if of in ("*", self.cls[c])}
-        self.slots: list[Slot] = sorted(every)
-        self.accounts = {row["account"]: row["maker"] for row in read("accounts")}
+        self.slots = sorted({(m, c) for m, k in named for c in self.cls if k in ("*", self.cls[c])})
+        self.accounts = {row["account"]: row["maker"] for row in rows["accounts"]}
         kinds = self.rules.get("exemptions", {}).keys() - {"source"} or {"-"}  # "" is never one
         names = {"contract": self.cls, "class": self.cls.values(), "kind": kinds,
                  "scope": ["*", *self.cls, *self.cls.values()]}  # fmt: skip
         self.columns = COLUMNS | {c: ("|".join(map(re.escape, own)), 0) for c, own in names.items()}
-        taken = [self._take(kind, row) for kind in FILES.split() for row in read(kind)]
+        taken = [self._take(kind, row) for kind in FILES.split() for row in rows[kind]]
         self.records = sorted(taken, key=lambda record: record.ts)
 
     def days(self) -> list[Day]:
         """What is judged: from the first to the last phase of `*`, or trading dates with a quote."""
-        good = [r for r in self.records if r.row["counted"] != "dead_letter"]
-        spoken = [(r.ts, r.row["phase"]) for r in good if r.kind == "phases" and r.at[1] == "*"]
-        quoted = [r.ts for r in good if r.kind == "quotes"]
+        tape = self.records
+        spoken = [(r.ts, r.row["phase"]) for r in tape if r.kind == "phases" and r.at[1] == "*"]
+        quoted = [r.ts for r in tape if r.kind == "quotes" and "bid" in r.row]
         if spoken:
             start, end = spoken[0][0], spoken[-1][0]
             return [Day(EPOCH + timedelta(start // DAY), 0, start, end, spoken)]
@@ -127,38 +109,32 @@ class Capture:
         return [day for day in days if any(day.roll <= ts < day.until for ts in quoted)]
 
     def _take(self, kind: str, raw: Row) -> Record:
-        """A bad quote still tells that its slot's quote changed, any other dead letter nothing."""
-        name, row = str(raw.get("maker") or "*"), self._decode(kind, raw)
+        """TAPE-04: a bad quote tells that its slot's quote changed, any other dead letter nothing."""
+        row, dated = self._decode(kind, raw), self._decode("", {"ts_event": raw["ts_event"]})
+        name = str(raw.get("maker") or "*")
         maker = self.accounts.get(name, name) if kind in ("quotes", "fills") else name
         at = (maker, raw.get("scope") or raw.get("contract") or raw.get("class") or "")
-        own = {"counted": "applied", "account": name if "accounts" in self.rules else "",
+        counted = "no_obligation" if kind == "quotes" and at not in self.slots else "applied"
+        own = {"counted": counted if row else "dead_letter", "account": name if "accounts" in self.rules else "",
                "on": raw.get("action", raw.get("status")) in ("start", "down")}  # fmt: skip
-        if row is None:
-            own["counted"] = "dead_letter"
-            if kind != "quotes" or self._decode("", {"ts_event": raw["ts_event"]}) is None:
-                return Record(0, "", ("", ""), own)
-        elif kind == "quotes" and at not in self.slots:
-            own["counted"] = "no_obligation"
-        return Record(int(raw["ts_event"]), kind, at, (row or {}) | own)
+        if row or (dated and kind == "quotes"):
+            return Record(int(raw["ts_event"]), kind, at, (row or {}) | own)
+        return Record(0, "", at, own)
 
     def _decode(self, kind: str, raw: Row) -> Row | None:
         """The columns, or None where one of them makes a dead letter."""
-        if None in raw or None in raw.values():
-            return None  # not as many fields as columns
         row: Row = {}
         for column, text in raw.items():
             looks, most = self.columns.get(column, ("(?s:.*)", 0))
-            if not re.fullmatch(looks, text):
-                return None
+            if None in (column, text) or not re.fullmatch(looks, text):
+                return None  # not as many fields as columns, or not of its form
             row[column] = round(exact(text), 8) if most and text else text or None
             if most and abs(row[column] or 0) > most:
                 return None
-        prices = [row[c] for c in row if c.endswith("price") and row[c] is not None]
-        if kind != "quotes":
-            return row if min(prices, default=1) > 0 and (kind != "fills" or prices) else None
-        for side in ("bid", "ask"):
-            price, size = row[f"{side}_price"] or 0, row[f"{side}_size"]
-            if price % self.contracts[row["contract"]]["tick"] or (size and price <= 0):
+        for c in [column for column in row if column.endswith("price")]:
+            price, size = row[c] or 0, row.get(c.replace("price", "size"), row[c] is not None)
+            off = kind == "quotes" and price % self.contracts[row["contract"]]["tick"]
+            if off or (size and price <= 0):
                 return None
-            row[side] = (price, size) if size else None
+            row[c[:3]] = (price, size) if size else None  # the side bid or ask of a quote
         return row
