@@ -6,7 +6,6 @@ What is published is the engine's picture at the watermark; a sink that is stuck
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -27,10 +26,12 @@ from mm_monitor.assembly import (
 from mm_monitor.config import Config, load_rulebooks
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.model import BreachEvent, Control, DeadLetter, FeedRecord
+from mm_monitor.core.pieces import Pieces, whole
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.errors import CheckpointError
+from mm_monitor.garbage import Garbage
 from mm_monitor.health import HealthStats, watch_loop
 from mm_monitor.journal import Journal, control_entry, naming
 from mm_monitor.ledger import LiveLedger
@@ -117,6 +118,8 @@ class App:
         self.views: Sequence[StatusView] = ()
         self._published = self._signalled = self._picture_cost = 0.0
         self._unpictured: list[BreachEvent] = []  # handed over, not yet in a picture
+        self._drawing: asyncio.Task[None] | None = None  # of a picture, in pieces
+        self._garbage = Garbage()
         self._makers_known = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._at_rest = asyncio.Event()  # nobody pumps
@@ -192,7 +195,8 @@ class App:
         self._at_rest.clear()
         self._pumped = True
         try:
-            await self.pump.run()
+            with self._garbage.held_back():
+                await self.pump.run()
         finally:
             self._at_rest.set()
 
@@ -207,7 +211,11 @@ class App:
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
                 await self._at_rest.wait()
-        self._publish()
+                if self._drawing is not None:
+                    await asyncio.wait({self._drawing})
+        if self._drawing is not None:
+            self._drawing.cancel()
+        whole(self._publishing())
         where = self._where_it_ends()
         await self.source.stop()
         # Together, for each may take seconds over what its other side has not confirmed yet.
@@ -262,33 +270,56 @@ class App:
     def advanced(self, watermark: int) -> None:
         """Hand over at once what broke; the picture follows soon, at the latest after `publish.every`."""
         self._push(self.agenda.due(watermark))
-        if self.views:
-            self._hand_over(self.engine.drain())
+        self._hand_over(self.engine.drain())
+        if self._drawing is not None:
+            if not self._drawing.done():
+                return
+            self._drawing.result()  # what it raised ends the service
         patience = self.config.publish.every / NS
         if self._unpictured:
             patience = min(patience, PICTURE_SHARE * self._picture_cost)
         if time.monotonic() - self._published >= patience:
-            self._publish()
+            publishing = self._publishing()
+            next(
+                publishing
+            )  # here every record before the watermark has been applied, and no other
+            self._drawing = asyncio.create_task(self._draw(publishing))
 
-    def _publish(self) -> None:
+    async def _draw(self, publishing: Pieces[None]) -> None:
+        """The rest of a picture and all that follows from it, while the tape goes on between its pieces."""
+        cost, started = 0.0, time.monotonic()
+        for _ in publishing:
+            cost += time.monotonic() - started
+            await asyncio.sleep(0)
+            started = time.monotonic()
+        self._picture_cost = cost
+        self._garbage.tidy(idle=not any(e.in_period for e in self.engine.evaluators))
+
+    def _publishing(self) -> Pieces[None]:
+        """Show the picture at the watermark, of copies that its first piece takes."""
         self._know_makers()
-        watermark, started = self.merge.watermark, time.monotonic()
+        watermark, drawing = self.merge.watermark, None
         if watermark > BEFORE_ALL:
-            self.views = self.engine.at(max(watermark, self.engine.position))
+            drawing = self.engine.picturing(max(watermark, self.engine.position))
             for entry in self.source.decided():
                 self.journal.write("source", self.now(), entry)
             self.journal.write("watermark", self.now(), {"watermark": watermark})
+        self._hand_over(self.engine.drain())
+        events, self._unpictured = self._unpictured, []
+        yield
+        if drawing is not None:
+            self.views = yield from drawing
         self._published = time.monotonic()
-        self._picture_cost = self._published - started
-        if self._published - self._signalled >= self.config.signals.every / NS:
-            self._signalled = self._published
-            self.signals.refresh(self.views)
         self.stats.source_lag.update(self.source.backlog)
         self.stats.raw_fetch = self.source.raw
         self.stats.misplaced_classes = len(self.source.misplaced)
         self.stats.ready = self.is_ready()[0]
-        self._hand_over(self.engine.drain())
-        self._show()
+        self._show(events)
+        yield
+        if self._published - self._signalled >= self.config.signals.every / NS:
+            self._signalled = self._published
+            self.signals.refresh(self.views)
+            yield
         self.ledger.keep(self.engine)
         for sink in self.accruals:
             sink.keep(self.engine)
@@ -307,9 +338,8 @@ class App:
             log.info(f"breach {event.action}", kind=str(breach.kind), maker=breach.maker,
                      contract=breach.contract, reason=breach.reason, id=breach.id)  # fmt: skip
 
-    def _show(self) -> None:
-        """The newest picture to all sinks."""
-        events, self._unpictured = self._unpictured, []
+    def _show(self, events: Sequence[BreachEvent]) -> None:
+        """The newest picture to all sinks, with what broke since the one before."""
         for sink in self.sinks:
             if sink.name != RECONCILES:
                 sink.publish(self.views, ())
@@ -354,8 +384,6 @@ async def serve(config: Config) -> None:
         loop.add_signal_handler(name, stop.set)
     try:
         await _until(stop, app.start())
-        gc.collect()
-        gc.freeze()  # what stays until the end is not looked through again and again
         if not stop.is_set():
             stopping = asyncio.create_task(_stop_when(stop, app))
             await app.run()

@@ -42,6 +42,8 @@ class LiveSignals:
             watch = self._watches.get(view.rulebook_id)
             if watch is None or not view.maker_rows:
                 continue
+            if watch.evaluator.trading_date != view.trading_date:
+                continue  # a new date has begun since the picture was taken
             self._forget(view)
             turn = self._turn.get(view.rulebook_id, 0) % len(view.maker_rows)
             self._turn[view.rulebook_id] = turn + 1

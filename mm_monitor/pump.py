@@ -112,8 +112,9 @@ class Pump:
         batch = self.merge.release(watermark)
         for start in range(0, len(batch.rows), SLICE):
             piece = Batch(batch.rows[start : start + SLICE], batch.controls)
+            if start:
+                await asyncio.sleep(0)
             self._apply(self.pricer.price(piece) if self.pricer is not None else piece)
-            await asyncio.sleep(0)
         if self.pricer is not None and self.merge.watermark > BEFORE_ALL:
             self._apply(self.pricer.until(self.merge.watermark))
         if self.merge.watermark > BEFORE_ALL and not self.source.finished:
@@ -122,6 +123,7 @@ class Pump:
             self.listener.advanced(self.merge.watermark)
         self.stats.buffer_rows = self.merge.buffered
         self._hold_back()
+        await asyncio.sleep(0)  # others have their turn once what broke has been handed over
 
     def _apply(self, batch: Batch) -> None:
         if not len(batch.rows):

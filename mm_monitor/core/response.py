@@ -236,9 +236,8 @@ class Response:
         out = np.zeros((book.makers, 3), dtype=np.int64)
         for k, column in enumerate((totals.quoted, totals.required, totals.unknown)):
             np.add.at(out[:, k], makers, column[chosen])
-        return {
-            m: (q, r, u) for m, (q, r, u) in enumerate(out.tolist()) if m in set(makers.tolist())
-        }
+        rows = out.tolist()
+        return {m: (rows[m][0], rows[m][1], rows[m][2]) for m in np.unique(makers).tolist()}
 
     def meet_risk(self, now: int, _: None) -> None:
         """PRES-04: a look at how fast the budget burns, as of the instant that is just over."""

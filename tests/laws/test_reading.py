@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mm_monitor.core.batch import Batch
 from mm_monitor.core.engine import Engine
-from tests.laws.running import breaches, differences, pictures, run, state
+from tests.laws.running import breaches, differences, picture, pictures, run, state
 from tests.laws.tapes import Case, cases, tape_of
 
 steps = st.lists(st.integers(0, 9), max_size=5)
@@ -53,6 +53,30 @@ def test_reading_changes_nothing(case: Case, cut: int, waits: list[int], estimat
         assert [x for a, b in zip(shown, later, strict=True) for x in shrunk(a, b)] == []
         assert differences(later, pictures(engine, t)) == []
         shown = later
+
+
+@pytest.mark.criterion("TAPE-01")
+@given(cases(), st.integers(0, 10_000), st.integers(1, 4))
+def test_a_picture_in_pieces_is_of_one_instant(case: Case, cut: int, at_once: int) -> None:
+    """Whatever the tape brings between its pieces."""
+    engine = case.engine()
+    rows, controls = tape_of(case)
+    begun = cut % (len(rows) + 1)
+    engine.apply(Batch(rows[:begun], controls))
+    t = engine.position
+    expected = pictures(engine, t)
+    drawing = engine.picturing(t)
+    while True:
+        try:
+            next(drawing)
+        except StopIteration as end:
+            shown = [picture(view) for view in end.value]
+            break
+        if begun < len(rows):
+            engine.apply(Batch(rows[begun : begun + at_once], controls))
+            begun += at_once
+            engine.advance(engine.position)
+    assert differences(expected, shown) == []
 
 
 ADVANCE, READ, BOTH, NOTHING = range(4)
