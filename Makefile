@@ -25,7 +25,7 @@ beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo test test-long fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming services \
+.PHONY: help preflight venv build build-debug build-asan demo test test-long proofs fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming services \
         packaging versions clean
 
 help: ## this list
@@ -126,6 +126,10 @@ test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with b
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
 	@$(MAKE) --no-print-directory build build-debug
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -q --timeout 1800
+	@$(MAKE) --no-print-directory proofs
+
+proofs: $(VENV)/.dev build services ## the long proofs that keep their results in tests/proofs: 500 kills of a service over 20 seeds; goes on where it was
+	@$(PY) -m tests.faults.kill_proof --seeds 20 --kills 500 --stamp tests/proofs/kills.json
 
 fuzz: $(VENV)/.dev build ## a hundred thousand random tapes, judged by the engine and by the oracle
 	@mkdir -p build

@@ -34,6 +34,7 @@ class SqliteStore:
             directory.mkdir(parents=True, exist_ok=True)
             for name in FILES:
                 self._open.append(self._opened(directory / name))
+            self._miss_what_is_gone()
         except (OSError, sqlite3.Error) as error:
             self.close()
             cause = error.strerror if isinstance(error, OSError) else error
@@ -113,6 +114,15 @@ class SqliteStore:
         self._set_aside(path)
         return _connected(path)
 
+    def _miss_what_is_gone(self) -> None:
+        """Both files are made together: one that is new while the other has records has been lost or cut."""
+        if any(self._serials(file) for file in self._open):
+            for name, file in zip(FILES, self._open, strict=True):
+                if not file.execute("PRAGMA user_version").fetchone()[0]:
+                    self._problems.append(f"{self._directory / name}: what was in it is gone")
+        for file in self._open:
+            file.execute("PRAGMA user_version=1")
+
     def _set_aside(self, path: Path) -> None:
         """Out of the way, and kept for whoever wants to know."""
         aside = path.with_suffix(".damaged")
@@ -135,7 +145,7 @@ def _connected(path: Path) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(problem)
         file.execute(_TABLE)
         file.execute("BEGIN IMMEDIATE")
-        file.execute("PRAGMA user_version=1")
+        file.execute("PRAGMA application_id=1296909136")  # MMCP
         file.execute("COMMIT")
     except sqlite3.Error:
         file.close()

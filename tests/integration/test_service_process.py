@@ -82,6 +82,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "twins": ({"rulebooks": {"names": ["live.toml", "twin.toml"]}}, "an id of its own"),
     "timeless": ({"rulebooks": {"names": ["timeless.toml"]}}, "a rulebook with a calendar"),
     "journal": ({"journal": {"directory": "live.toml/x"}}, "journal.directory: .*Not a directory"),
+    "checkpoint": ({"checkpoint": {"directory": "live.toml/x"}}, "checkpoint: .*Not a directory"),
     "secret": (
         {"mqtt": {"host": "127.0.0.1", "username": "u", "password_file": "no"}},
         "mqtt.password_file: a readable file",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from mm_monitor.app import App
@@ -36,7 +39,6 @@ def times(app: App) -> dict[tuple[str, str], tuple[int, int, int]]:
 
 async def forget(kafka: Kafka, topic: str, partitions: int) -> None:
     """Retention takes all that a topic has."""
-    from aiokafka import AIOKafkaConsumer, TopicPartition
 
     tps = [TopicPartition(topic, number) for number in range(partitions)]
     async with AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap) as consumer:
@@ -93,3 +95,58 @@ async def test_no_event_rings_twice_and_none_is_forgotten(kafka: Kafka, tmp_path
         rung = Counter(event["id"] for event in await venue.read(venue.breaches_topic))
     assert max(rung.values()) == 1
     assert {f"{breach}-opened" for breach in before} <= rung.keys()
+
+
+async def test_a_damaged_checkpoint_is_told_and_the_one_before_taken(
+    kafka: Kafka, tmp_path: Path
+) -> None:
+    venue = Venue(kafka, tmp_path)
+    venue.write_rulebook(rulebook(rules=RULES))
+    text = venue.config(**KEPT)
+    async with venue.open(), Quoting(venue, every=0.05):
+        async with running(text, tmp_path, time.time_ns) as app:
+            await until(lambda: app.is_ready()[0])
+            await until(lambda: times(app)["M0", "C0"][0] > SECOND)
+            stopped = times(app)
+        newest = spoil_newest(tmp_path / "kept")
+        async with running(text, tmp_path, time.time_ns) as app:
+            assert app.stats.checkpoints is not None
+            assert app.stats.checkpoints.refused["damaged"] == 1
+            assert app.checkpoints.kept is not None
+            await until(lambda: app.is_ready()[0])
+            again = times(app)
+            shown = app.prometheus.render()
+            assert b'mm_monitor_checkpoint_refused_total{reason="damaged"} 1.0' in shown
+    assert newest > 1
+    assert all(again[key][0] >= quoted for key, (quoted, _, _) in stopped.items())
+    assert all(again[key][2] == unknown for key, (_, _, unknown) in stopped.items())
+
+
+async def test_other_rules_begin_the_date_anew_and_say_so(kafka: Kafka, tmp_path: Path) -> None:
+    venue = Venue(kafka, tmp_path)
+    venue.write_rulebook(rulebook(rules=RULES))
+    text = venue.config(**KEPT)
+    async with venue.open(), Quoting(venue, every=0.05):
+        async with running(text, tmp_path, time.time_ns) as app:
+            await until(lambda: app.is_ready()[0])
+        venue.write_rulebook(rulebook(rules='[presence]\nrequired = "50%"\n'))
+        async with running(text, tmp_path, time.time_ns) as app:
+            assert app.checkpoints.kept is None
+            assert app.stats.checkpoints is not None
+            assert app.stats.checkpoints.refused["settings"] > 0
+            await until(lambda: app.is_ready()[0])
+
+
+def spoil_newest(directory: Path) -> int:
+    """Change a byte in the middle of the newest record; returns its serial."""
+    found = []
+    for path in directory.glob("*.sqlite"):
+        with closing(sqlite3.connect(path)) as file:
+            found += [(serial, path) for (serial,) in file.execute("SELECT serial FROM record")]
+    serial, path = max(found)
+    with closing(sqlite3.connect(path)) as file, file:
+        ((data,),) = file.execute("SELECT data FROM record WHERE serial = ?", (serial,)).fetchall()
+        bent = bytearray(data)
+        bent[len(bent) // 2] ^= 1
+        file.execute("UPDATE record SET data = ? WHERE serial = ?", (bytes(bent), serial))
+    return int(serial)
