@@ -64,3 +64,23 @@ def test_without_a_calendar_there_is_nothing_to_push() -> None:
     assert agenda.due(at("2025-09-05T10:00:00")) == []
     assert agenda.begins(0) is None
     assert agenda.date(0) == ""
+
+
+def test_after_a_restart_nothing_is_pushed_twice_and_no_date_is_missed() -> None:
+    agenda = Agenda([load("szse-2025")], phases=True)
+    agenda.due(at("2025-09-04T10:00:00"))  # and the 5th
+    again = Agenda([load("szse-2025")], phases=True)
+    again.restore(agenda.state())
+    assert again.missed(at("2025-09-04T11:00:00")) == []
+    again.restore(agenda.state())
+    deliveries = again.missed(at("2025-09-10T10:00:00"))  # a Wednesday: four dates later
+    dates = [
+        record.trading_date
+        for delivery in deliveries
+        for record in delivery.decoded.controls
+        if isinstance(record, PeriodRecord) and record.edge == "roll"
+    ]
+    assert dates == ["2025-09-08", "2025-09-09", "2025-09-10", "2025-09-11"]
+    offsets = [offset for d in deliveries for offset in d.decoded.rows["offset"].tolist()]
+    assert offsets == list(range(offsets[0], offsets[0] + len(offsets)))
+    assert offsets[0] == agenda.state()["offset"]

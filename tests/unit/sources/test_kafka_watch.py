@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mm_monitor.core.model import FeedRecord, Kind
+from mm_monitor.core.pack import pack, unpack
 from mm_monitor.sources.kafka_options import TapeTimes
 from mm_monitor.sources.kafka_parts import OWN_PART, Part
 from mm_monitor.sources.kafka_watch import BEFORE_ALL, FeedWriter, Watch
@@ -264,3 +265,46 @@ def test_own_records_have_growing_offsets() -> None:
     assert [*first.rows["offset"].tolist(), *second.rows["offset"].tolist()] == [0, 1, 2, 3]
     assert second.rows["ts"].tolist() == [5, 5]  # never before its own `down`
     assert writer.take() is None
+
+
+@pytest.mark.criterion("L5")
+def test_what_is_down_stays_down_over_a_restart_and_is_up_when_heard_again() -> None:
+    scene = Scene()
+    scene.to(S)
+    scene.hear(scene.q0, "K0")
+    scene.hear(scene.q1, "K1")
+    scene.watch.gap(scene.q0)
+    assert [status for _, status, _ in scene.said()] == ["down"]
+    state = unpack(pack([scene.watch.state(), [part.state() for part in scene.watch.parts]]))
+    again = Scene()
+    again.watch.restore(state[0])
+    for part, kept in zip(again.watch.parts, state[1], strict=True):
+        part.restore(kept)
+    assert pack([again.watch.state(), [p.state() for p in again.watch.parts]]) == pack(state)
+    assert again.watch.feed.scopes == {"K0"}
+    again.wall = 5 * S
+    up = again.hear(again.q0, "K0")
+    scene.wall = 5 * S
+    scene.hear(scene.q0, "K0")
+    decoded, other = again.watch.feed.take(), scene.watch.feed.take()
+    assert decoded is not None
+    assert other is not None
+    assert decoded.rows.tobytes() == other.rows.tobytes()  # with the offset that follows
+    assert [(c.scope, c.status, c.ts) for c in decoded.controls if isinstance(c, FeedRecord)] == [
+        ("K0", "up", up)
+    ]
+
+
+@pytest.mark.criterion("L5")
+def test_the_watermark_does_not_go_back_over_a_restart() -> None:
+    scene = Scene()
+    scene.to(S)
+    for part in scene.watch.parts:
+        scene.hear(part)
+    scene.to(4 * S)
+    reached = scene.watch.watermark
+    assert reached > BEFORE_ALL
+    again = Scene()
+    again.watch.restore(unpack(pack(scene.watch.state())))
+    again.to(S // 10)
+    assert again.watch.watermark >= reached

@@ -12,6 +12,7 @@ import pytest
 
 from mm_monitor.core.batch import COMPUTED_PART, Batch, Rows
 from mm_monitor.core.model import Kind, UnderlyingRecord, VolRecord
+from mm_monitor.core.pack import pack, unpack
 from mm_monitor.core.reference import Reference
 from mm_monitor.pricing import PriceOptions, price
 from mm_monitor.sinks.theo_metrics import theo_samples
@@ -181,3 +182,51 @@ def test_metrics_of_sources() -> None:
     found = {metric.name: dict(samples) for metric, samples in theo_samples(spare, start + 6 * S)}
     assert found["mm_monitor_theo_contracts"]["vol",] == 1
     assert found["mm_monitor_theo_input_age_seconds"] == {("vol",): 6.0}
+
+
+@pytest.mark.criterion("L5")
+async def test_a_restart_between_any_two_pieces_is_never_noticed() -> None:
+    batch, reference = await tape()
+    rows = batch.rows
+    plain_notes = Notes()
+    plain = played(pricer(reference, plain_notes), batch)
+    for cut in range(1, len(rows), max(1, len(rows) // 23)):
+        notes, again = Notes(), Notes()
+        first = pricer(reference, notes)
+        pieces = [
+            first.price(Batch(rows[:cut], batch.controls)).rows,
+            first.until(int(rows["ts"][cut])).rows,
+        ]
+        data = pack(first.state())
+        second = pricer(reference, again)
+        second.restore(unpack(data))
+        assert pack(second.state()) == data
+        pieces.append(played(second, Batch(rows[cut:], batch.controls)))
+        assert np.concatenate(pieces).tobytes() == plain.tobytes()
+        assert [*notes.looks, *again.looks] == plain_notes.looks
+        assert second.cascade.figures == played_figures(reference, batch)
+
+
+async def test_looks_that_were_kept_after_the_checkpoint_are_taken_as_they_were() -> None:
+    batch, reference = await tape()
+    rows, cut, notes = batch.rows, len(batch.rows) // 2, Notes()
+    first = pricer(reference, notes)
+    before = [
+        first.price(Batch(rows[:cut], batch.controls)).rows,
+        first.until(int(rows["ts"][cut])).rows,
+    ]
+    state = first.state()
+    after = played(first, Batch(rows[cut:], batch.controls))
+    kept = [KeptLook.of(ts, theos, reference) for ts, theos in notes.looks if theos]
+    again = Notes()
+    second = pricer(reference, again, kept)
+    second.restore(state)
+    assert played(second, Batch(rows[cut:], batch.controls)).tobytes() == after.tobytes()
+    assert len(np.concatenate(before))
+    assert all(not theos for ts, theos in again.looks if ts <= kept[-1].ts)
+
+
+def played_figures(reference: Reference, batch: Batch) -> object:
+    made = pricer(reference, Notes())
+    played(made, batch)
+    return made.cascade.figures
