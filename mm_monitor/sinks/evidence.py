@@ -72,6 +72,11 @@ class EvidenceSink:
         self._evidence.close()
 
     @property
+    def pending(self) -> Sequence[BreachEvent]:
+        """All that is in the outbox; what is written again is passed over by its id."""
+        return self._outbox.waiting
+
+    @property
     def lag_seconds(self) -> float:
         """Age of the oldest event that is not on the disk."""
         return self._outbox.age

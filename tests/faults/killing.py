@@ -152,12 +152,17 @@ format = "json"
 
     async def live_to_the_end(self) -> Outcome:
         """Start, judge what is left, end in peace; what has come out of all lives."""
-        async with self.life() as life:
+        life = self.life()
+        life.start()
+        try:
+            await life.listening(LIMIT)
             await answered(lambda: self._all_judged(life), timeout=LIMIT)
             counted = await _counted(life)
             life.signal(15)
             assert await life.wait() == 0, life.stderr
             assert "Traceback" not in life.stderr, life.stderr
+        finally:
+            life.kill()
         events = await self._events()
         ids = [event["id"] for event in events]
         (report,) = self.ledger.glob("*.json")
