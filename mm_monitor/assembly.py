@@ -127,6 +127,12 @@ def make_sinks(config: Config, context: SinkContext, engine: Engine) -> list[Sin
     return [create(name, options, context) for name, options in chosen]
 
 
+def make_breaches_sink(config: Config, context: SinkContext) -> Sink | None:
+    """The sink of `topics.breaches`, None where it is off."""
+    named = [(name, options) for name, options in _sink_options(config) if name == "kafka"]
+    return create(*named[0], context) if named else None
+
+
 def _accruals_options(config: Config, engine: Engine) -> list[tuple[str, dict[str, Any]]]:
     if not config.topics.accruals:
         return []

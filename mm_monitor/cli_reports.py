@@ -70,20 +70,13 @@ def rollup(
     """Sum up what several workers judged, and judge the makers by it."""
     import asyncio
 
-    from mm_monitor.assembly import kafka_options
-    from mm_monitor.config import load_config, load_rulebooks
-    from mm_monitor.rollup import RollUp, read_accruals
+    from mm_monitor.config import load_config
+    from mm_monitor.rollup_service import serve
 
     read = load_config(config)
-    topic = read.topics.accruals
-    if not topic:
+    if not read.topics.accruals:
         raise MonitorError(f"{config}: topics.accruals: required for a roll-up")
-    rulebooks = {rulebook.id: rulebook for rulebook in load_rulebooks(read)}
-    roll = RollUp(rulebooks, ledger, lambda date, name, what: typer.echo(f"{date} {name}: {what}"))
-    waiting = asyncio.run(read_accruals(kafka_options(read), topic, roll, follow=follow))
-    if not roll.accruals.values:
-        typer.echo(f"{topic} has no accruals yet")
-    if waiting or not roll.accruals.values:
+    if not asyncio.run(serve(read, ledger, typer.echo, follow=follow)):
         raise typer.Exit(1)
 
 

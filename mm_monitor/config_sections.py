@@ -77,7 +77,9 @@ class Kafka:
     )
     client_id: str = _key("mm-monitor", filled, "Name under which the brokers log this client.")
     group: str = _key(
-        "", text, "Consumer group that shares the partitions out; empty: read `partitions`."
+        "",
+        text,
+        "Consumer group of one worker, which is given all partitions; several need `worker`. Empty: read `partitions`.",
     )
     worker: tuple[int, int] | None = _key(
         "",

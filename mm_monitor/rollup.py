@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from mm_monitor.core.model import Breach, BreachEvent
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.errors import InputError, MonitorError
 from mm_monitor.formats import json_bytes
 from mm_monitor.ledger import write_day
-from mm_monitor.reports.accruals import Accruals, roll_up
+from mm_monitor.reports.accruals import Accruals, maker_breaches, roll_up
 from mm_monitor.sources.kafka_client import close, open_consumer, partitions_of, unreachable
 from mm_monitor.sources.kafka_options import KafkaOptions
 
@@ -33,6 +34,9 @@ class RollUp:
     rulebooks: Mapping[str, Rulebook]
     ledger: Path
     told: Callable[[str, str, str], None]
+    broke: Callable[[Sequence[BreachEvent]], None] = lambda events: (
+        None
+    )  # of makers, as a day is written
     accruals: Accruals = field(default_factory=Accruals)
     _written: dict[tuple[str, str], Heads] = field(default_factory=dict)
 
@@ -55,14 +59,22 @@ class RollUp:
         if missing or self._written.get((name, date)) == stamps:
             return missing
         try:
-            path = write_day(self.ledger, roll_up(heads, pieces, rulebook))
+            day = roll_up(heads, pieces, rulebook)
+            path = write_day(self.ledger, day)
         except ValueError as error:
             return str(error)
         except OSError as error:
             raise MonitorError(f"{self.ledger}: cannot be written: {error.strerror}") from None
         self._written[name, date] = stamps
+        self._tell_breaches(maker_breaches(day, heads, pieces, rulebook))
         self.told(date, name, f"written to {path}")
         return ""
+
+    def _tell_breaches(self, breaches: Sequence[Breach]) -> None:
+        """Of what was broken by the end of a day, it begins and ends there."""
+        at = [(replace(breach, end=None), breach) for breach in breaches]
+        opened = [BreachEvent("opened", still, still.start) for still, _ in at]
+        self.broke([*opened, *(BreachEvent("closed", over, over.start) for _, over in at)])
 
 
 def read_lines(path: Path, roll: RollUp) -> None:

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mm_monitor.core.model import BreachKind, Verdict, breach_id
+from mm_monitor.core.model import REASONS, Breach, BreachKind, Verdict, breach_id
 from mm_monitor.core.params import fraction
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.rules.judging import Judging
+from mm_monitor.core.rules.presence import slack
 from mm_monitor.core.rules.rfq import Requests, Tally
 from mm_monitor.core.times import Times
 from mm_monitor.core.view import StatusView
@@ -177,11 +178,16 @@ def roll_up(heads: Sequence[Value], pieces: Sequence[Value], rulebook: Rulebook)
     judging = read_day(day).judging
     day["makers"] = [_maker(maker, _rows(maker, groups), judging) for maker in makers]
     breaches = [row for piece in pieces for row in piece["breaches"]]
-    breaches += _maker_breaches(day, heads, groups, rulebook)
+    breaches += [_row(breach) for breach in maker_breaches(day, heads, pieces, rulebook)]
     day["breaches"] = sorted(
         breaches, key=lambda b: (b["start"], b["kind"], b["maker"], b["contract"])
     )
     return day
+
+
+def _row(breach: Breach) -> Value:
+    names = ("id", "kind", "maker", "contract", "start", "end", "reason")
+    return {name: getattr(breach, name) for name in names}
 
 
 def _agree(heads: Sequence[Value], rulebook: Rulebook) -> None:
@@ -225,39 +231,71 @@ def _maker(maker: str, rows: Sequence[Row], judging: Judging) -> Value:
     }  # fmt: skip
 
 
-def _maker_breaches(
-    day: Value, heads: Sequence[Value], groups: Sequence[Value], rulebook: Rulebook
-) -> Iterator[Value]:
-    """What makers broke by the end of the period, as sums over all classes say it."""
-    end = day["period"]["end"]
+def maker_breaches(
+    day: Value, heads: Sequence[Value], pieces: Sequence[Value], rulebook: Rulebook
+) -> list[Breach]:
+    """What makers broke by the end of the period of a `roll_up`, as sums over all classes say it."""
+    groups = [piece for piece in pieces if "sums" in piece]
     broken = [
-        (BreachKind.PRESENCE, row["maker"])
+        (BreachKind.PRESENCE, row["maker"], _presence(row, groups, rulebook))
         for row in day["makers"]
         if row["verdict"] == Verdict.BREACHED.value
     ]
-    broken += [(BreachKind.STRESS_PRESENCE, maker) for maker in _stressed(groups, rulebook)]
-    broken += [(BreachKind.RFQ, maker) for maker in _unanswered(heads, rulebook)]
-    for kind, maker in broken:
-        name = breach_id(rulebook.id, rulebook.version, kind, maker, "", end)
-        yield {"id": name, "kind": str(kind), "maker": maker, "contract": "", "start": end, "end": end,
-               "reason": ""}  # fmt: skip
+    broken += [(BreachKind.STRESS_PRESENCE, *found) for found in _stressed(groups, rulebook)]
+    broken += [(BreachKind.RFQ, *found) for found in _unanswered(heads, rulebook)]
+    end, version = day["period"]["end"], rulebook.version
+    return [
+        Breach(
+            breach_id(rulebook.id, version, kind, maker, "", end), rulebook.id, version, kind,
+            maker, "", "", end, end, "", evidence,
+        )
+        for kind, maker, evidence in broken
+    ]  # fmt: skip
 
 
-def _stressed(groups: Sequence[Value], rulebook: Rulebook) -> list[str]:
+def _presence(row: Value, groups: Sequence[Value], rulebook: Rulebook) -> dict[str, object]:
+    held = [o for g in groups if g["maker"] == row["maker"] for o in g["obligations"]]
+    lapsed = {name: sum(o["lapsed_by_reason_ns"][name] for o in held) for name in REASONS}
+    most = max(REASONS, key=lambda name: lapsed[name])  # the earlier test on a tie
+    whole, required = row["quoted_ns"] + row["lapsed_ns"] + row["unknown_ns"], rulebook.required
+    return {
+        "quoted_ns": row["quoted_ns"],
+        "unknown_ns": row["unknown_ns"],
+        "required_ns": whole,
+        "remaining_ns": 0,
+        "slack_ns": slack(row["quoted_ns"], whole, 0, required, len(held) * rulebook.required_time),
+        "contracts_required": row["contracts_required"],
+        "contracts_passed": row["contracts_passed"],
+        "required": str(fraction(required)) if required else None,
+        "judged_by": rulebook.judged_by,
+        "dominant_reason": most if lapsed[most] else "",
+    }
+
+
+def _stressed(
+    groups: Sequence[Value], rulebook: Rulebook
+) -> Iterator[tuple[str, dict[str, object]]]:
     if rulebook.stress_required is None:
-        return []
+        return
     required = fraction(rulebook.stress_required)
     sums: dict[str, Times] = {}
     for group in groups:
         quoted, lapsed, unknown = group["stress_ns"]
         maker = group["maker"]
         sums[maker] = sums.get(maker, Times()) + Times(quoted, lapsed, 0, unknown)
-    return [maker for maker, times in sums.items() if times.verdict(required) is Verdict.BREACHED]
+    for maker, times in sums.items():
+        if times.verdict(required) is Verdict.BREACHED:
+            yield maker, {
+                "quoted_ns": times.quoted, "unknown_ns": times.unknown, "required_ns": times.required,
+                "required": str(required),
+            }  # fmt: skip
 
 
-def _unanswered(heads: Sequence[Value], rulebook: Rulebook) -> list[str]:
+def _unanswered(
+    heads: Sequence[Value], rulebook: Rulebook
+) -> Iterator[tuple[str, dict[str, object]]]:
     if rulebook.rfq is None:
-        return []
+        return
     requests = Requests(rulebook.rfq, lambda t, contract: None)
     tallies: dict[str, Tally] = {}
     for head in heads:
@@ -266,4 +304,6 @@ def _unanswered(heads: Sequence[Value], rulebook: Rulebook) -> list[str]:
             tally.asked += asked
             tally.answered += answered
             tally.undecided += undecided
-    return [maker for maker, tally in tallies.items() if requests.fails(tally)]
+    for maker, tally in tallies.items():
+        if requests.fails(tally):
+            yield maker, {name: getattr(tally, name) for name in ("asked", "answered", "undecided")}

@@ -363,6 +363,10 @@ class KafkaSource:
         _log.info(
             "partitions_assigned", partitions=sorted((tp.topic, tp.partition) for tp in fresh)
         )
+        held = [tp for tp in self._parts if tp.topic == self._feeds.quotes]
+        if held and len(held) < len(self._data.partitions_for_topic(self._feeds.quotes) or ()):
+            _log.error("group_has_others", group=self._options.group, partitions=len(held),
+                       means="what others read counts as never quoted; use kafka.worker")  # fmt: skip
 
     def _on_revoked(self, partitions: Iterable[TopicPartition]) -> None:
         """Another worker reads them from here on; should they come back we go on where we were."""
