@@ -102,6 +102,9 @@ async def read_accruals(
     consumer = await open_consumer(options)
     try:
         partitions = await partitions_of(consumer, topic, (), options)
+        if len(partitions) != 1:
+            problem = f"topic {topic!r} needs one partition, for what is said last stands"
+            raise MonitorError(f"Kafka at {options.bootstrap}: {problem}; it has {len(partitions)}")
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         await _read_to_end(consumer, partitions, roll)

@@ -142,9 +142,14 @@ class AccrualsSink:
         if time.monotonic() < self._next:
             return
         for view in self._newest:
-            if view.period_end is None:
+            if view.period_end is None and not self._is_over(view):
                 await self._tell(producer, view, final=False)
         self._next = time.monotonic() + self._config.every
+
+    def _is_over(self, view: StatusView) -> bool:
+        """Has a later picture said that the date is over? After it the market may have opened once more."""
+        final = self._known.get((view.rulebook_id, view.period_start))
+        return final is not None and view.at <= final.at
 
     async def _tell(self, producer: AIOKafkaProducer, view: StatusView, *, final: bool) -> None:
         """All of a picture's messages, and when the brokers have them the worker's own, which vouches for them."""

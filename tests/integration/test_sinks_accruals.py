@@ -7,10 +7,13 @@ import time
 import uuid
 from pathlib import Path
 
+import pytest
+
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import PeriodRecord, PhaseRecord
 from mm_monitor.core.reference import Appointment, Contract, Reference
 from mm_monitor.core.view import StatusView
+from mm_monitor.errors import MonitorError
 from mm_monitor.reports.accruals import messages
 from mm_monitor.rollup import RollUp, read_accruals
 from mm_monitor.rulebooks import load
@@ -78,7 +81,7 @@ async def test_a_date_that_is_over_waits_for_its_topic_and_holds_nobody_up(
 async def test_a_date_that_goes_on_is_told_and_waited_for_and_a_repeat_changes_nothing(
     kafka: Kafka, tmp_path: Path
 ) -> None:
-    engine, topic = judged(), kafka.unique_topic("accruals", 2, cleanup_policy="compact")
+    engine, topic = judged(), kafka.unique_topic("accruals", 1, cleanup_policy="compact")
     sink = sink_of(kafka, topic, engine, every=0.1)
     await sink.start()
     sink.publish(engine.at(START + 30 * SECOND), [])
@@ -96,7 +99,8 @@ async def test_a_date_that_goes_on_is_told_and_waited_for_and_a_repeat_changes_n
     end(engine)
     sink.keep(engine)
     await eventually(lambda: sink.lag_seconds == 0, 20)
-    await sink.stop()
+    await asyncio.sleep(0.5)
+    await sink.stop()  # the older picture is not told again over the one of a date that is over
     waiting, _ = await read(kafka, topic, tmp_path)
     assert waiting == 0
     (path,) = tmp_path.iterdir()
@@ -109,6 +113,12 @@ async def test_a_date_that_goes_on_is_told_and_waited_for_and_a_repeat_changes_n
     path.unlink()
     await read(kafka, topic, tmp_path)
     assert path.read_bytes() == once
+
+
+async def test_a_topic_of_several_partitions_is_refused(kafka: Kafka, tmp_path: Path) -> None:
+    topic = kafka.unique_topic("accruals", 2, cleanup_policy="compact")
+    with pytest.raises(MonitorError, match="needs one partition"):
+        await read(kafka, topic, tmp_path)
 
 
 async def test_workers_of_another_rulebook_are_told_and_nothing_is_written(
