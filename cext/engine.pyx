@@ -8,8 +8,9 @@ again from where it stopped. Plain twin: mm_monitor/kernels/reference.py.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 from layout cimport *
-from judge cimport all_common, common_use, floor_div, is_plain, limit_use, reads_width
+from judge cimport all_common, floor_div, reads_width
 from rests cimport *
+from rows cimport *
 from checks cimport *
 from reply cimport LATENCIES, end_turn, note
 
@@ -99,165 +100,59 @@ cdef class Arrays:
         return 0
 
 
-cdef inline bint full(const World* w) noexcept nogil:
-    return w.edge_count > w.edge_stop
-
-
 cdef enum:
-    AHEAD = 16   # rows between finding a slot, and asking for its memory, and using it; a power of two
-    NOBODY = -1  # no such obligation
-    STOP = -2    # not a row for this loop
+    AHEAD = 16     # rows between finding a slot, and asking for its memory, and using it; a power of two
     LARGEST = 192  # bytes of the largest struct
 
 
-cdef inline int64_t slot_of(Arrays a, const Row* r) noexcept nogil:
-    # slot of a quote; of a theo any number but STOP
-    cdef const Con* c
-    cdef int32_t k
-    if (r.kind != K_QUOTE and r.kind != K_THEO) or r.contract < 0 or r.contract >= a.con_count:
-        return STOP
-    c = a.w.cons + r.contract
-    if r.kind == K_THEO:
-        return c.slot0
-    if r.maker < 0 or r.maker >= a.w.p.makers or not c.live:
-        return NOBODY
-    k = a.rank[c.cls * a.w.p.makers + r.maker]
-    return NOBODY if k < 0 else c.slot0 + k
-
-
-cdef inline int64_t fetch(Arrays a, const Row* r) noexcept nogil:
-    # the slot of a row, whose memory is then on its way
-    cdef int64_t slot = slot_of(a, r)
-    cdef char* at
-    if slot >= 0:
-        at = <char*>(a.w.slots + slot)
-        MM_PREFETCH(at)
-        MM_PREFETCH(at + 64)
-        if a.w.win != NULL:
-            at = <char*>(a.w.win + slot * a.w.p.widths)
-            MM_PREFETCH(at)
-            MM_PREFETCH(at + 64)
-        if a.w.rests != NULL:
-            MM_PREFETCH(<char*>(a.w.rests + slot))
-    return slot
-
-
-cdef inline bint as_before(const World* w, const Slot* s, const Row* r) noexcept nogil:
-    # does nothing that the tests read differ from the quote that stands? Then it need not be judged again
-    if (r.a_size != s.bid_size or r.b_size != s.ask_size or s.unk or s.ex & STALE or r.flags & ROW_QUOTE_BAD
-            or s.quote_ts == long_ago()):
-        return False
-    if w.by_width and <uint64_t>(s.bid | s.ask | r.a | r.b) < <uint64_t>1 << 62:
-        return s.ask - s.bid == r.b - r.a
-    return s.bid == r.a and s.ask == r.b
-
-
-cdef inline void take_quote(World* w, Slot* s, Con* c, const Row* r) noexcept nogil:
-    cdef bint again = as_before(w, s, r)
-    cdef bint timed = w.rests != NULL
-    accrue(w, s, c, r.ts)
-    if timed:
-        remember(w, s, r.ts)
-    if w.replies != NULL and not r.flags & ROW_QUOTE_BAD:
-        note_quote(w, s, r)
-    if r.flags & ROW_QUOTE_BAD:
-        s.unk |= BAD
-        if timed:
-            rest_anew(w, s, c, r.ts, r.flags, False)
-    else:
-        s.bid = r.a
-        s.ask = r.b
-        s.bid_size = r.a_size
-        s.ask_size = r.b_size
-        s.quote_ts = r.ts
-        s.src = source(r)
-        s.ex &= ~STALE
-        s.unk = s.unk & (DOWN | WAIT) if s.unk & DOWN else 0  # a quote while down is no snapshot
-        if timed:
-            age_anew(w, s, c)
-            rest_anew(w, s, c, r.ts, r.flags, True)
-    if not again:
-        rejudge(w, s, c, r.ts)
-    if w.replies != NULL and s.watched:
-        tell_watched(w, s, ANSWERED, r.ts, s.now)
-
-
-cdef inline void set_theo(World* w, Con* c, const Row* r) noexcept nogil:
-    c.theo_ok = not r.flags & ROW_THEO_MISSING
-    if not c.theo_ok:
-        return
-    c.theo = r.a
-    c.theo_src = source(r)
-    c.theo_ts = r.ts
-    c.theo_via = r.a_size
-    c.theo_until = never()
-    if w.p.theo_age >= 0 and w.p.missing != MISSING_HOLD and r.ts < never() - w.p.theo_age:
-        c.theo_until = r.ts + w.p.theo_age
-        expect(c, c.theo_until)
-
-
-cdef inline bint may_break(const World* w, const Slot* s) noexcept nogil:
-    # what an edge shows of the theo must be what stood at its instant
-    return LAPSED <= s.state < DEEMED and (w.p.longest >= 0 or w.p.grace >= 0)
-
-
-cdef inline void stay_valid(World* w, Slot* s, const Con* was, const Con* c, int64_t t, int64_t n) noexcept nogil:
-    # a valid slot whose verdict stands under a theo that has moved: its rate changes from here on
-    if w.beside:
-        accrue_to(w, s, was, t, n)
-    elif n > s.n_last:
-        add_valid(w, s, was, t, n - s.n_last)
-        s.n_last = n
-    if w.common and is_plain(s):
-        s.rate = common_use(s.ask - s.bid, c, terms_of(w, s, c))
-    else:
-        s.rate = limit_use(s, c, w.p, terms_of(w, s, c), w.cells)
-
-
-cdef inline void take_theo(World* w, Con* c, const Row* r) noexcept nogil:
-    # VAL-11: only slots whose interval the theo leaves are judged again
-    cdef bint gone = r.flags & ROW_THEO_MISSING
-    cdef bint afresh = gone or not c.theo_ok
-    cdef bint moved = r.a != c.theo
-    cdef Con was = c[0]  # totals run up to here under the theo that was
-    cdef int64_t theo = r.a, n = net_clock(c, r.ts)
-    cdef int32_t k
-    cdef Slot* s
-    if gone and (not c.theo_ok or w.p.missing == MISSING_HOLD):
-        return
-    set_theo(w, c, r)
-    for k in range(c.slots):
-        s = slot_at(w, c.slot0 + k)
-        if afresh or theo < s.theo_lo or theo > s.theo_hi:
-            accrue_to(w, s, &was, r.ts, n)
-            rejudge(w, s, c, r.ts)
-            w.rejudged += 1
-        elif s.rate and moved:
-            stay_valid(w, s, &was, c, r.ts, n)
-        elif may_break(w, s):
-            accrue_to(w, s, &was, r.ts, n)
-
-
-cdef inline bint take_row(Arrays a, const Row* r, int64_t slot, int64_t* counts) noexcept nogil:
-    # False: the loop must stop before this row
-    cdef Con* c
-    if slot == STOP or full(&a.w):
-        return False
-    c = a.w.cons + r.contract
+cdef inline void take_row(World* w, const Row* r, int64_t slot, int64_t* counts) noexcept nogil:
+    cdef Con* c = w.cons + r.contract
     if r.ts >= c.due:
-        fall_due(&a.w, c, r.ts)
-    if r.kind == K_THEO:
-        note_theo(&a.w, c, r.ts)
+        fall_due(w, c, r.ts)
+    if slot == THEO:
+        note_theo(w, c, r.ts)
         counts[1] += 1
-        take_theo(&a.w, c, r)
-        return True
+        take_theo(w, c, r)
+        return
     if slot != NOBODY:
-        take_quote(&a.w, slot_at(&a.w, slot), c, r)
+        take_quote(w, slot_at(w, slot), c, r)
     if r.flags & ROW_QUOTE_BAD:
         counts[3] += 1
     else:
         counts[2 if slot == NOBODY or c.outside else 0] += 1
-    return True
+
+
+cdef int64_t take_rows(World* w, Finder f, const Row* rows, int64_t start, int64_t n, int64_t* counts) noexcept nogil:
+    # the first row not taken. Only a row that goes the long way can bring edges, so only then is their room looked at
+    cdef int64_t i = start, ahead = start, slot
+    cdef int64_t[AHEAD] slots  # of rows i to ahead - 1, as a ring
+    cdef bint short_way = w.rests == NULL and not w.beside and w.replies != NULL, by_width = w.by_width
+    cdef const Row* r
+    cdef Con* c
+    cdef Slot* s
+    if full(w):
+        return start
+    while ahead < n and ahead < start + AHEAD:
+        slots[ahead & (AHEAD - 1)] = fetch(w, &f, rows + ahead)
+        ahead += 1
+    while i < n:
+        slot, r = slots[i & (AHEAD - 1)], rows + i
+        if slot == STOP:
+            return i
+        if ahead < n:
+            slots[ahead & (AHEAD - 1)] = fetch(w, &f, rows + ahead)
+            ahead += 1
+        i += 1
+        if short_way and slot >= 0:
+            c, s = w.cons + r.contract, slot_at(w, slot)
+            if s.by_at < r.ts < c.due and is_alike(s, r, by_width):
+                move_quote(w, s, c, r)
+                counts[2 if c.outside else 0] += 1
+                continue
+        take_row(w, r, slot, counts)
+        if full(w):
+            return i
+    return n
 
 
 def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts):
@@ -267,23 +162,17 @@ def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts
     theos, no_obligation, bad_quotes, rejudged (standing quotes, by a theo or by what fell due).
     ValueError for a contract outside the arrays.
     """
-    cdef int64_t i = start, n = rows.shape[0], ahead = start
-    cdef int64_t[AHEAD] slots  # of rows i to ahead - 1, as a ring
+    cdef int64_t i, k, n = rows.shape[0]
     cdef int64_t[5] grown
+    cdef Finder f
     if counts.shape[0] != 5:
         raise ValueError(f"counts: 5 elements, got {counts.shape[0]}")
     check_start(start, n)
+    f.cons, f.rank, f.contracts, f.makers = a.w.cons, a.rank, a.con_count, a.w.p.makers
     grown[:] = [0, 0, 0, 0, 0]
     a.w.rejudged = 0
     with nogil:
-        while ahead < n and ahead < start + AHEAD:
-            slots[ahead & (AHEAD - 1)] = fetch(a, &rows[ahead])
-            ahead += 1
-        while i < n and take_row(a, &rows[i], slots[i & (AHEAD - 1)], grown):
-            if ahead < n:
-                slots[ahead & (AHEAD - 1)] = fetch(a, &rows[ahead])
-                ahead += 1
-            i += 1
+        i = take_rows(&a.w, f, &rows[0] if n else NULL, start, n, grown)
     grown[4] = a.w.rejudged
     for k in range(5):
         counts[k] += grown[k]

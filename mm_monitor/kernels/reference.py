@@ -24,6 +24,7 @@ from mm_monitor.kernels.layout import (
     NONE,
     RESTED,
     STALE,
+    VALID,
     WAIT,
     WIDE,
 )
@@ -145,7 +146,7 @@ def take_theo(w: World, c: Con, r: Row) -> None:
         if gone or not was or not w.slots[i].theo_lo <= r.a <= w.slots[i].theo_hi
     ]  # fmt: skip
     stay = [i for i in w.slots_of(c) if i not in left]
-    used = [i for i in stay if w.slots[i].rate and r.a != c.theo]
+    used = [i for i in stay if w.slots[i].state == VALID and r.a != c.theo]
     shown = [i for i in stay if may_break(w, w.slots[i])]
     before = replace(c)  # totals run up to here under the theo that was
     c.theo_ok = 0 if gone else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from mm_monitor import kernels
-from mm_monitor.core.batch import ROW
+from mm_monitor.core.batch import QUOTE_BAD, ROW
+from mm_monitor.core.model import Kind
 from mm_monitor.kernels import _engine, layout
 from mm_monitor.kernels import reference as plain
-from tests.kernels.worlds import LAST, WHOLE, Call, Machine, Setup, sequences
+from tests.kernels.test_calls import PARAM, SETUP
+from tests.kernels.worlds import BARE, COMMON, LAST, WHOLE, Call, Machine, Setup, sequences
 
 DTYPES = {
     "slot": layout.SLOT, "con": layout.CON, "edge": layout.EDGE, "term": layout.TERM,
@@ -81,6 +84,52 @@ def run_both(setup: Setup, calls: list[Call]) -> None:
 @given(sequences())
 def test_the_kernel_is_its_plain_twin(sequence: tuple[Setup, list[Call]]) -> None:
     run_both(*sequence)
+
+
+@st.composite
+def usual(draw: st.DrawFn, setup: Setup, t: int) -> tuple[int, ...]:
+    """A quote that often differs from the last one in its prices alone, or a theo that often lets it be valid."""
+    contract = draw(st.integers(0, len(setup.cls) - 1))
+    number = draw(st.integers(0, 99))
+    if draw(st.integers(0, 7)) == 0:
+        theo = draw(st.sampled_from([700, 1000, 1001, 1400, 2**62]))
+        return (t, number, theo, 0, 0, 0, -1, contract, 3, 0, Kind.THEO, 0, 0)
+    bid = draw(st.sampled_from([990, 991, 995, 2**62 - 30, 2**62 - 7]))
+    ask = bid + draw(st.sampled_from([10, 10, 10, 10, 12, 40, 0]))
+    size, maker = draw(st.sampled_from([5, 5, 5, 6, 0])), draw(st.integers(0, setup.makers - 1))
+    flag = draw(st.sampled_from([0, 0, 0, 0, 0, 0, QUOTE_BAD]))
+    return (t, number, bid, ask, size, 5, maker, contract, 3, 1, Kind.QUOTE, flag, 0)
+
+
+@st.composite
+def usual_days(draw: st.DrawFn) -> tuple[Setup, list[Call]]:
+    """The rulebook of most venues, two makers, and quotes that are mostly valid; clocks may stand for a while."""
+    param = (
+        PARAM | COMMON | BARE | {"makers": 2, "terms": 2, "widths": 0, "missing": 0, "buckets": 1}
+    )
+    bid_term = draw(st.integers(0, 4)) == 0  # then a quote that moves is judged again
+    terms = [(layout.BID if bid_term else layout.THEO, 3, 100, 0), (layout.TICKS, 5, 1, 0)]
+    setup = replace(
+        SETUP, cls=[0, 0], rank=[[0, 1]], ticks=[1, 2], dead=[False] * 2, outside=[False, draw(st.booleans())],
+        idle=[False] * 4, watched=[draw(st.integers(0, 5)) == 5 for _ in range(4)], widths=[], param=param,
+        buckets=[0, 0], sizes=[5, 1], terms=terms * 2, cells=[], reliefs=1, spare_edges=1000,
+        shift=draw(st.sampled_from([0, 1])),
+    )  # fmt: skip
+    made, t = [Call("set_clocks", 0, ((0, 1), (1, 1), (1, 1)))], 0
+    for _ in range(draw(st.integers(1, 3))):
+        steps = draw(st.lists(st.sampled_from([0, 1, 1, 5]), min_size=1, max_size=30))
+        times = (t + np.cumsum(steps)).tolist()
+        made.append(Call("apply_rows", times[-1], tuple(draw(usual(setup, x)) for x in times)))
+        t = times[-1] + 1
+        runs = draw(st.tuples(st.integers(0, 1), st.integers(0, 1)))
+        made.append(Call("set_clocks", t, ((0, 1), (1, 1), runs)))
+    return setup, [*made, Call("settle", t + 9)]
+
+
+@pytest.mark.criterion("L6")
+@given(usual_days())
+def test_a_usual_day_is_as_its_plain_twin_has_it(day: tuple[Setup, list[Call]]) -> None:
+    run_both(*day)
 
 
 numbers = st.one_of(st.integers(0, 30), st.sampled_from([LAST, LAST - 1, 2**62]))

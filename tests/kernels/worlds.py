@@ -77,6 +77,8 @@ class Call:
 # The rulebook of most venues, for which the kernel has a shorter way: theo terms or ticks, two sides, no band.
 COMMON = {"size_num": -1, "band_abs": -1, "band_num": -1, "combine_min": 0}
 COMMON_TERMS = [layout.THEO, layout.TICKS]
+# Nothing is kept beside a slot, and no quote ages or must rest: quotes alike go a shorter way still.
+BARE = {"max_age": -1, "min_rest": -1, "grace": -1, "apart": 0}
 
 
 WHOLE = ("settle", "end_rests")  # calls on all contracts
@@ -159,9 +161,10 @@ def setups(draw: st.DrawFn) -> Setup:
     slots = sum(sum(position >= 0 for position in rank[k]) for k in cls)
     reliefs, common = draw(st.integers(1, 3)), draw(st.booleans())
     bases = COMMON_TERMS if common else draw(st.lists(st.integers(0, 8), max_size=3))
-    param = draw(params()) | (COMMON if common else {})
+    bare = draw(st.booleans())
+    param = draw(params()) | (COMMON if common else {}) | (BARE if bare else {})
     terms, cells = draw(limits(bases, param["buckets"], reliefs))
-    widths = draw(st.sampled_from([[], [1], [3, 2**40], [LAST, 2, 7]]))
+    widths = [] if bare else draw(st.sampled_from([[], [1], [3, 2**40], [LAST, 2, 7]]))
     return Setup(
         cls=cls,
         rank=rank,

@@ -148,7 +148,7 @@ RARE = (
 )  # fmt: skip
 
 _OVERRUN = (
-    "L6", "slots beyond the last", "cext/engine.pyx",
+    "L6", "slots beyond the last", "cext/rows.pxd",
     "    set_theo(w, c, r)\n    for k in range(c.slots):",
     "    set_theo(w, c, r)\n    for k in range(c.slots + w.slot_count):",
     PARITY,
