@@ -9,6 +9,7 @@ from benchmarks.measure import keep, table
 
 NAMES = (
     "engine",
+    "twin",
     "windows",
     "scale",
     "fanout",

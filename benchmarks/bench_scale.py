@@ -59,6 +59,7 @@ def _line(makers: int, contracts: int, theos: float, timed: str) -> Row:
         assert engine.records.applied >= TICKS
     least, median = ns_each(runs, TICKS)
     return {
+        "obligations": makers * contracts,
         "makers": makers, "contracts": contracts, "theos": f"{theos:.0%}", "timed": timed or "no",
         "least": least, "median": median, "rejudged a tick": round(rejudged / TICKS, 3),
     }  # fmt: skip

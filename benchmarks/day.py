@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mm_monitor.codecs.protocol import Chunk
-from mm_monitor.core.batch import Batch, empty_rows
+from mm_monitor.core.batch import Batch, Rows, empty_rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Kind, PeriodRecord, PhaseRecord, RawRecord
 from mm_monitor.core.reference import Appointment, Contract, Reference
@@ -172,6 +172,12 @@ def warm_engine(
     engine = Engine([rulebook or load("szse-2025")], directory, {})
     engine.control(PeriodRecord(OPEN, "start", DATE))
     engine.control(PhaseRecord(OPEN, "*", "continuous"))
+    engine.apply(Batch(first_rows(makers)))
+    return engine
+
+
+def first_rows(makers: int) -> Rows:
+    """A theo for each contract and a valid quote in each slot, just after the open."""
     rows = empty_rows(CONTRACTS * (1 + makers))
     rows["ts"], rows["offset"] = OPEN + 1, np.arange(len(rows))
     theos, quotes = rows[:CONTRACTS], rows[CONTRACTS:]
@@ -185,8 +191,7 @@ def warm_engine(
     quotes["maker"] = np.tile(np.arange(makers), CONTRACTS)
     quotes["a"], quotes["b"] = THEO - 3 * TICK, THEO + 3 * TICK
     quotes["a_size"] = quotes["b_size"] = 10
-    engine.apply(Batch(rows))
-    return engine
+    return rows
 
 
 def every_rule() -> Rulebook:

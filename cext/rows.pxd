@@ -6,9 +6,10 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from layout cimport *
 from accrue cimport *
-from judge cimport common_use, is_plain, limit_use
+from judge cimport limit_use
 from reply cimport sides
 from rests cimport age_anew, expect, fall_due, remember, rest_anew
+from scale cimport *
 
 cdef enum:
     NOBODY = -1  # no such obligation
@@ -135,15 +136,16 @@ cdef inline bint may_break(const World* w, const Slot* s) noexcept nogil:
     # what an edge shows of the theo must be what stood at its instant
     return LAPSED <= s.state < DEEMED and (w.p.longest >= 0 or w.p.grace >= 0)
 
-cdef inline void stay_valid(World* w, Slot* s, const Con* was, const Con* c, int64_t t, int64_t n) noexcept nogil:
+cdef inline void stay_valid(World* w, Slot* s, const Con* was, const Con* c, int64_t t, int64_t n,
+                            const Scale* scale) noexcept nogil:
     # a valid slot whose verdict stands under a theo that has moved: its rate changes from here on
     if w.beside:
         accrue_to(w, s, was, t, n)
     elif n > s.n_last:
         add_valid(w, s, was, t, n - s.n_last)
         s.n_last = n
-    if w.common and is_plain(s) and s.bid_size and s.ask_size:
-        s.rate = common_use(s.ask - s.bid, c, terms_of(w, s, c))
+    if s.relax == 0 and is_scaled(scale, s):
+        s.rate = scaled_use(scale, s.ask - s.bid)
     else:
         s.rate = limit_use(s, c, w.p, terms_of(w, s, c), w.cells)
 
@@ -154,11 +156,15 @@ cdef inline void take_theo(World* w, Con* c, const Row* r) noexcept nogil:
     cdef bint moved = r.a != c.theo
     cdef Con was = c[0]  # totals run up to here under the theo that was
     cdef int64_t theo = r.a, n = net_clock(c, r.ts)
+    cdef Scale scale  # without relief
     cdef int32_t k
     cdef Slot* s
     if gone and (not c.theo_ok or w.p.missing == MISSING_HOLD):
         return
     set_theo(w, c, r)
+    scale.widest = 0
+    if w.common and c.theo_ok:
+        scale = scale_of(c, w.terms + <int64_t>c.stress * w.p.terms)
     for k in range(c.slots):
         s = slot_at(w, c.slot0 + k)
         if afresh or theo < s.theo_lo or theo > s.theo_hi:
@@ -166,6 +172,6 @@ cdef inline void take_theo(World* w, Con* c, const Row* r) noexcept nogil:
             rejudge(w, s, c, r.ts)
             w.rejudged += 1
         elif s.state == VALID and moved:
-            stay_valid(w, s, &was, c, r.ts, n)
+            stay_valid(w, s, &was, c, r.ts, n, &scale)
         elif may_break(w, s):
             accrue_to(w, s, &was, r.ts, n)

@@ -108,7 +108,8 @@ def usual_days(draw: st.DrawFn) -> tuple[Setup, list[Call]]:
         PARAM | COMMON | BARE | {"makers": 2, "terms": 2, "widths": 0, "missing": 0, "buckets": 1}
     )
     bid_term = draw(st.integers(0, 4)) == 0  # then a quote that moves is judged again
-    terms = [(layout.BID if bid_term else layout.THEO, 3, 100, 0), (layout.TICKS, 5, 1, 0)]
+    first = layout.BID if bid_term else layout.THEO
+    terms: list[tuple[int, ...]] = [(first, 3, 100, 0), (layout.TICKS, 5, 1, 0)]
     setup = replace(
         SETUP, cls=[0, 0], rank=[[0, 1]], ticks=[1, 2], dead=[False] * 2, outside=[False, draw(st.booleans())],
         idle=[False] * 4, watched=[draw(st.integers(0, 5)) == 5 for _ in range(4)], widths=[], param=param,

@@ -149,8 +149,8 @@ RARE = (
 
 _OVERRUN = (
     "L6", "slots beyond the last", "cext/rows.pxd",
-    "    set_theo(w, c, r)\n    for k in range(c.slots):",
-    "    set_theo(w, c, r)\n    for k in range(c.slots + w.slot_count):",
+    "    for k in range(c.slots):\n        s = slot_at(w, c.slot0 + k)\n        if afresh",
+    "    for k in range(c.slots + w.slot_count):\n        s = slot_at(w, c.slot0 + k)\n        if afresh",
     PARITY,
 )  # fmt: skip
 
