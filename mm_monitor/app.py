@@ -130,7 +130,9 @@ class App:
         asked = WebSources(
             self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks, self.signals.told,
         )  # fmt: skip
-        return WebServer(WebConfig(self.config.http.host, self.config.http.port), asked)
+        http = self.config.http
+        where = WebConfig(http.host, http.port, http.tokens_file, http.certfile, http.keyfile)
+        return WebServer(where, asked)
 
     # -- life ---------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from mm_monitor import __version__, cli_evidence, cli_pricing, cli_reports, cli_studies
+from mm_monitor import __version__, cli_access, cli_evidence, cli_pricing, cli_reports, cli_studies
 from mm_monitor.errors import ConfigError, MonitorError
 from mm_monitor.screens import capture_progress, replay_progress, summary_table
 
@@ -38,6 +38,7 @@ cli_studies.register(app, rules_app)
 cli_reports.register(app, HELP)
 cli_pricing.register(app)
 cli_evidence.register(app, HELP)
+cli_access.register(app)
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 

@@ -34,6 +34,7 @@ from mm_monitor.config_sections import (
     Theo,
     Topics,
 )
+from mm_monitor.config_values import is_loopback
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.errors import ConfigError, ConfigErrors, InputError, MonitorError
 from mm_monitor.rulebooks import load
@@ -170,6 +171,7 @@ def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("reference", "directory"), "required without topics.reference"
     if config.theo.sources and not config.journal.directory:
         yield ("journal", "directory"), "required with theo.sources: it keeps what is computed"
+    yield from _open_doors(config)
     if bool(config.evidence.directory) != bool(config.evidence.key_file):
         name = "key_file" if config.evidence.directory else "directory"
         yield ("evidence", name), "the logs and the key that seals them go together"
@@ -177,6 +179,18 @@ def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("mqtt", "username"), "required with a password"
     if config.alertmanager.resolve_after <= config.alertmanager.resend_every:
         yield ("alertmanager", "resolve_after"), "more than resend_every, or alerts flap"
+
+
+def _open_doors(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
+    http = config.http
+    if bool(http.certfile) != bool(http.keyfile):
+        name = "keyfile" if http.certfile else "certfile"
+        yield ("http", name), "a certificate and its key go together"
+    if not (is_loopback(http.host) or http.tokens_file or http.open_to_all):
+        yield (
+            ("http", "tokens_file"),
+            f"required to listen on {http.host}; or open_to_all = true, if everybody may see all",
+        )
 
 
 def _topics_apart(topics: Topics) -> Iterator[tuple[tuple[str, str], str]]:
@@ -238,7 +252,7 @@ def _unreadable(config: Config) -> Iterator[tuple[str, str]]:
                 yield path, f"a directory that is there, got {value!r}"
             elif (
                 f.name.endswith("file")
-                and name in ("kafka", "mqtt", "evidence")
+                and name in ("kafka", "mqtt", "evidence", "http")
                 and not _readable(value)
             ):
                 yield path, f"a file that can be read, got {value!r}"

@@ -256,6 +256,17 @@ class Http:
 
     host: str = _key("127.0.0.1", filled, "Address to listen on.")
     port: int = _key(8088, PORT, "Port to listen on; 0: any free one.")
+    tokens_file: str = _key(
+        "",
+        text,
+        "File of [tokens](security.md#tokens) and what each may see; empty: who reaches the port sees all.",
+        path=True,
+    )
+    open_to_all: bool = _key(
+        False, boolean, "Listen beyond loopback without tokens? Who reaches the port sees all."
+    )
+    certfile: str = _key("", text, "Our certificate (PEM), for HTTPS; empty: HTTP.", path=True)
+    keyfile: str = _key("", text, "Its private key (PEM).", path=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Each gives what `mm_monitor.config` keeps, or raises UnitError with the requirem
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from zoneinfo import ZoneInfo
 
 from mm_monitor.codecs.fix_quotes import MAKER_TAGS
@@ -25,6 +26,14 @@ def addresses_of(value: object, place: Place) -> str:
     if not all(match and 0 < int(match[1]) < 65_536 for match in matches):
         raise UnitError('"host:port", several of them with commas between')
     return ",".join(parts)
+
+
+def is_loopback(host: str) -> bool:
+    """Does only this machine reach what listens there?"""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def topic_of(value: object, place: Place) -> str:

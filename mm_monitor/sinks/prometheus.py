@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
 
 from mm_monitor.core.model import REASONS, BreachEvent, BreachKind
+from mm_monitor.core.own import own_view
 from mm_monitor.core.view import ObligationColumns, PresenceRow, StatusView
 from mm_monitor.errors import ConfigError
 from mm_monitor.formats import NS
@@ -123,27 +124,35 @@ class PrometheusSink:
         """Always 0: what is published can be scraped at once."""
         return 0.0
 
-    def chunks(self) -> Iterator[bytes]:
-        """The exposition in chunks of about a millisecond's work, all from the same views; some are empty."""
+    def chunks(self, maker: str = "") -> Iterator[bytes]:
+        """The exposition in chunks of about a millisecond's work, all from the same views; some are empty.
+
+        Of one `maker` it has nothing of others, and nothing of our own health.
+        """
         views = sorted(self._views, key=lambda view: view.rulebook_id)
-        yield generate_latest(self.registry)
+        told = [one for one in self._signals.told() if maker in ("", one.maker)]
+        if maker:
+            views = [own_view(view, maker) for view in views]
+        else:
+            yield generate_latest(self.registry)
         yield from _rulebook_families(views)
         yield from _maker_families(views)
         yield from _class_families(views)
         yield from response_families(views, self._config.clock_resolution)
         yield from conduct_families(views)
-        yield from signal_families(self._signals.told())
-        yield from self._contract_families(views)
+        yield from signal_families(told)
+        yield from self._contract_families(views, remember=not maker)
 
     def render(self) -> bytes:
         """The whole exposition, format `CONTENT_TYPE`."""
         return b"".join(self.chunks())
 
-    def _contract_families(self, views: Sequence[StatusView]) -> Iterator[bytes]:
+    def _contract_families(self, views: Sequence[StatusView], *, remember: bool) -> Iterator[bytes]:
         chosen = []
         for view in views:
             chosen.append((view, (yield from self._select(view))))
-        self._selections = {view.rulebook_id: selection for view, selection in chosen}
+        if remember:
+            self._selections = {view.rulebook_id: selection for view, selection in chosen}
         for entry in metrics.CONTRACT_METRICS:
             samples = (
                 sample

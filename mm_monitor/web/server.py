@@ -1,26 +1,30 @@
 """One HTTP server for people, scrapers and probes: the live page, `/metrics`, health, and a JSON
 API.
 
-It only reads: whatever it shows it gets from callables, at the time of the request. It changes
-nothing and so needs no login, but it shows everything: it listens on loopback unless told
-otherwise.
+It only reads: whatever it shows it gets from callables, at the time of the request, and shows of it what the
+request's token may see.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 from aiohttp import hdrs, web
 
 from mm_monitor import __version__
+from mm_monitor.core.own import own_view
 from mm_monitor.core.view import StatusView
 from mm_monitor.errors import ConfigError
 from mm_monitor.formats import json_bytes
 from mm_monitor.live_signals import Told
 from mm_monitor.web import api
+from mm_monitor.web.access import Access, read_tokens
+from mm_monitor.web.guard import MOST_BYTES, guard, scope_of
 from mm_monitor.web.pieces import one_by_one, packed
 
 GetViews = Callable[[], Sequence[StatusView]]
@@ -47,10 +51,13 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """Where to listen."""
+    """Where to listen, to whom, and by what certificate."""
 
     host: str = "127.0.0.1"
     port: int = 8088  # 0 = any free one
+    tokens_file: str = ""  # empty: everybody who reaches the port sees all
+    certfile: str = ""  # PEM; empty: plain HTTP
+    keyfile: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
@@ -64,7 +71,9 @@ class WebSources:
     get_views: GetViews  # published, as of the watermark
     get_estimates: GetViews  # extended to now, for screens
     is_ready: Callable[[], tuple[bool, str]]  # and why not
-    render_metrics: Callable[[], Iterable[bytes]]  # chunks of Prometheus text, some empty
+    render_metrics: Callable[
+        [str], Iterable[bytes]
+    ]  # chunks of Prometheus text, of one maker or ("") of all
     get_signals: Callable[[], Iterable[Told]] = lambda: ()
 
 
@@ -82,13 +91,17 @@ class WebServer:
         """`http://host:port/` for a person's browser."""
         host = self._config.host
         shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
-        return f"http://[{shown}]:{self.port}/" if ":" in shown else f"http://{shown}:{self.port}/"
+        scheme = "https" if self._config.certfile else "http"
+        return f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{self.port}/"
 
     async def start(self) -> None:
-        """Listen. Raises ConfigError when the address cannot be had."""
-        runner = web.AppRunner(application(self._sources), access_log=None, shutdown_timeout=2)
+        """Listen. Raises MonitorError when the address cannot be had, or a file that is named cannot be used."""
+        config = self._config
+        tokens = read_tokens(Path(config.tokens_file)) if config.tokens_file else None
+        app = application(self._sources, Access(tokens))
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
-        site = web.TCPSite(runner, self._config.host, self._config.port)
+        site = web.TCPSite(runner, config.host, config.port, ssl_context=_tls(config))
         try:
             await site.start()
         except OSError as error:
@@ -106,9 +119,22 @@ class WebServer:
             await runner.cleanup()
 
 
-def application(sources: WebSources) -> web.Application:
+def _tls(config: WebConfig) -> ssl.SSLContext | None:
+    if not config.certfile:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.certfile, config.keyfile)
+    except (OSError, ssl.SSLError) as error:
+        requirement = f"a certificate and its key in PEM ({error.strerror or error})"
+        raise ConfigError("http.certfile", requirement, config.certfile) from None
+    return context
+
+
+def application(sources: WebSources, access: Access) -> web.Application:
     """The aiohttp application, not listening yet."""
-    app = web.Application(middlewares=[_answer_errors_as_json])
+    middlewares = [_answer_errors_as_json, guard(access)]
+    app = web.Application(middlewares=middlewares, client_max_size=MOST_BYTES)
     app.on_response_prepare.append(_add_headers)
     pages = _Pages(sources)
     for path, (name, content_type) in _PAGES.items():
@@ -132,7 +158,7 @@ class _Pages:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Prometheus text, sent chunk by chunk so that the tape goes on in between."""
-        chunks = self._sources.render_metrics()
+        chunks = self._sources.render_metrics(_maker(request))
         headers = {hdrs.CONTENT_TYPE: METRICS_TYPE, hdrs.VARY: hdrs.ACCEPT_ENCODING}
         packs = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
         if packs:
@@ -152,7 +178,9 @@ class _Pages:
     async def readyz(self, request: web.Request) -> web.Response:
         """Whether the verdicts can be used."""
         ready, reason = self._sources.is_ready()
-        body = {"status": "ready" if ready else "not ready", "reason": reason}
+        body = {"status": "ready" if ready else "not ready"}
+        if scope_of(request) is not None:
+            body["reason"] = reason
         return _json(body, 200 if ready else 503)
 
     async def version(self, request: web.Request) -> web.Response:
@@ -201,7 +229,8 @@ class _Pages:
         """`?maker=&rulebook=`, and `raised=true` for those that are worth a look; empty where nobody watches."""
         wanted = {key: request.query.get(key, "") for key in ("maker", "rulebook")}
         raised = _choice(request, "raised", ("", "true")) == "true"
-        told = self._sources.get_signals()
+        mine = _maker(request)
+        told = [one for one in self._sources.get_signals() if mine in ("", one.maker)]
         found = [
             row
             for one in told
@@ -214,8 +243,17 @@ class _Pages:
     def _views(self, request: web.Request) -> Sequence[StatusView]:
         estimate = _choice(request, "at", ("", "watermark", "now")) == "now"
         views = self._sources.get_estimates() if estimate else self._sources.get_views()
-        rulebook = request.query.get("rulebook", "")
-        return [view for view in views if rulebook in ("", view.rulebook_id)]
+        rulebook, mine = request.query.get("rulebook", ""), _maker(request)
+        chosen = [view for view in views if rulebook in ("", view.rulebook_id)]
+        return [own_view(view, mine) for view in chosen] if mine else chosen
+
+
+def _maker(request: web.Request) -> str:
+    """The maker whose numbers alone the request may see; empty: it may see all."""
+    scope = scope_of(request)
+    if scope is None:
+        raise web.HTTPUnauthorized
+    return scope.maker
 
 
 def _choice(request: web.Request, name: str, allowed: tuple[str, ...]) -> str:
@@ -258,6 +296,7 @@ async def _answer_errors_as_json(request: web.Request, handler: Handler) -> web.
         return await handler(request)
     except web.HTTPError as error:
         answer = _json({"error": error.text or error.reason}, error.status)
-        if isinstance(error, web.HTTPMethodNotAllowed):
-            answer.headers[hdrs.ALLOW] = ",".join(sorted(error.allowed_methods))
+        for name in (hdrs.ALLOW, hdrs.WWW_AUTHENTICATE, hdrs.RETRY_AFTER):
+            if name in error.headers:
+                answer.headers[name] = error.headers[name]
         return answer
