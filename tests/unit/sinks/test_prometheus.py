@@ -18,6 +18,7 @@ from mm_monitor.core.reference import Contract, Reference
 from mm_monitor.core.view import ProfileRow, RfqRow, StatusView
 from mm_monitor.core.watch.signals import Signal
 from mm_monitor.errors import ConfigError
+from mm_monitor.health import CheckpointStats
 from mm_monitor.live_signals import Told
 from mm_monitor.sinks import (
     conduct_metrics,
@@ -274,6 +275,7 @@ def test_labels_are_those_declared() -> None:
     context.health.source_lag["mm.quotes", 0] = 4
     context.health.know_sink("mqtt")
     context.health.pricer = priced()
+    context.health.checkpoints = CheckpointStats(refused={"damaged": 1}, taken_at=START)
     signal = Signal("one_lot", "", True, {})
     context.signals._told["szse-2025", "M0"] = Told("szse-2025", "M0", "", START, [signal])
     sink = PrometheusSink(PrometheusConfig(contracts_allow=("*",)), context)
