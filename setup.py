@@ -30,6 +30,7 @@ KERNELS = {
     "mm_monitor.kernels._messages": "cext/messages.pyx",
     "mm_monitor.kernels._pricing": "cext/pricing.pyx",
     "mm_monitor.kernels._accounts": "cext/accounts.pyx",
+    "mm_monitor.kernels._crossings": "cext/crossings.pyx",
     "mm_monitor.kernels._records": "cext/records.pyx",
 }
 HEADERS = sorted(str(path) for ending in ("*.pxd", "*.h") for path in Path("cext").glob(ending))

@@ -253,7 +253,7 @@ class Evaluator:
 
     def _cross(self, t: int) -> None:
         """Notice the edges before `t` that no row has brought."""
-        which = self.crossings.find(self.accruals, t)
+        which = self.crossings.find(t)
         if len(which):
             self.notice(self.scratch.settle_like(self.accruals, which, t), t)
             self.crossings.settled(self.scratch, t, which)

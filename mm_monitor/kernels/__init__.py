@@ -14,6 +14,7 @@ if _other_build:
 
 try:
     from mm_monitor.kernels._accounts import fold_accounts
+    from mm_monitor.kernels._crossings import Looks
     from mm_monitor.kernels._decode import (
         check_quotes,
         check_theos,
@@ -50,6 +51,7 @@ except ImportError as error:
 
 __all__ = [
     "Arrays",
+    "Looks",
     "Messages",
     "apply_rows",
     "check_quotes",
