@@ -39,7 +39,7 @@ class Subject:
                 stderr=errors, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
             )  # fmt: skip
 
-    async def listening(self, seconds: float = 10) -> float:
+    async def listening(self, seconds: float = 60) -> float:
         """Wait until it says where it listens; returns how long that took, from now."""
         began = time.monotonic()
         while not (found := re.search(r'"url": "(http://[^"]+)"', self.stderr)):
@@ -51,7 +51,11 @@ class Subject:
 
     async def __aenter__(self) -> Self:
         self.start()
-        await self.listening()
+        try:
+            await self.listening()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     async def __aexit__(self, *_exc: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import ssl
@@ -18,6 +19,7 @@ from mm_monitor.errors import ConfigError, InputError
 from mm_monitor.live_signals import LiveSignals, Told
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusConfig, PrometheusSink
+from mm_monitor.web import guard
 from mm_monitor.web.access import (
     FAILURES,
     FORGIVEN_AFTER,
@@ -29,6 +31,7 @@ from mm_monitor.web.access import (
 )
 from mm_monitor.web.guard import OPEN
 from mm_monitor.web.server import WebConfig, WebServer, WebSources, application
+from tests.integration.subject import answered
 from tests.unit.sinks.builders import START, Slot, breach, view
 
 MAKERS = ("M0", "M1", "M\u00fc/2 x")
@@ -218,6 +221,32 @@ async def test_a_large_body_is_refused(
         "/api/v1/status", data=b"x" * 100_000, headers=bearer(tokens[""])
     ) as answer:
         assert answer.status in (405, 413)
+
+
+async def test_who_never_reads_its_answer_is_cut_off_and_holds_nobody_up(
+    client: aiohttp.ClientSession, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(guard, "AT_ONCE", 20)
+    port = client._base_url.port  # type: ignore[union-attr]
+    asked = f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tokens['']}\r\n\r\n" * 2000
+    stuck = [
+        await asyncio.open_connection("127.0.0.1", port, limit=1) for _ in range(guard.AT_ONCE)
+    ]
+    for _, writer in stuck:
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(asked.encode())
+    await asyncio.sleep(0.5)
+    async with client.get("/healthz") as answer:
+        assert answer.status == 200
+
+    async def is_answered() -> bool:
+        async with client.get("/version", headers=bearer(tokens[""])) as answer:
+            return answer.status == 200
+
+    await answered(is_answered)
+    for _, writer in stuck:
+        writer.transport.abort()
 
 
 LINES = {
