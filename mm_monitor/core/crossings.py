@@ -31,6 +31,7 @@ class Crossings:
     def __init__(self, accruals: Accruals) -> None:
         m, param = len(accruals.cons), accruals.params.param[0]
         self._limits = int(param["longest"]), int(param["grace"]), int(param["longest_hole"])
+        self._limited = max(self._limits) >= 0
         self._doubtful = np.ones(m, dtype=np.uint8)
         self._found = np.empty(m, dtype=np.int64)
         self.due = np.full(m, NOT_YET, dtype=np.int64)
@@ -47,11 +48,12 @@ class Crossings:
 
     def doubt(self, contracts: NDArray[np.int32] | None = None) -> None:
         """These contracts, or all, may have changed since they were looked at."""
-        self._doubtful[slice(None) if contracts is None else contracts] = 1
+        if self._limited:
+            self._doubtful[slice(None) if contracts is None else contracts] = 1
 
     def find(self, t: int) -> Ints:
         """The contracts of which a look at `t` finds edges that were not found before, maybe a few more."""
-        if max(self._limits) < 0:
+        if not self._limited:
             return self._found[:0]
         return self._found[: self._looks.find(self._doubtful, t, self._found)].copy()
 
