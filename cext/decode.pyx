@@ -54,6 +54,17 @@ cdef struct Ids:
     uint32_t mask
     int limit
 
+# What a call knows.
+cdef struct Call:
+    const Ids* makers
+    const Ids* contracts
+    const int64_t* ticks
+    unsigned char* named
+    int64_t contracts_named     # elements of `named`
+    int64_t room                # for rows
+    Divisors known
+    uint16_t part
+
 
 def packed_layout():
     """Offset of every field of the packed structs, by struct and field, with `size`; for the tests."""
@@ -90,38 +101,6 @@ def packed_layout():
     }
 
 
-def scan_records(
-    const unsigned char[::1] data,
-    const int64_t[::1] starts,
-    const int64_t[::1] lengths,
-    int template_id,
-    int32_t[::1] counts,
-):
-    """Rows that each record holds, -1 for a record that is none; returns their sum.
-
-    Record i is `lengths[i]` bytes of `data` from `starts[i]` on, none if that is -1 (a null value); `counts` has one
-    element per record.
-    """
-    cdef Py_ssize_t n = lengths.shape[0]
-    cdef Py_ssize_t i
-    cdef int64_t total = 0
-    cdef int32_t count
-    check_spans(data.shape[0], starts, lengths)
-    if counts.shape[0] != n:
-        raise ValueError(f"counts: {n} elements wanted, got {counts.shape[0]}")
-    if n == 0 or data.shape[0] == 0:
-        counts[:] = -1
-        return 0
-    cdef const unsigned char* base = &data[0]
-    with nogil:
-        for i in range(n):
-            count = record_rows(base + starts[i], lengths[i], template_id)
-            counts[i] = count
-            if count > 0:
-                total += count
-    return total
-
-
 def decode_quotes(
     const unsigned char[::1] data,
     const int64_t[::1] starts,
@@ -135,41 +114,25 @@ def decode_quotes(
     const int64_t[::1] ticks,
     Row[::1] rows,
     unsigned char[::1] codes,
+    int32_t[::1] counts,
+    unsigned char[::1] named,
 ):
-    """Quote rows of all readable records into `rows`, their codes into `codes`; returns the bad ones.
+    """Quote rows of all readable records into `rows`, their codes into `codes`.
 
-    `rows` and `codes` have as many elements as `scan_records` said; a bad row is flagged QUOTE_BAD
-    and carries no prices. `ticks` (10^-8) is indexed like the table's values; of a contract with tick 0 the caller
-    knows better: its prices are not held against a tick, and those of withdrawn sides are left.
+    Record i is `lengths[i]` bytes of `data` from `starts[i]` on, none if that is -1 (a null value). `counts[i]` is how
+    many rows it has, -1 if it cannot be read; `rows` and `codes` have room for a row in every 40 bytes of each record;
+    `named` (contracts,) is set to 1 for those that are named. A bad row is flagged QUOTE_BAD and carries no prices.
+    `ticks` (10^-8) is indexed like the table's values; of a contract with tick 0 the caller knows better: its prices
+    are not held against a tick, and those of withdrawn sides are left.
+
+    Returns the number of rows, of bad ones and of records that cannot be read, and what `survey` says of the rows.
     """
-    cdef Py_ssize_t n = lengths.shape[0]
-    cdef Py_ssize_t total = rows.shape[0]
     cdef Ids makers = _table(maker_keys, maker_values, 0x7FFFFFFF)
     cdef Ids contracts = _table(contract_keys, contract_values, ticks.shape[0])
-    check_call(data.shape[0], starts, lengths, offsets, part)
-    check_codes(rows.shape[0], codes)
-    if n == 0 or data.shape[0] == 0:
-        return _none_but(total)
-    cdef const unsigned char* base = &data[0]
-    cdef const int64_t* tick = &ticks[0] if ticks.shape[0] else NULL
-    cdef Py_ssize_t i
-    cdef Py_ssize_t k = 0
-    cdef int64_t bad = 0
-    cdef int32_t count
-    cdef bint fits = True
-    with nogil:
-        for i in range(n):
-            count = record_rows(base + starts[i], lengths[i], QUOTES)
-            if count > total - k:
-                fits = False
-                break
-            if count > 0:
-                bad += quote_record(base + starts[i], offsets[i], <uint16_t> part, count, &makers,
-                                    &contracts, tick, &rows[k], &codes[k])
-                k += count
-    if not fits or k != total:
-        raise ValueError(f"rows: {total} elements are not what the records hold")
-    return bad
+    cdef Call call
+    call.makers, call.contracts = &makers, &contracts
+    call.ticks = &ticks[0] if ticks.shape[0] else NULL
+    return _decode(&call, QUOTES, data, starts, lengths, offsets, part, rows, codes, counts, named)
 
 
 def decode_theos(
@@ -182,34 +145,60 @@ def decode_theos(
     const int32_t[::1] contract_values,
     Row[::1] rows,
     unsigned char[::1] codes,
+    int32_t[::1] counts,
+    unsigned char[::1] named,
 ):
-    """Theo rows of all readable records; as `decode_quotes`."""
-    cdef Py_ssize_t n = lengths.shape[0]
-    cdef Py_ssize_t total = rows.shape[0]
+    """Theo rows of all readable records, with room for one in every 24 bytes; as `decode_quotes`."""
     cdef Ids contracts = _table(contract_keys, contract_values, 0x7FFFFFFF)
-    check_call(data.shape[0], starts, lengths, offsets, part)
-    check_codes(rows.shape[0], codes)
-    if n == 0 or data.shape[0] == 0:
-        return _none_but(total)
-    cdef const unsigned char* base = &data[0]
-    cdef Py_ssize_t i
-    cdef Py_ssize_t k = 0
-    cdef int64_t bad = 0
+    cdef Call call
+    call.makers, call.contracts, call.ticks = NULL, &contracts, NULL
+    return _decode(&call, THEOS, data, starts, lengths, offsets, part, rows, codes, counts, named)
+
+
+cdef object _decode(
+    Call* call, int template_id, const unsigned char[::1] data, const int64_t[::1] starts, const int64_t[::1] lengths,
+    const int64_t[::1] offsets, int part, Row[::1] rows, unsigned char[::1] codes, int32_t[::1] counts,
+    unsigned char[::1] named,
+):
+    """All records of a call: their rows one behind the other."""
+    cdef Py_ssize_t n = lengths.shape[0]
+    cdef Py_ssize_t i = 0
+    cdef int64_t size = data.shape[0]
+    cdef int64_t k = 0, bad = 0, unread = 0
     cdef int32_t count
     cdef bint fits = True
+    cdef Survey survey
+    check_columns(n, starts, offsets, part)
+    check_codes(rows.shape[0], codes)
+    if counts.shape[0] != n:
+        raise ValueError(f"counts: {n} elements wanted, got {counts.shape[0]}")
+    cdef const unsigned char* base = &data[0] if size else NULL
+    call.part, call.room, call.contracts_named = <uint16_t> part, rows.shape[0], named.shape[0]
+    call.named = &named[0] if named.shape[0] else NULL
+    no_divisors(&call.known)
+    survey.order, survey.least, survey.greatest = STRICT, 0, 0
     with nogil:
-        for i in range(n):
-            count = record_rows(base + starts[i], lengths[i], THEOS)
-            if count > total - k:
+        while i < n:
+            if not lies_within(size, starts[i], lengths[i]):
+                break
+            count = -1 if lengths[i] < HEADER_BYTES else record_rows(base + starts[i], lengths[i], template_id)
+            counts[i] = count
+            if count > call.room - k:
                 fits = False
                 break
             if count > 0:
-                bad += theo_record(base + starts[i], offsets[i], <uint16_t> part, count, &contracts,
-                                   &rows[k], &codes[k])
+                if template_id == QUOTES:
+                    bad += quote_record(call, base + starts[i], offsets[i], count, &rows[k], &codes[k], &survey, k == 0)
+                else:
+                    bad += theo_record(call, base + starts[i], offsets[i], count, &rows[k], &codes[k], &survey, k == 0)
                 k += count
-    if not fits or k != total:
-        raise ValueError(f"rows: {total} elements are not what the records hold")
-    return bad
+            unread += count < 0
+            i += 1
+    if not fits:
+        raise ValueError(f"rows: {rows.shape[0]} elements have no room for the {count} rows of record {i}")
+    if i < n:
+        raise ValueError(f"record {i}: {lengths[i]} bytes from {starts[i]}, the buffer has {size} bytes")
+    return k, bad, unread, survey.order, survey.least, survey.greatest
 
 
 def check_quotes(Row[::1] rows, const int64_t[::1] ticks, unsigned char[::1] codes):
@@ -222,12 +211,14 @@ def check_quotes(Row[::1] rows, const int64_t[::1] ticks, unsigned char[::1] cod
     cdef Py_ssize_t i
     cdef int64_t bad = 0
     cdef int limit = <int> ticks.shape[0]
+    cdef Divisors known
     check_codes(n, codes)
+    no_divisors(&known)
     cdef const int64_t* tick = &ticks[0] if ticks.shape[0] else NULL
     with nogil:
         for i in range(n):
             if codes[i] == OK:
-                codes[i] = quote_code(&rows[i], tick, limit)
+                codes[i] = quote_code(&rows[i], tick, limit, &known)
             bad += settle_quote(&rows[i], codes[i], tick)
     return bad
 
@@ -249,11 +240,9 @@ def check_theos(Row[::1] rows, unsigned char[::1] codes):
 # --- one record --------------------------------------------------------------------------------
 
 cdef inline int32_t record_rows(const unsigned char* record, int64_t length, int template_id) noexcept nogil:
-    """Rows of a record, -1 if it is none of this schema and template or its length is not theirs."""
+    """Rows of a record that has a header, -1 if it is none of this schema and template or its length is not theirs."""
     cdef Header h
     cdef int least = sizeof(PackedQuote) if template_id == QUOTES else sizeof(PackedTheo)
-    if length < HEADER_BYTES:
-        return -1
     memcpy(&h, record, HEADER_BYTES)
     if h.block_length != 0 or h.template_id != template_id or h.schema_id != SCHEMA or h.version < 1:
         return -1
@@ -262,9 +251,9 @@ cdef inline int32_t record_rows(const unsigned char* record, int64_t length, int
     return h.row_count
 
 
-cdef int64_t quote_record(
-    const unsigned char* record, int64_t offset, uint16_t part, int32_t count,
-    const Ids* makers, const Ids* contracts, const int64_t* ticks, Row* rows, unsigned char* codes,
+cdef inline int64_t quote_record(
+    Call* call, const unsigned char* record, int64_t offset, int32_t count, Row* rows, unsigned char* codes,
+    Survey* survey, bint is_first,
 ) noexcept nogil:
     """`count` quote rows of one record; returns how many are bad."""
     cdef PackedQuote q
@@ -277,39 +266,47 @@ cdef int64_t quote_record(
     for j in range(count):
         memcpy(&q, at, sizeof(PackedQuote))
         row = rows + j
-        place(row, q.ts_event, offset, part, <uint16_t> j, K_QUOTE)
+        place(row, q.ts_event, offset, call.part, <uint16_t> j, K_QUOTE)
         row.a = q.bid_price
         row.b = q.ask_price
         row.a_size = q.bid_size
         row.b_size = q.ask_size
-        row.maker = find(makers, q.maker)
-        row.contract = find(contracts, q.contract)
-        codes[j] = quote_code(row, ticks, contracts.limit)
+        row.maker = find(call.makers, q.maker)
+        row.contract = find(call.contracts, q.contract)
+        codes[j] = quote_code(row, call.ticks, call.contracts.limit, &call.known)
         if row.maker < 0 and codes[j] != BAD_TIME and codes[j] != UNKNOWN_CONTRACT:
             codes[j] = UNKNOWN_MAKER
-        bad += settle_quote(row, codes[j], ticks)
+        bad += settle_quote(row, codes[j], call.ticks)
+        if 0 <= row.contract < call.contracts_named:
+            call.named[row.contract] = 1
+        look(survey, row, is_first and j == 0)
         at += h.row_length
     return bad
 
 
-cdef int64_t theo_record(
-    const unsigned char* record, int64_t offset, uint16_t part, int32_t count,
-    const Ids* contracts, Row* rows, unsigned char* codes,
+cdef inline int64_t theo_record(
+    Call* call, const unsigned char* record, int64_t offset, int32_t count, Row* rows, unsigned char* codes,
+    Survey* survey, bint is_first,
 ) noexcept nogil:
     """`count` theo rows of one record; returns how many are bad."""
     cdef PackedTheo t
     cdef Header h
     cdef const unsigned char* at = record + HEADER_BYTES
+    cdef Row* row
     cdef int32_t j
     cdef int64_t bad = 0
     memcpy(&h, record, HEADER_BYTES)
     for j in range(count):
         memcpy(&t, at, sizeof(PackedTheo))
-        place(rows + j, t.ts_event, offset, part, <uint16_t> j, K_THEO)
-        rows[j].a = t.theo
-        rows[j].contract = find(contracts, t.contract)
-        codes[j] = theo_code(rows + j)
-        bad += settle_theo(rows + j, codes[j])
+        row = rows + j
+        place(row, t.ts_event, offset, call.part, <uint16_t> j, K_THEO)
+        row.a = t.theo
+        row.contract = find(call.contracts, t.contract)
+        codes[j] = theo_code(row)
+        bad += settle_theo(row, codes[j])
+        if 0 <= row.contract < call.contracts_named:
+            call.named[row.contract] = 1
+        look(survey, row, is_first and j == 0)
         at += h.row_length
     return bad
 
@@ -338,10 +335,3 @@ cdef Ids _table(const uint32_t[::1] keys, const int32_t[::1] values, Py_ssize_t 
     ids.mask = <uint32_t> (n - 1)
     ids.limit = <int> limit
     return ids
-
-
-cdef object _none_but(Py_ssize_t total):
-    """No records hold no rows."""
-    if total:
-        raise ValueError(f"rows: {total} elements are not what the records hold")
-    return 0

@@ -6,13 +6,11 @@ mm_monitor/kernels/reference.py.
 
 from libc.stdint cimport INT64_MAX, int64_t
 from libc.string cimport memcpy
-from layout cimport Row
+from layout cimport K_QUOTE, K_THEO, Row
+from tape_rows cimport Survey, before, look
 
 cdef enum:
     MAX_RUNS = 1024
-    UNSORTED = 0
-    REPEATS = 1
-    STRICT = 2
 
 cdef struct Run:
     const Row* start
@@ -30,44 +28,21 @@ cdef struct Out:
     const Row* last         # written last, NULL = none
 
 
-cdef inline bint before(const Row* a, const Row* b) noexcept nogil:
-    if a.ts != b.ts:
-        return a.ts < b.ts
-    if a.kind != b.kind:
-        return a.kind < b.kind
-    if a.part != b.part:
-        return a.part < b.part
-    if a.offset != b.offset:
-        return a.offset < b.offset
-    return a.sub < b.sub
-
-
 def survey(const Row[::1] rows):
     """Order, least ts and greatest ts of some rows, at least one.
 
     Order is 2 if each row comes before the next, 1 if some are repeats of one (ts, kind, part, offset, sub), 0 if some
     come after the next.
     """
-    cdef int64_t i, ts, least, greatest, n = rows.shape[0]
-    cdef int order = STRICT
+    cdef int64_t i, n = rows.shape[0]
+    cdef Survey found
     if n == 0:
         raise ValueError("rows: at least 1, got 0")
-    least = greatest = rows[0].ts
+    look(&found, &rows[0], True)
     with nogil:
         for i in range(1, n):
-            ts = rows[i].ts
-            if ts > greatest:
-                greatest = ts
-                continue
-            if ts < least:
-                least = ts
-            if order == UNSORTED:
-                continue
-            if before(&rows[i], &rows[i - 1]):
-                order = UNSORTED
-            elif not before(&rows[i - 1], &rows[i]):
-                order = REPEATS
-    return order, least, greatest
+            look(&found, &rows[i], False)
+    return found.order, found.least, found.greatest
 
 
 def tell(const Row[::1] rows, int64_t[::1] kinds, unsigned char[::1] contracts):
@@ -76,14 +51,23 @@ def tell(const Row[::1] rows, int64_t[::1] kinds, unsigned char[::1] contracts):
     A kind or contract that has no element there is passed over.
     """
     cdef int64_t i, n = rows.shape[0], most = contracts.shape[0], last = kinds.shape[0]
+    cdef int64_t quotes = 0, theos = 0  # in registers: nearly every row is one of these
     cdef int64_t* count = &kinds[0] if last else NULL
     cdef unsigned char* named = &contracts[0] if most else NULL
     with nogil:
         for i in range(n):
-            if rows[i].kind < last:
+            if rows[i].kind == K_QUOTE:
+                quotes += 1
+            elif rows[i].kind == K_THEO:
+                theos += 1
+            elif rows[i].kind < last:
                 count[rows[i].kind] += 1
             if 0 <= rows[i].contract < most:
                 named[rows[i].contract] = 1
+    if K_QUOTE < last:
+        count[K_QUOTE] += quotes
+    if K_THEO < last:
+        count[K_THEO] += theos
 
 
 def count_before(const Row[::1] rows, int64_t ts):
@@ -148,8 +132,31 @@ cdef inline void put(Out* out, const Row* row) noexcept nogil:
         out.next += 1
 
 
+cdef inline const Row* copy_ascending(const Row* head, const Row* end, int64_t second, Out* out) noexcept nogil:
+    # rows from `head` on, at once, while each is later than the one before and earlier than `second`; what follows them
+    cdef int64_t last = out.last.ts
+    cdef const Row* stop = head
+    while stop < end and stop.ts < second and stop.ts > last:
+        last = stop.ts
+        stop += 1
+    if stop > head:
+        memcpy(out.next, head, (stop - head) * sizeof(Row))
+        out.next += stop - head
+        out.last = out.next - 1
+    return stop
+
+
+cdef inline const Row* copy_stretch(const Row* head, const Row* end, int64_t second, const Row* rival,
+                                    Out* out) noexcept nogil:
+    # `head`, and what comes before `second` and `rival`; what follows
+    while True:
+        put(out, head)
+        head = copy_ascending(head + 1, end, second, out)
+        if head == end or head.ts > second or head.ts == second and (rival == NULL or not before(head, rival)):
+            return head
+
+
 cdef void merge_all(Open* h, Out* out) noexcept nogil:
-    cdef const Row* head
     cdef const Row* rival   # where times are equal, the head that comes next
     cdef int64_t second = INT64_MAX
     cdef int k
@@ -159,20 +166,9 @@ cdef void merge_all(Open* h, Out* out) noexcept nogil:
         if h.ts[k] == second:
             k = earliest(h, -1)
             rival = h.head[earliest(h, k)]
-        head = h.head[k]
-        while True:
-            put(out, head)
-            head += 1
-            if head == h.run[k].end or head.ts > second or head.ts == second and (
-                    rival == NULL or not before(head, rival)):
-                break
-        read_up_to(h, k, head)
+        read_up_to(h, k, copy_stretch(h.head[k], h.run[k].end, second, rival, out))
     while h.n:
-        head = h.head[0]
-        while head < h.run[0].end:
-            put(out, head)
-            head += 1
-        read_up_to(h, 0, head)
+        read_up_to(h, 0, copy_stretch(h.head[0], h.run[0].end, INT64_MAX, NULL, out))
 
 
 cdef int read_runs(list runs, list keep, Run* read) except -1:

@@ -190,11 +190,20 @@ def count_messages(Messages w, const Row[::1] rows, int64_t start):
 
 def count_quotes(const Row[::1] rows, int64_t[::1] counts):
     """counts[maker] grows by the quotes of each maker, good or bad; makers outside `counts` are left out."""
-    cdef int64_t i, n = counts.shape[0]
+    cdef int64_t i, n = counts.shape[0], some = 0
+    cdef int32_t maker = -1     # of the quotes that are counted and not yet added: a maker's come in a row
+    cdef int64_t* count = &counts[0] if n else NULL
     with nogil:
         for i in range(rows.shape[0]):
-            if rows[i].kind == K_QUOTE and 0 <= rows[i].maker < n:
-                counts[rows[i].maker] += 1
+            if rows[i].kind != K_QUOTE:
+                continue
+            if rows[i].maker != maker:
+                if 0 <= maker < n:
+                    count[maker] += some
+                maker, some = rows[i].maker, 0
+            some += 1
+        if 0 <= maker < n:
+            count[maker] += some
 
 
 def as_structs(bytes data):

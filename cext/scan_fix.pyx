@@ -46,6 +46,7 @@ cdef struct Call:
     int contract_tag
     int role
     uint16_t part
+    Divisors known
 
 # A message as far as it was read.
 cdef struct Message:
@@ -96,6 +97,7 @@ def scan_quotes(
     call.ticks = &ticks[0] if ticks.shape[0] else NULL
     call.contract_limit = <int> ticks.shape[0]
     call.maker_tag, call.contract_tag, call.role, call.part = maker_tag, contract_tag, role, <uint16_t> part
+    no_divisors(&call.known)
     if room == 0:
         counts[:] = -1
         return 0
@@ -111,7 +113,7 @@ def scan_quotes(
     return k
 
 
-cdef int32_t scan_message(const Call* call, const unsigned char* start, const unsigned char* end, const unsigned char* limit,
+cdef int32_t scan_message(Call* call, const unsigned char* start, const unsigned char* end, const unsigned char* limit,
                           int64_t offset, Row* rows) noexcept nogil:
     """Rows of a message, -1 if it is not plain."""
     cdef Message m
@@ -173,7 +175,7 @@ cdef bint framed(Message* m, const unsigned char* start, const unsigned char* en
     return m.mass or at[3] == c'S'
 
 
-cdef inline void begin(const Call* call, Message* m, Row* rows, int64_t offset) noexcept nogil:
+cdef inline void begin(Call* call, Message* m, Row* rows, int64_t offset) noexcept nogil:
     """A row for the entry that starts."""
     place(rows + m.rows, -1, offset, call.part, <uint16_t> m.rows, K_QUOTE)
     rows[m.rows].a = INT64_MIN
@@ -182,7 +184,7 @@ cdef inline void begin(const Call* call, Message* m, Row* rows, int64_t offset) 
     m.rows += 1
 
 
-cdef bint finish(const Call* call, Message* m, Row* rows) noexcept nogil:
+cdef bint finish(Call* call, Message* m, Row* rows) noexcept nogil:
     """The row of the entry that ends: False if it is not plain."""
     cdef Row* row = rows + m.rows - 1
     if not m.got & HAS_CONTRACT or not m.got & (HAS_BID | HAS_ASK | HAS_BID_SIZE | HAS_ASK_SIZE) or not m.seen & HAS_MAKER:
@@ -198,7 +200,7 @@ cdef bint finish(const Call* call, Message* m, Row* rows) noexcept nogil:
         row.a_size = <int32_t> m.def_bid
     if m.got & HAS_ASK and not m.got & HAS_ASK_SIZE:
         row.b_size = <int32_t> m.def_ask
-    if quote_code(row, call.ticks, call.contract_limit) != OK:
+    if quote_code(row, call.ticks, call.contract_limit, &call.known) != OK:
         return False
     settle_quote(row, OK, call.ticks)
     return True
@@ -252,7 +254,7 @@ cdef inline bint once(int* seen, int bit) noexcept nogil:
     return True
 
 
-cdef bint message_field(const Call* call, Message* m, uint64_t tag, Row* rows) noexcept nogil:
+cdef bint message_field(Call* call, Message* m, uint64_t tag, Row* rows) noexcept nogil:
     """A field of the message itself; False if it is not plain."""
     cdef uint64_t role
     if tag == <uint64_t> call.maker_tag and tag != PARTIES:
@@ -291,7 +293,7 @@ cdef bint message_field(const Call* call, Message* m, uint64_t tag, Row* rows) n
     return quote_field(call, m, tag, rows)
 
 
-cdef bint group_field(const Call* call, Message* m, uint64_t tag, Row* rows, int64_t offset) noexcept nogil:
+cdef bint group_field(Call* call, Message* m, uint64_t tag, Row* rows, int64_t offset) noexcept nogil:
     """A field behind the number of sets; False if it is not plain."""
     if tag == 299:
         if m.where < ENTRIES or m.entries == 0 or m.rows == MOST_ENTRIES or (m.where == ENTRY and not finish(call, m, rows)):
@@ -318,11 +320,11 @@ cdef bint group_field(const Call* call, Message* m, uint64_t tag, Row* rows, int
     return m.where == SET and tag != 296 and not of_quote(call, tag) and skip_field(m, tag)
 
 
-cdef inline bint of_quote(const Call* call, uint64_t tag) noexcept nogil:
+cdef inline bint of_quote(Call* call, uint64_t tag) noexcept nogil:
     return tag == <uint64_t> call.contract_tag or 132 <= tag <= 135 or tag == 60
 
 
-cdef inline bint quote_field(const Call* call, Message* m, uint64_t tag, Row* rows) noexcept nogil:
+cdef inline bint quote_field(Call* call, Message* m, uint64_t tag, Row* rows) noexcept nogil:
     """A field of an entry, or of a single quote; False if it is not plain."""
     cdef Row* row = rows + m.rows - 1
     cdef const NameCell* cell
@@ -371,7 +373,7 @@ cdef inline bint tells_length(uint64_t tag) noexcept nogil:
     return tag == 618 or tag == 621 or tag == 1184 or tag == 1401 or tag == 1403 or tag == 1664 or tag == 2351
 
 
-cdef const NameCell* party_cell(const Call* call, Message* m) noexcept nogil:
+cdef const NameCell* party_cell(Call* call, Message* m) noexcept nogil:
     """The cell of the party that was read last."""
     cdef int64_t length = m.party_length
     cdef uint64_t second = kept(eight(m.party + 8, m.limit), length - 8) if length > 8 else 0

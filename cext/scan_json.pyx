@@ -37,6 +37,7 @@ cdef struct Scan:
     const int64_t* ticks
     int contract_limit
     const unsigned char* limit
+    Divisors known
     uint16_t part
 
 
@@ -121,6 +122,7 @@ cdef object scan_records(
     cdef Row* out = &rows[0]
     scan.limit = base + data.shape[0]
     scan.part = <uint16_t> part
+    no_divisors(&scan.known)
     with nogil:
         for i in range(n):
             counts[i] = -1 if lengths[i] < least else scan_record(
@@ -132,7 +134,7 @@ cdef object scan_records(
 
 # --- a record ----------------------------------------------------------------------------------
 
-cdef int32_t scan_record(const Scan* scan, bint quotes, const unsigned char* at, const unsigned char* end, int64_t offset,
+cdef int32_t scan_record(Scan* scan, bint quotes, const unsigned char* at, const unsigned char* end, int64_t offset,
                          Row* rows) noexcept nogil:
     """Rows of a record, -1 if it is not plain."""
     cdef int32_t count = 0
@@ -160,7 +162,7 @@ cdef int32_t scan_record(const Scan* scan, bint quotes, const unsigned char* at,
     return -1
 
 
-cdef inline const unsigned char* scan_object(const Scan* scan, bint quotes, const unsigned char* at, const unsigned char* end,
+cdef inline const unsigned char* scan_object(Scan* scan, bint quotes, const unsigned char* at, const unsigned char* end,
                                              int64_t offset, uint16_t sub, Row* out) noexcept nogil:
     """An object from behind its brace: what follows its end, NULL if it is not plain.
 
@@ -171,7 +173,7 @@ cdef inline const unsigned char* scan_object(const Scan* scan, bint quotes, cons
     place(&row, 0, offset, scan.part, sub, K_QUOTE if quotes else K_THEO)
     if quotes:
         at = scan_quote(scan, at, end, &row)
-        if at == NULL or quote_code(&row, scan.ticks, scan.contract_limit) != OK:
+        if at == NULL or quote_code(&row, scan.ticks, scan.contract_limit, &scan.known) != OK:
             return NULL
         settle_quote(&row, OK, scan.ticks)
     else:
@@ -185,7 +187,7 @@ cdef inline const unsigned char* scan_object(const Scan* scan, bint quotes, cons
     return at
 
 
-cdef inline const unsigned char* scan_quote(const Scan* scan, const unsigned char* at, const unsigned char* end,
+cdef inline const unsigned char* scan_quote(Scan* scan, const unsigned char* at, const unsigned char* end,
                                             Row* row) noexcept nogil:
     """Members of a quote up to its closing brace; NULL if they are not plain."""
     cdef const NameCell* cell
@@ -235,7 +237,7 @@ cdef inline const unsigned char* scan_quote(const Scan* scan, const unsigned cha
         at += 1
 
 
-cdef inline const unsigned char* scan_theo(const Scan* scan, const unsigned char* at, const unsigned char* end,
+cdef inline const unsigned char* scan_theo(Scan* scan, const unsigned char* at, const unsigned char* end,
                                            Row* row) noexcept nogil:
     """Members of a theo up to its closing brace; NULL if they are not plain."""
     cdef const NameCell* cell

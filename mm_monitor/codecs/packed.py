@@ -29,8 +29,16 @@ from mm_monitor.codecs.verdicts import (
 from mm_monitor.core.batch import ROW, Decoded, Rows
 from mm_monitor.core.model import BadReason, DeadLetter, RawRecord
 from mm_monitor.core.reference import Reference
-from mm_monitor.kernels import decode_quotes, decode_theos, scan_records
-from mm_monitor.kernels.reference_decode import HEADER, QUOTE, QUOTES, SCHEMA, THEO, THEOS
+from mm_monitor.kernels import decode_quotes, decode_theos
+from mm_monitor.kernels.reference_decode import (
+    HEADER,
+    QUOTE,
+    QUOTES,
+    SCHEMA,
+    THEO,
+    THEOS,
+    Told,
+)
 
 QUOTE_FIELDS = (
     "ts_event", "bid_price", "ask_price", "bid_size", "ask_size", "maker", "contract",
@@ -53,10 +61,18 @@ class PackedCodec:
         template = _TEMPLATES[chunk.feed]
         records = Values.of(chunk.records)
         counts = np.empty(len(records), np.int32)
-        spans = (records.data, records.starts, records.lengths)
-        rows = np.empty(scan_records(*spans, template, counts), ROW)  # the kernel fills them
-        codes = np.zeros(len(rows), np.uint8)
-        bad = self._fill(records, chunk, reference, rows, codes)
+        named = np.zeros(len(reference.contracts), np.uint8)
+        rows = np.empty(_room(records, template), ROW)  # the kernel fills them
+        codes = np.empty(len(rows), np.uint8)
+        told = self._fill(records, chunk, reference, rows, codes, counts, named)
+        n, bad, unread, order, least, greatest = told
+        rows, codes = rows[:n], codes[:n]
+        if template == QUOTES:
+            bad += check_adjusted(rows, codes, reference)
+        if not bad and not unread:
+            return Decoded(
+                rows, dead=[], survey=(order, least, greatest) if n else None, named=named
+            )
         dead = [
             _bad_record(records[i], template) for i in np.flatnonzero(counts < 0).tolist()
         ]  # fmt: skip
@@ -70,17 +86,31 @@ class PackedCodec:
         return _row_bytes(value, sub)
 
     def _fill(
-        self, records: Values, chunk: Chunk, reference: Reference, rows: Rows, codes: Codes
-    ) -> int:
-        """Let the kernel decode; returns the number of bad rows."""
+        self,
+        records: Values,
+        chunk: Chunk,
+        reference: Reference,
+        rows: Rows,
+        codes: Codes,
+        counts: NDArray[np.int32],
+        named: Codes,
+    ) -> Told:
+        """Let the kernel decode."""
         tables = self._directories.of(reference)
         contracts = (tables.contracts.keys, tables.contracts.values)
         spans = (records.data, records.starts, records.lengths, records.offsets)
         if chunk.feed == "theo":
-            return decode_theos(*spans, chunk.part, *contracts, rows, codes)
+            return decode_theos(*spans, chunk.part, *contracts, rows, codes, counts, named)
         makers = (tables.makers.keys, tables.makers.values)
-        bad = decode_quotes(*spans, chunk.part, *makers, *contracts, tables.ticks, rows, codes)
-        return bad + check_adjusted(rows, codes, reference)
+        return decode_quotes(
+            *spans, chunk.part, *makers, *contracts, tables.ticks, rows, codes, counts, named
+        )
+
+
+def _room(records: Values, template: int) -> int:
+    """For how many rows, at most, there are bytes."""
+    least = QUOTE.size if template == QUOTES else THEO.size
+    return (int(records.lengths.sum()) + len(records)) // least  # a null value is -1 long
 
 
 def _bad_record(record: RawRecord, template: int) -> DeadLetter:

@@ -63,12 +63,15 @@ def empty_rows(n: int) -> Rows:
 class Decoded:
     """What a codec made of one chunk of records of one source partition.
 
-    `rows` are in the order of the source (offset, sub); control rows have in `a` an index into `controls`.
+    `rows` are in the order of the source (offset, sub); control rows have in `a` an index into `controls`. Where the
+    codec saw it in passing: `survey` is `kernels.survey` of the rows, `named` (contracts,) is 1 for those they name.
     """
 
     rows: Rows
     controls: Sequence[Control] = ()
     dead: Sequence[DeadLetter] = field(default=())
+    survey: tuple[int, int, int] | None = None
+    named: NDArray[np.uint8] | None = None
 
 
 def control_rows(

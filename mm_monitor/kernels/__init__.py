@@ -20,7 +20,6 @@ try:
         check_theos,
         decode_quotes,
         decode_theos,
-        scan_records,
     )
     from mm_monitor.kernels._engine import (
         Arrays,
@@ -75,7 +74,6 @@ __all__ = [
     "scan_fix_quotes",
     "scan_json_quotes",
     "scan_json_theos",
-    "scan_records",
     "set_clocks",
     "set_stress",
     "set_underlying",

@@ -2,13 +2,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 def packed_layout() -> dict[str, dict[str, int]]: ...
-def scan_records(
-    data: bytes | NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    template_id: int,
-    counts: NDArray[np.int32],
-) -> int: ...
 def decode_quotes(
     data: bytes | NDArray[np.uint8],
     starts: NDArray[np.int64],
@@ -22,7 +15,9 @@ def decode_quotes(
     ticks: NDArray[np.int64],
     rows: NDArray[np.void],
     codes: NDArray[np.uint8],
-) -> int: ...
+    counts: NDArray[np.int32],
+    named: NDArray[np.uint8],
+) -> tuple[int, int, int, int, int, int]: ...
 def decode_theos(
     data: bytes | NDArray[np.uint8],
     starts: NDArray[np.int64],
@@ -33,7 +28,9 @@ def decode_theos(
     contract_values: NDArray[np.int32],
     rows: NDArray[np.void],
     codes: NDArray[np.uint8],
-) -> int: ...
+    counts: NDArray[np.int32],
+    named: NDArray[np.uint8],
+) -> tuple[int, int, int, int, int, int]: ...
 def check_quotes(
     rows: NDArray[np.void], ticks: NDArray[np.int64], codes: NDArray[np.uint8]
 ) -> int: ...

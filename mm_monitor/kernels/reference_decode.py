@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 
 from mm_monitor.core.batch import QUOTE_BAD, THEO_MISSING, Rows
 from mm_monitor.core.model import MAX_PRICE, Kind
+from mm_monitor.kernels.reference_merge import survey
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
 Keys = NDArray[np.uint32]
 Indices = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
+# rows, bad rows, records that cannot be read; order, least and greatest time of the rows
+Told = tuple[int, int, int, int, int, int]
 
 # block_length, template_id, schema_id, version, row_length, row_count
 HEADER = struct.Struct("<BBBBHH")
@@ -65,17 +68,6 @@ def record_rows(record: bytes, template_id: int) -> int:
     return int(count) if len(record) == HEADER.size + length * count else -1
 
 
-def scan_records(
-    data: bytes | Bytes, starts: Ints, lengths: Ints, template_id: int, counts: Indices
-) -> int:
-    """Rows that each record holds, -1 for a record that is none; returns their sum."""
-    total = 0
-    for i, record in enumerate(records_in(data, starts, lengths)):
-        counts[i] = record_rows(record, template_id)
-        total += max(0, int(counts[i]))
-    return total
-
-
 def decode_quotes(
     data: bytes | Bytes,
     starts: Ints,
@@ -89,13 +81,14 @@ def decode_quotes(
     ticks: Ints,
     rows: Rows,
     codes: Codes,
-) -> int:
-    """Quote rows of all readable records; returns how many are bad."""
+    counts: Indices,
+    named: Codes,
+) -> Told:
+    """Quote rows of all readable records."""
     makers = _table(maker_keys, maker_values)
     contracts = _table(contract_keys, contract_values)
-    bad = 0
-    records = records_in(data, starts, lengths)
-    for k, (offset, sub, row) in enumerate(_rows(records, offsets, QUOTES, QUOTE)):
+    bad = k = 0
+    for offset, sub, row in _rows(data, starts, lengths, offsets, QUOTES, counts):
         ts, bid, ask, bid_size, ask_size, maker, contract = row
         index = contracts.get(contract, -1)
         rows[k] = (ts, offset, bid, ask, bid_size, ask_size, makers.get(maker, -1), index, part,
@@ -105,7 +98,8 @@ def decode_quotes(
             code = Code.UNKNOWN_MAKER
         codes[k] = code
         bad += settle_quote(rows, k, code, ticks)
-    return bad
+        k += 1
+    return _told(rows[:k], bad, counts, named)
 
 
 def decode_theos(
@@ -118,18 +112,20 @@ def decode_theos(
     contract_values: Indices,
     rows: Rows,
     codes: Codes,
-) -> int:
-    """Theo rows of all readable records; returns how many are bad."""
+    counts: Indices,
+    named: Codes,
+) -> Told:
+    """Theo rows of all readable records."""
     contracts = _table(contract_keys, contract_values)
-    bad = 0
-    records = records_in(data, starts, lengths)
-    for k, (offset, sub, row) in enumerate(_rows(records, offsets, THEOS, THEO)):
+    bad = k = 0
+    for offset, sub, row in _rows(data, starts, lengths, offsets, THEOS, counts):
         ts, theo, contract, _ = row
         index = contracts.get(contract, -1)
         rows[k] = (ts, offset, theo, 0, 0, 0, -1, index, part, sub, Kind.THEO, 0, 0)
         codes[k] = theo_code(rows[k])
         bad += settle_theo(rows, k, Code(codes[k]))
-    return bad
+        k += 1
+    return _told(rows[:k], bad, counts, named)
 
 
 def check_quotes(rows: Rows, ticks: Ints, codes: Codes) -> int:
@@ -171,7 +167,7 @@ def side_code(price: int, size: int, tick: int, first: Code) -> int:
         return Code.OK if size == 0 else first + 3
     if abs(price) > MAX_PRICE:
         return first + 1
-    if tick and price % tick:
+    if tick > 0 and price % tick:
         return first + 2
     return first + 4 if size and price <= 0 else Code.OK
 
@@ -217,14 +213,30 @@ def records_in(data: bytes | Bytes, starts: Ints, lengths: Ints) -> Iterator[byt
 
 
 def _rows(
-    records: Iterator[bytes], offsets: Ints, template_id: int, layout: struct.Struct
+    data: bytes | Bytes,
+    starts: Ints,
+    lengths: Ints,
+    offsets: Ints,
+    template_id: int,
+    counts: Indices,
 ) -> Iterator[tuple[int, int, tuple[int, ...]]]:
-    """Offset, sub and fields of every row of every readable record."""
-    for record, offset in zip(records, offsets.tolist(), strict=True):
-        count = record_rows(record, template_id)
+    """Offset, sub and fields of every row of every readable record; how many each has goes to `counts`."""
+    layout = QUOTE if template_id == QUOTES else THEO
+    records = zip(records_in(data, starts, lengths), offsets.tolist(), strict=True)
+    for i, (record, offset) in enumerate(records):
+        count = counts[i] = record_rows(record, template_id)
         length = HEADER.unpack_from(record)[4] if count > 0 else 0
         for sub in range(count):
             yield offset, sub, layout.unpack_from(record, HEADER.size + sub * length)
+
+
+def _told(rows: Rows, bad: int, counts: Indices, named: Codes) -> Told:
+    """What a call returns of its rows."""
+    for contract in rows["contract"].tolist():
+        if 0 <= contract < len(named):
+            named[contract] = 1
+    found = survey(rows) if len(rows) else (2, 0, 0)
+    return (len(rows), bad, int((counts < 0).sum()), *found)
 
 
 def _table(keys: Keys, values: Indices) -> dict[int, int]:

@@ -37,7 +37,7 @@ from mm_monitor.sources.kafka_client import (
     unreachable,
 )
 from mm_monitor.sources.kafka_decode import KafkaDecoder
-from mm_monitor.sources.kafka_options import MS, KafkaFeeds, KafkaOptions, TapeTimes
+from mm_monitor.sources.kafka_options import MS, SECOND, KafkaFeeds, KafkaOptions, TapeTimes
 from mm_monitor.sources.kafka_parts import COMPACTED, OWN_PART, Part
 from mm_monitor.sources.kafka_raw import fetch_raw, pieces
 from mm_monitor.sources.kafka_watch import Entry, Watch
@@ -81,6 +81,7 @@ class KafkaSource:
         self._caught_up = False
         self._knows_names = False
         self._backoff = 0.0
+        self._looked_for_new = 0  # wall
         self._interrupted = asyncio.Event()
         self._probe: asyncio.Task[None] | None = None
         self.raw = False  # are record batches read as they are?
@@ -339,9 +340,12 @@ class KafkaSource:
 
     async def _take_up_new(self) -> None:
         """Partitions that a topic was given since the start are read, too, from their first record."""
-        data = self._data
+        data, wall = self._data, time.time_ns()
         if data is None or self._options.group or self.share is not None:
             return
+        if wall - self._looked_for_new < SECOND:  # metadata is not younger than that
+            return
+        self._looked_for_new = wall
         named = [TopicPartition(topic, number) for topic in (self._feeds.quotes, self._feeds.theo)
                  for number in sorted(data.partitions_for_topic(topic) or ())]  # fmt: skip
         new = [tp for tp in named if tp not in self._parts]

@@ -74,9 +74,13 @@ class KafkaDecoder:
         lag = 0
         if part.feed in DATA:
             contracts = self._reference.contracts
-            seen = np.zeros(len(contracts), np.uint8)
-            kernels.tell(heard.decoded.rows, _NO_COUNTS, seen)
-            classes = [contracts[i].klass for i in np.flatnonzero(seen)]
+            named = heard.decoded.named
+            if named is None:
+                named = np.zeros(len(contracts), np.uint8)
+                kernels.tell(heard.decoded.rows, _NO_COUNTS, named)
+            if (told := named.tobytes()) != part.named:
+                part.named = told
+                classes = [contracts[i].klass for i in np.flatnonzero(named)]
             logged = int(fetched.stamps[-1]) * MS
             lag = logged + shift - last if logged > 0 else 0
         watch.heard(part, first, last, classes, lag)
@@ -145,7 +149,9 @@ class KafkaDecoder:
 
 
 def _survey(decoded: Decoded) -> Survey | None:
-    return kernels.survey(decoded.rows) if len(decoded.rows) else None
+    if decoded.survey is not None or not len(decoded.rows):
+        return decoded.survey
+    return kernels.survey(decoded.rows)
 
 
 def _keep(decoded: Decoded, keep: Sequence[bool]) -> Decoded:

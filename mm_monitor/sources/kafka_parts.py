@@ -42,6 +42,7 @@ class Part:
     keeps_all: bool = False  # a topic that is not compacted, though its offsets may have holes
     classes: set[str] = field(default_factory=set)  # heard on this partition
     placed: int = 0  # so many of them are known to belong here or not
+    named: bytes = b""  # by contract: 1 if the records that came last name it
 
     @property
     def number(self) -> int:

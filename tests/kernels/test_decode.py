@@ -18,6 +18,7 @@ from mm_monitor.core.model import MAX_PRICE, Kind
 from mm_monitor.kernels import _decode
 from mm_monitor.kernels import reference_decode as plain
 from mm_monitor.kernels.reference_decode import NULL, QUOTES, THEOS, Code
+from mm_monitor.kernels.reference_merge import survey as plain_survey
 
 TICKS = np.array([10_000, 1, 500_000_000], np.int64)
 CONTRACTS = IdTable.of({7: 0, 1_000_007: 1, 2**32 - 1: 2, 3: 0})
@@ -58,6 +59,9 @@ def records_of(template: int, row: st.SearchStrategy[tuple[int, ...]]) -> st.Sea
     return st.one_of(good, good, good, broken, st.binary(max_size=60))
 
 
+NAMED = np.zeros(
+    2, np.uint8
+)  # one less than there are contracts: who has no element is passed over
 UNSEEN = np.array([10_000, 0, 0], np.int64)  # 0: the caller has the tick
 
 
@@ -69,18 +73,24 @@ def decode(
     starts = np.cumsum(lengths) - lengths
     lengths[lengths == 0] = -1  # a null value is as short as an empty one
     offsets = np.arange(100, 100 + len(records), dtype=np.int64)
-    counts = np.empty(len(records), np.int32)
-    rows = empty_rows(module.scan_records(data, starts, lengths, template, counts))
-    codes = np.zeros(len(rows), np.uint8)
+    rows = empty_rows(len(data) // (plain.QUOTE if template == QUOTES else plain.THEO).size)
+    out = (rows, np.zeros(len(rows), np.uint8), np.empty(len(records), np.int32), NAMED.copy())
     contracts = (CONTRACTS.keys, CONTRACTS.values)
     if template == QUOTES:
         makers = (MAKERS.keys, MAKERS.values)
-        bad = module.decode_quotes(
-            data, starts, lengths, offsets, 3, *makers, *contracts, ticks, rows, codes
+        told = module.decode_quotes(
+            data, starts, lengths, offsets, 3, *makers, *contracts, ticks, *out
         )
     else:
-        bad = module.decode_theos(data, starts, lengths, offsets, 3, *contracts, rows, codes)
-    return bad, counts.tolist(), rows.tobytes(), codes.tobytes(), rows, codes
+        told = module.decode_theos(data, starts, lengths, offsets, 3, *contracts, *out)
+    n, bad, unread, *survey = told
+    rows, codes, counts, named = out
+    assert (n, unread) == (counts[counts > 0].sum(), (counts < 0).sum())
+    if n:
+        assert tuple(survey) == plain_survey(rows[:n])
+    seen = set(rows["contract"][:n].tolist())
+    assert named.tolist() == [int(i in seen) for i in range(len(named))]
+    return bad, counts.tolist(), rows.tobytes(), codes.tobytes(), rows[:n], codes[:n]
 
 
 @pytest.mark.criterion("TAPE-04")
@@ -183,9 +193,10 @@ def test_unaligned_and_read_only_input() -> None:
     record = packed(QUOTES, [GOOD])
     shifted = np.frombuffer(b"x" + record, np.uint8)[1:]
     rows, codes = empty_rows(1), np.zeros(1, np.uint8)
+    told = (np.zeros(1, np.int32), NAMED.copy())
     spans = (np.zeros(1, np.int64), np.array([len(record)]), np.array([4]), 0)
     tables = (MAKERS.keys, MAKERS.values, CONTRACTS.keys, CONTRACTS.values)
-    assert kernels.decode_quotes(shifted, *spans, *tables, TICKS, rows, codes) == 0
+    assert kernels.decode_quotes(shifted, *spans, *tables, TICKS, rows, codes, *told)[:2] == (1, 0)
     assert rows[0]["b"] == 30_000
 
 
@@ -200,7 +211,7 @@ def wrong_calls() -> list[tuple[str, dict[str, Any]]]:
         ("starts", {"starts": np.zeros(2, ints)}),
         ("offsets", {"offsets": np.zeros(2, ints)}),
         ("codes", {"codes": np.zeros(2, np.uint8)}),
-        ("rows", {"rows": empty_rows(2), "codes": np.zeros(2, np.uint8)}),
+        ("counts", {"counts": np.zeros(2, np.int32)}),
         ("rows", {"rows": empty_rows(0), "codes": np.zeros(0, np.uint8)}),
         ("part", {"part": 65_536}),
         ("power of two", {"maker_keys": np.zeros(3, np.uint32)}),
@@ -222,6 +233,8 @@ def test_arguments_that_do_not_belong_together(message: str, change: dict[str, A
         "ticks": TICKS,
         "rows": empty_rows(1),
         "codes": np.zeros(1, np.uint8),
+        "counts": np.zeros(1, np.int32),
+        "named": NAMED.copy(),
     }
     with pytest.raises(ValueError, match=message):
         kernels.decode_quotes(**{**call, **change})
@@ -229,18 +242,20 @@ def test_arguments_that_do_not_belong_together(message: str, change: dict[str, A
 
 def test_a_table_that_points_beyond_the_ticks_is_an_unknown_contract() -> None:
     rows, codes = empty_rows(1), np.zeros(1, np.uint8)
+    told = (np.zeros(1, np.int32), NAMED.copy())
     record, table = packed(QUOTES, [GOOD]), IdTable.of({7: 3})
     spans = (np.zeros(1, np.int64), np.array([len(record)]), np.array([4]), 0)
     tables = (MAKERS.keys, MAKERS.values, table.keys, table.values)
-    assert kernels.decode_quotes(record, *spans, *tables, TICKS, rows, codes) == 1
+    assert kernels.decode_quotes(record, *spans, *tables, TICKS, rows, codes, *told)[:2] == (1, 1)
     assert codes[0] == Code.UNKNOWN_CONTRACT
 
 
 def test_a_table_without_a_free_cell_ends() -> None:
     rows, codes, record = empty_rows(1), np.zeros(1, np.uint8), packed(QUOTES, [GOOD])
+    told = (np.zeros(1, np.int32), NAMED.copy())
     spans = (np.zeros(1, np.int64), np.array([len(record)]), np.array([4]), 0)
     tables = (np.zeros(4, np.uint32), np.zeros(4, np.int32), CONTRACTS.keys, CONTRACTS.values)
-    assert kernels.decode_quotes(record, *spans, *tables, TICKS, rows, codes) == 1
+    assert kernels.decode_quotes(record, *spans, *tables, TICKS, rows, codes, *told)[:2] == (1, 1)
     assert codes[0] == Code.UNKNOWN_MAKER
 
 
@@ -252,7 +267,8 @@ def test_every_id_is_found_in_its_table(numbers: dict[int, int]) -> None:
     record = packed(THEOS, [cast(tuple[int, ...], row) for row in rows])
     out, codes = empty_rows(len(rows)), np.zeros(len(rows), np.uint8)
     spans = (np.zeros(1, np.int64), np.array([len(record)]), np.array([4]), 0)
-    kernels.decode_theos(record, *spans, table.keys, table.values, out, codes)
+    told = (np.zeros(1, np.int32), NAMED.copy())
+    kernels.decode_theos(record, *spans, table.keys, table.values, out, codes, *told)
     assert out["contract"].tolist() == list(numbers.values())
 
 
