@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -35,6 +36,7 @@ from benchmarks.day import (
     warm_engine,
 )
 from benchmarks.measure import Row
+from mm_monitor import memory
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Control, DeadLetter
@@ -46,7 +48,6 @@ from mm_monitor.sources.merge import Merge
 from tests.services.kafka import Kafka
 
 TITLE = "kafka: ns of CPU a tick in the consuming process (median of turns), M ticks/s of wall time, and times ours"
-TICKS = {1: 2_000_000, 256: 8_000_000}  # by ticks a record
 TURNS = 5
 THEO_SHARE = 0.01
 BATCH = 1 << 17  # bytes of a record batch, at most
@@ -54,30 +55,46 @@ CONSUMERS = ("ours", "getmany", "confluent")
 DAY = 86_400 * SECOND
 
 
+class Case(NamedTuple):
+    """What the topics hold."""
+
+    codec: str
+    per_record: int
+    ticks: int
+
+
+CASES = (Case("packed", 1, 4_000_000), Case("packed", 256, 8_000_000), Case("json", 1, 1_000_000))
+
+
 def run() -> list[Row]:
-    """One tick a record, and 256."""
+    """Packed ticks one a record and 256 a record, and json objects one a record."""
     with tempfile.TemporaryDirectory() as directory, Kafka(Path(directory)) as kafka:
-        return [row for per_record in TICKS for row in _compare(kafka, per_record)]
+        return [row for case in CASES for row in _compare(kafka, case)]
 
 
-def _compare(kafka: Kafka, per_record: int) -> list[Row]:
+def fill(kafka: Kafka, case: Case) -> dict[str, object]:
+    """Write the ticks of a session to topics of their own; returns what a consumer is told."""
     quotes, theo = (kafka.unique_topic(name, CLASSES) for name in ("quotes", "theo"))
     control = kafka.unique_topic("control")
-    records = _fill(kafka.bootstrap, quotes, theo, per_record)
-    job = {"bootstrap": kafka.bootstrap, "quotes": quotes, "theo": theo, "control": control,
-           "records": records, "ticks": TICKS[per_record]}  # fmt: skip
+    records = _produce(kafka.bootstrap, quotes, theo, case)
+    return {"bootstrap": kafka.bootstrap, "quotes": quotes, "theo": theo, "control": control,
+            "codec": case.codec, "records": records, "ticks": case.ticks}  # fmt: skip
+
+
+def _compare(kafka: Kafka, case: Case) -> list[Row]:
+    job = fill(kafka, case)
     turns = [(name, _turn(name, job)) for _ in range(TURNS) for name in CONSUMERS]
     rows: list[Row] = []
     ours = 0.0
     for name in CONSUMERS:
         mine = [turn for who, turn in turns if who == name]
-        cpu = statistics.median(turn["cpu"] for turn in mine) / TICKS[per_record] * 1e9
+        cpu = statistics.median(turn["cpu"] for turn in mine) / case.ticks * 1e9
         wall = statistics.median(turn["wall"] for turn in mine)
         ours = ours or cpu
         rows.append({
-            "ticks a record": per_record, "consumer": name, "ns": round(cpu, 1),
-            "least": round(min(t["cpu"] for t in mine) / TICKS[per_record] * 1e9, 1),
-            "M/s": round(TICKS[per_record] / wall / 1e6, 2), "times ours": round(cpu / ours, 1),
+            "codec": case.codec, "ticks a record": case.per_record, "consumer": name,
+            "ns": round(cpu, 1), "least": round(min(t["cpu"] for t in mine) / case.ticks * 1e9, 1),
+            "M/s": round(case.ticks / wall / 1e6, 2), "times ours": round(cpu / ours, 1),
         })  # fmt: skip
     return rows
 
@@ -95,9 +112,9 @@ def _turn(name: str, job: dict[str, object]) -> dict[str, float]:
 # What is read ----------------------------------------------------------------------------------
 
 
-def _fill(bootstrap: str, quotes: str, theo: str, per_record: int) -> int:
+def _produce(bootstrap: str, quotes: str, theo: str, case: Case) -> int:
     """Write the ticks of a session, by class, and a last one behind them all; returns the number of records."""
-    ticks = make_ticks(TICKS[per_record], THEO_SHARE, "session")
+    ticks = make_ticks(case.ticks, THEO_SHARE, "session")
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20, "batch.size": BATCH,
                          "queue.buffering.max.messages": 200_000})  # fmt: skip
     sent = 0
@@ -113,7 +130,7 @@ def _fill(bootstrap: str, quotes: str, theo: str, per_record: int) -> int:
             else:
                 rows["maker"][:-1], rows["bid"][:-1], rows["ask"][:-1] = some.maker, some.a, some.b
                 rows["bid_size"][:-1] = rows["ask_size"][:-1] = some.size
-            for value in _values(rows, per_record):
+            for value in _values(rows, case):
                 while True:
                     try:
                         producer.produce(topic, value, partition=klass)
@@ -125,12 +142,34 @@ def _fill(bootstrap: str, quotes: str, theo: str, per_record: int) -> int:
     return sent
 
 
-def _values(rows: np.ndarray, per_record: int) -> Iterator[bytes]:
+def _values(rows: np.ndarray, case: Case) -> Iterator[bytes]:
+    if case.codec == "json":
+        yield from map(_json_theo if rows.dtype == PACKED_THEO else _json_quote, rows.tolist())
+        return
     template = THEOS if rows.dtype == PACKED_THEO else QUOTES
     data, size = rows.tobytes(), rows.itemsize
-    for at in range(0, len(rows), per_record):
-        some = data[at * size : (at + per_record) * size]
+    for at in range(0, len(rows), case.per_record):
+        some = data[at * size : (at + case.per_record) * size]
         yield HEADER.pack(0, template, SCHEMA, 1, size, len(some) // size) + some
+
+
+def _json_quote(row: tuple[int, ...]) -> bytes:
+    ts, bid, ask, bid_size, ask_size, maker, contract = row
+    return (
+        b'{"ts_event":%d,"maker":"M%02d","contract":"C%03d","bid_price":"%d.%04d","bid_size":%d,'
+        b'"ask_price":"%d.%04d","ask_size":%d}'
+        % (ts, maker, contract, *_price(bid), bid_size, *_price(ask), ask_size)
+    )
+
+
+def _json_theo(row: tuple[int, ...]) -> bytes:
+    ts, theo, contract, _ = row
+    return b'{"ts_event":%d,"contract":"C%03d","theo":"%d.%04d"}' % (ts, contract, *_price(theo))
+
+
+def _price(units: int) -> tuple[int, int]:
+    """10^-8 as whole units and ten-thousandths, which is the price tick."""
+    return units // 10**8, units % 10**8 // 10**4
 
 
 # Who reads it ----------------------------------------------------------------------------------
@@ -157,7 +196,8 @@ class _Clock:
 
     def __init__(self) -> None:
         gc.collect()
-        gc.freeze()  # as the service does
+        gc.freeze()
+        memory.keep_freed()  # as the service does
         self.cpu, self.wall = self._cpu(), time.perf_counter()
 
     @staticmethod
@@ -172,7 +212,8 @@ class _Clock:
 async def _ours(job: dict[str, object]) -> dict[str, float]:
     engine = warm_engine()
     topics = [str(job[name]) for name in ("quotes", "theo", "control")]
-    feeds = KafkaFeeds(*topics, quotes_codec="packed", theo_codec="packed")
+    codec = str(job["codec"])
+    feeds = KafkaFeeds(*topics, quotes_codec=codec, theo_codec=codec)
     source = KafkaSource(KafkaOptions(str(job["bootstrap"])), feeds, engine.reference,
                          now=lambda: OPEN + DAY, expect_traffic=lambda: False)  # fmt: skip
     await source.start()
@@ -204,8 +245,10 @@ async def _getmany(job: dict[str, object]) -> dict[str, float]:
 
 
 def _confluent(job: dict[str, object]) -> dict[str, float]:
+    # Without the last two it fetches no more than 100 000 records ahead and then sleeps a second.
     settings = {"bootstrap.servers": job["bootstrap"], "group.id": "bench"}
-    consumer = Consumer({**settings, "enable.auto.commit": False})
+    ahead = {"queued.min.messages": 1_000_000, "fetch.queue.backoff.ms": 1}
+    consumer = Consumer({**settings, **ahead, "enable.auto.commit": False})
     topics = [str(job[name]) for name in ("quotes", "theo")]
     consumer.assign([Place(topic, p, 0) for topic in topics for p in range(CLASSES)])
     clock, seen = _Clock(), 0

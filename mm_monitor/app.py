@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import structlog
 
-from mm_monitor import logs
+from mm_monitor import logs, memory
 from mm_monitor.agenda import Agenda
 from mm_monitor.assembly import (
     make_dead_letters,
@@ -379,6 +379,7 @@ class App:
 async def serve(config: Config) -> None:
     """Run the service until SIGTERM or SIGINT. MonitorError when it cannot start."""
     logs.configure(config.log.level, config.log.format)
+    memory.keep_freed()
     app = App(config)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
