@@ -35,6 +35,7 @@ async def open_consumer(options: KafkaOptions, group: str = "") -> AIOKafkaConsu
         auto_offset_reset="none",  # an offset out of range must be told, not jumped over
         isolation_level="read_committed",  # what a transaction took back was never said
         fetch_max_wait_ms=max(1, options.fetch_max_wait // MS),
+        max_partition_fetch_bytes=options.partition_bytes,
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
         # Quotes and theos of a class have the same partition number and belong to one member.
         partition_assignment_strategy=(RangePartitionAssignor,),

@@ -40,7 +40,8 @@ class KafkaOptions:
         "auto"  # auto | raw | getmany: record batches as they are, or records made by the client
     )
     max_records: int = 5000  # most records that one poll takes in by getmany
-    max_bytes: int = 2 << 20  # most bytes of records that one poll takes in as they are
+    max_bytes: int = 4 << 20  # most bytes of records that one poll takes in as they are
+    partition_bytes: int = 2 << 20  # most bytes of one partition that a broker sends at once
     request_timeout: int = 10 * SECOND
 
 

@@ -79,7 +79,7 @@ class Merge:
         if not len(rows):
             return rows, []
         rows = self._shelve(rows, delivery.decoded.controls)
-        order, least, greatest = delivery.survey or kernels.survey(rows)
+        order, least, greatest = delivery.survey or delivery.decoded.survey or kernels.survey(rows)
         part = delivery.part
         self.greatest[part] = max(self.greatest.get(part, BEFORE_ALL), greatest)
         if least < self.watermark:
