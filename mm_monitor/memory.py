@@ -10,7 +10,9 @@ import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _KEPT = 128 << 20  # bytes that may lie free before any are handed back
-_MAPPED = 32 << 20  # bytes of one piece from which on it is handed back at once: the most glibc takes
+_MAPPED = (
+    32 << 20
+)  # bytes of one piece from which on it is handed back at once: the most glibc takes
 
 
 def keep_freed() -> None:
