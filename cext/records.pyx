@@ -79,6 +79,12 @@ cdef packed struct Batch:
     int32_t codec
     int32_t log_append
 
+# Bytes of one batch while they are read.
+cdef struct Reader:
+    const uint8_t* at
+    const uint8_t* stop
+    bint bad
+
 cdef struct Columns:
     int64_t* starts
     int64_t* lengths
@@ -282,20 +288,21 @@ cdef int control_batch(
     const uint8_t* data, const Batch* batch, int64_t producer, int64_t* cursor, int64_t* active
 ) noexcept nogil:
     """The mark at the end of a transaction: one that took it back ends the skipping. END if it can be read."""
-    cdef const uint8_t* at
-    cdef const uint8_t* stop = data + batch.stop
+    cdef Reader r
     cdef int64_t i
-    cdef int64_t length = 0
+    cdef int64_t length
     if batch.count == 0:  # compaction leaves such
         return END
     if batch.codec:
         return BAD_CONTROL
-    at = skip_prelude(data + batch.start, stop)
-    if at != NULL:
-        at = varint(at, stop, &length)
-    if at == NULL or length < 4 or stop - at < length:
+    r.at = data + batch.start
+    r.stop = data + batch.stop
+    r.bad = False
+    skip_prelude(&r)
+    length = varint(&r)
+    if r.bad or length < 4 or r.stop - r.at < length:
         return BAD_CONTROL
-    if mm_be16(at) != 0 or mm_be16(at + 2) != 0:
+    if mm_be16(r.at) != 0 or mm_be16(r.at + 2) != 0:
         return END
     for i in range(cursor[ACTIVE]):
         if active[i] == producer:
@@ -305,16 +312,15 @@ cdef int control_batch(
     return END
 
 
-cdef inline const uint8_t* skip_prelude(const uint8_t* at, const uint8_t* stop) noexcept nogil:
-    """Past length, attributes, time and offset of a control record."""
-    cdef int64_t unused = 0
-    at = varint(at, stop, &unused)
-    if at == NULL or at >= stop:
-        return NULL
-    at = varint(at + 1, stop, &unused)
-    if at == NULL:
-        return NULL
-    return varint(at, stop, &unused)
+cdef inline void skip_prelude(Reader* r) noexcept nogil:
+    """Length, attributes, time and offset of a control record."""
+    varint(r)
+    if r.at >= r.stop:
+        r.bad = True
+        return
+    r.at += 1
+    varint(r)
+    varint(r)
 
 
 # --- records -----------------------------------------------------------------------------------
@@ -323,43 +329,51 @@ cdef int64_t batch_records(
     const uint8_t* data, const Batch* batch, int64_t* next_offset, Columns out, int64_t first
 ) noexcept nogil:
     """Records of one batch into the columns from `first` on; their number, or -1 with nothing moved."""
-    cdef const uint8_t* at = data + batch.start
-    cdef const uint8_t* stop = data + batch.stop
+    cdef Reader r
     cdef const uint8_t* end
     cdef int64_t expected = next_offset[0]
     cdef int64_t k = first
-    cdef int64_t length = 0, delta = 0, stamp = 0
+    cdef int64_t length
+    cdef int64_t delta
+    cdef int64_t stamp
     cdef int32_t i
+    r.at = data + batch.start
+    r.stop = data + batch.stop
+    r.bad = False
     for i in range(batch.count):
-        at = varint(at, stop, &length)
-        if at == NULL or length <= 0 or length > stop - at:
+        length = varint(&r)
+        if r.bad or length < 0 or length > r.stop - r.at:
             return -1
-        end = at + length
-        at = varint(at + 1, stop, &stamp)  # behind the attributes, which nobody uses
-        if at != NULL:
-            at = varint(at, stop, &delta)
-        if at != NULL:
-            at = varint(at, stop, &length)  # of the key
-        if at == NULL or delta < 0 or delta > batch.last_delta or length > stop - at:
+        end = r.at + length
+        if r.at == end:
+            return -1
+        r.at += 1  # attributes, which nobody uses
+        stamp = varint(&r)
+        delta = varint(&r)
+        length = varint(&r)  # of the key
+        if r.bad or delta < 0 or delta > batch.last_delta or length > r.stop - r.at:
             return -1
         if length > 0:
-            at += length
-        at = varint(at, stop, &length)  # of the value
-        if at == NULL or length > stop - at:
+            r.at += length
+        length = varint(&r)  # of the value
+        if r.bad or length > r.stop - r.at:
             return -1
         if batch.base + delta >= expected:
-            out.starts[k] = at - data
+            out.starts[k] = r.at - data
             out.lengths[k] = length if length >= 0 else -1
             out.offsets[k] = batch.base + delta
             out.stamps[k] = batch.max_stamp if batch.log_append else added(batch.first_stamp, stamp)
             expected = batch.base + delta + 1
             k += 1
         if length > 0:
-            at += length
-        at = at + 1 if at < end and at[0] == 0 else skip_headers(at, stop)  # mostly there are none
-        if at != end:
+            r.at += length
+        if r.at < end and r.at[0] == 0:
+            r.at += 1  # no headers
+        else:
+            skip_headers(&r)
+        if r.bad or r.at != end:
             return -1
-    if at != stop:
+    if r.at != r.stop:
         return -1
     if batch.base + batch.last_delta >= next_offset[0]:
         next_offset[0] = batch.base + batch.last_delta + 1
@@ -371,56 +385,41 @@ cdef inline int64_t added(int64_t one, int64_t other) noexcept nogil:
     return <int64_t> (<uint64_t> one + <uint64_t> other)
 
 
-cdef inline const uint8_t* varint(const uint8_t* at, const uint8_t* stop, int64_t* value) noexcept nogil:
-    """Past a zigzag number of up to 64 bits, NULL if it is cut off or longer; mostly it is one byte or two."""
-    cdef uint64_t x
-    cdef int64_t found
-    if at < stop and at[0] < 128:
-        x = at[0]
-        value[0] = <int64_t> (x >> 1) ^ -<int64_t> (x & 1)
-        return at + 1
-    if stop - at > 1 and at[1] < 128:
-        x = at[0] & 127 | <uint64_t> at[1] << 7
-        value[0] = <int64_t> (x >> 1) ^ -<int64_t> (x & 1)
-        return at + 2
-    at = long_varint(at, stop, &found)
-    if at != NULL:
-        value[0] = found  # so that the address of `value` stays here, and it in a register
-    return at
-
-
-cdef const uint8_t* long_varint(const uint8_t* at, const uint8_t* stop, int64_t* value) noexcept nogil:
-    cdef uint64_t x = 0
+cdef inline int64_t varint(Reader* r) noexcept nogil:
+    """A zigzag number of up to 64 bits; `bad` if it is cut off or longer."""
+    cdef uint64_t value = 0
     cdef uint64_t byte
     cdef int shift = 0
-    while at < stop and shift < 64:
-        byte = at[0]
-        at += 1
-        x |= (byte & 127) << shift
+    while r.at < r.stop and shift < 64:
+        byte = r.at[0]
+        r.at += 1
+        value |= (byte & 127) << shift
         if byte < 128:
-            value[0] = <int64_t> (x >> 1) ^ -<int64_t> (x & 1)
-            return at
+            return <int64_t> (value >> 1) ^ -<int64_t> (value & 1)
         shift += 7
-    return NULL
+    r.bad = True
+    return 0
 
 
-cdef const uint8_t* skip_headers(const uint8_t* at, const uint8_t* stop) noexcept nogil:
-    """Past a record's headers, NULL if they are none."""
-    cdef int64_t count = 0, length = 0
-    at = varint(at, stop, &count)
-    if at == NULL or count < 0:
-        return NULL
-    while count > 0:
-        at = varint(at, stop, &length)  # of the key, which must be there
-        if at == NULL or length < 0 or length > stop - at:
-            return NULL
-        at = varint(at + length, stop, &length)
-        if at == NULL or length > stop - at:
-            return NULL
+cdef void skip_headers(Reader* r) noexcept nogil:
+    """Step over a record's headers."""
+    cdef int64_t count = varint(r)
+    cdef int64_t length
+    if count < 0:
+        r.bad = True
+    while count > 0 and not r.bad:
+        length = varint(r)  # of the key, which must be there
+        if r.bad or length < 0 or length > r.stop - r.at:
+            r.bad = True
+            return
+        r.at += length
+        length = varint(r)
+        if r.bad or length > r.stop - r.at:
+            r.bad = True
+            return
         if length > 0:
-            at += length
+            r.at += length
         count -= 1
-    return at
 
 
 # --- arguments ---------------------------------------------------------------------------------
