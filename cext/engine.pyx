@@ -208,10 +208,24 @@ def set_clocks(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, con
     return i
 
 
+cdef inline void accrue_all(World* w, Con* c, int64_t t) noexcept nogil:
+    # what has been so far, of every slot of a contract
+    cdef int32_t k
+    fall_due(w, c, t)
+    for k in range(c.slots):
+        accrue(w, slot_at(w, c.slot0 + k), c, t)
+
+
+cdef inline void rejudge_all(World* w, Con* c, int64_t t) noexcept nogil:
+    # by what the contract is from `t` on
+    cdef int32_t k
+    for k in range(c.slots):
+        rejudge(w, slot_at(w, c.slot0 + k), c, t)
+
+
 def set_stress(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, const uint8_t[::1] on):
     """Enter or leave stress on contracts `which` at `t`; re-judges their slots. Returns the position reached."""
     cdef int64_t i = start, n = which.shape[0]
-    cdef int32_t k
     cdef Con* c
     if on.shape[0] != n:
         raise ValueError(f"on: {n} elements, got {on.shape[0]}")
@@ -221,12 +235,9 @@ def set_stress(Arrays a, const int32_t[::1] which, int64_t start, int64_t t, con
     with nogil:
         while i < n and not full(&a.w):
             c = a.w.cons + which[i]
-            fall_due(&a.w, c, t)
-            for k in range(c.slots):
-                accrue(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+            accrue_all(&a.w, c, t)
             c.stress = on[i]
-            for k in range(c.slots):
-                rejudge(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+            rejudge_all(&a.w, c, t)
             i += 1
     a.finish()
     return i
@@ -238,7 +249,6 @@ def set_underlying(Arrays a, const int32_t[::1] which, int64_t start, int64_t t,
     Returns the position reached.
     """
     cdef int64_t i = start, n = which.shape[0]
-    cdef int32_t k
     cdef Con* c
     if spread.shape[0] != n:
         raise ValueError(f"spread: {n} elements, got {spread.shape[0]}")
@@ -247,12 +257,9 @@ def set_underlying(Arrays a, const int32_t[::1] which, int64_t start, int64_t t,
     with nogil:
         while i < n and not full(&a.w):
             c = a.w.cons + which[i]
-            fall_due(&a.w, c, t)
-            for k in range(c.slots):
-                accrue(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+            accrue_all(&a.w, c, t)
             c.under = spread[i]
-            for k in range(c.slots):
-                rejudge(&a.w, slot_at(&a.w, c.slot0 + k), c, t)
+            rejudge_all(&a.w, c, t)
             i += 1
     a.finish()
     return i

@@ -256,6 +256,19 @@ def set_clocks(a: Arrays, which: Indices, start: int, t: int, e_run: Bytes, n_ru
     return i
 
 
+def accrue_all(w: World, c: Con, t: int) -> None:
+    """What has been so far, of every slot of a contract."""
+    fall_due(w, c, t)
+    for k in w.slots_of(c):
+        accrue(w, k, c, t)
+
+
+def rejudge_all(w: World, c: Con, t: int) -> None:
+    """By what the contract is from `t` on."""
+    for k in w.slots_of(c):
+        rejudge(w, k, c, t)
+
+
 def set_stress(a: Arrays, which: Indices, start: int, t: int, on: Bytes) -> int:
     """Enter or leave stress on contracts `which` at `t`; their quotes face other limits (OBL-02)."""
     if len(on) != len(which):
@@ -266,12 +279,9 @@ def set_stress(a: Arrays, which: Indices, start: int, t: int, on: Bytes) -> int:
     w, i = World(a), start
     while i < len(which) and not a.full():
         c = w.cons[which[i]]
-        fall_due(w, c, t)
-        for k in w.slots_of(c):
-            accrue(w, k, c, t)
+        accrue_all(w, c, t)
         c.stress = int(on[i])
-        for k in w.slots_of(c):
-            rejudge(w, k, c, t)
+        rejudge_all(w, c, t)
         i += 1
     w.close()
     return i
@@ -286,12 +296,9 @@ def set_underlying(a: Arrays, which: Indices, start: int, t: int, spread: Ints) 
     w, i = World(a), start
     while i < len(which) and not a.full():
         c = w.cons[which[i]]
-        fall_due(w, c, t)
-        for k in w.slots_of(c):
-            accrue(w, k, c, t)
+        accrue_all(w, c, t)
         c.under = int(spread[i])
-        for k in w.slots_of(c):
-            rejudge(w, k, c, t)
+        rejudge_all(w, c, t)
         i += 1
     w.close()
     return i
