@@ -2,7 +2,7 @@
 
 The first difference is shrunk (records, then lines of the rulebook, are dropped while it stays) and
 printed with its seed. With `--stamp FILE` the result is kept as JSON after every hundred seeds, and a
-run with the same commit and features goes on from there.
+run of the same code, both judges', and features goes on from there.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ from .beside import judge
 from .tapes import FEATURES, random_capture
 
 BATCH = 100
+# What decides a report, the engine's and the oracle's: as long as it is the same, a run may be taken up again.
+JUDGES = (
+    "cext", *(f"mm_monitor/{part}" for part in ("core", "kernels", "codecs", "sources", "reports", "rulebooks")),
+    "mm_monitor/pump.py", "mm_monitor/replay.py", "tests/oracle", "tests/fuzz",
+)  # fmt: skip
 
 
 class Tried(NamedTuple):
@@ -136,8 +141,9 @@ def shrunk(seed: int, features: frozenset[str], found: str) -> str:
         return f"{left}\n{_text(capture)}"
 
 
-def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+def _git(name: str) -> str:
+    """The hash of a commit, or with `HEAD:` before it of a file or folder."""
+    done = subprocess.run(["git", "rev-parse", name], capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
@@ -145,13 +151,13 @@ def run(args: argparse.Namespace) -> int:
     """Fuzz until the end, the time limit or `--keep` differences; 1 when there was one."""
     features = frozenset(filter(None, args.features.split(","))) or FEATURES
     state: dict[str, Any] = {
-        "commit": _commit(), "features": sorted(features), "start": args.start, "next": args.start,
+        "commit": _git("HEAD"), "code": {path: _git(f"HEAD:{path}") for path in JUDGES}, "features": sorted(features), "start": args.start, "next": args.start,
         "end": args.end, "seconds": 0.0, "differing": [], "hits": {},
     }  # fmt: skip
     if args.stamp and args.stamp.exists():
         old = json.loads(args.stamp.read_text(encoding="utf-8"))
-        same = all(old[key] == state[key] for key in ("commit", "features", "start"))
-        state = old | {"end": args.end} if same else state
+        same = all(old[key] == state[key] for key in ("code", "features", "start"))
+        state = old | {"end": args.end, "commit": state["commit"]} if same else state
     hits, begin, spent = Counter(state["hits"]), time.monotonic(), state["seconds"]
     with multiprocessing.Pool(args.jobs, maxtasksperchild=2000) as pool:
         while state["next"] < args.end and len(state["differing"]) < args.keep:
