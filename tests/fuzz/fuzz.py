@@ -151,8 +151,9 @@ def run(args: argparse.Namespace) -> int:
     """Fuzz until the end, the time limit or `--keep` differences; 1 when there was one."""
     features = frozenset(filter(None, args.features.split(","))) or FEATURES
     state: dict[str, Any] = {
-        "commit": _git("HEAD"), "code": {path: _git(f"HEAD:{path}") for path in JUDGES}, "features": sorted(features), "start": args.start, "next": args.start,
-        "end": args.end, "seconds": 0.0, "differing": [], "hits": {},
+        "commit": _git("HEAD"), "code": {path: _git(f"HEAD:{path}") for path in JUDGES},
+        "features": sorted(features), "start": args.start, "next": args.start, "end": args.end,
+        "seconds": 0.0, "differing": [], "hits": {},
     }  # fmt: skip
     if args.stamp and args.stamp.exists():
         old = json.loads(args.stamp.read_text(encoding="utf-8"))
