@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from hypothesis import settings
 
 from mm_monitor.core.accrual import BESIDE
 from mm_monitor.core.batch import Batch
@@ -18,6 +19,9 @@ from mm_monitor.core.pack import pack
 from mm_monitor.core.replies import pack_replies
 from mm_monitor.core.view import ObligationColumns, StatusView
 from tests.laws.tapes import Case, tape_of
+
+# For what is tried beside the laws themselves, where an example is several engines or a whole service.
+FEWER = settings(max_examples=settings().max_examples // 4)
 
 
 def run(case: Case, cuts: Iterable[int] = (), *, over: bool = True) -> Engine:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mm_monitor.core.batch import Batch
 from mm_monitor.core.engine import Engine
-from tests.laws.running import breaches, differences, picture, pictures, run, state
+from tests.laws.running import FEWER, breaches, differences, picture, pictures, run, state
 from tests.laws.tapes import Case, cases, tape_of
 
 steps = st.lists(st.integers(0, 9), max_size=5)
@@ -56,6 +56,7 @@ def test_reading_changes_nothing(case: Case, cut: int, waits: list[int], estimat
 
 
 @pytest.mark.criterion("TAPE-01")
+@FEWER
 @given(cases(), st.integers(0, 10_000), st.integers(1, 4))
 def test_a_picture_in_pieces_is_of_one_instant(case: Case, cut: int, at_once: int) -> None:
     """Whatever the tape brings between its pieces."""
@@ -124,6 +125,7 @@ def test_a_breach_is_the_same_whenever_it_is_noticed(
 
 
 @pytest.mark.criterion("TAPE-05")
+@FEWER
 @given(cases(), looks)
 def test_an_advance_notices_all_that_a_look_at_everything_would(
     case: Case, plan: list[Look]

@@ -23,7 +23,7 @@ from mm_monitor.sinks.events import event_id
 from mm_monitor.sources.merge import AFTER_ALL, Merge
 from mm_monitor.sources.protocol import Delivery
 from mm_monitor.standing import Packer, Parts, State, resume, standing, unpacked
-from tests.laws.running import breaches, differences, pictures, state
+from tests.laws.running import FEWER, breaches, differences, pictures, state
 from tests.laws.tapes import SOURCES, Case, cases
 from tests.laws.test_order import arrivals, delays, deliveries, sizes
 
@@ -156,6 +156,7 @@ polls = st.lists(st.integers(1, 16), min_size=1, max_size=4)
 
 
 @pytest.mark.criterion("L5")
+@FEWER
 @given(cases(), delays, sizes, st.integers(0, 8), polls)
 def test_a_service_that_stops_and_goes_on_is_as_one_that_never_stopped(
     case: Case, jitter: list[int], chunks: list[int], allowed: int, stops: list[int]
@@ -182,6 +183,7 @@ def test_a_service_that_stops_and_goes_on_is_as_one_that_never_stopped(
 
 
 @pytest.mark.criterion("L5")
+@FEWER
 @given(cases(), delays, sizes, st.integers(1, 40), st.integers(0, 20))
 def test_what_was_done_after_the_last_checkpoint_is_done_again_with_the_same_ids(
     case: Case, jitter: list[int], chunks: list[int], stop: int, further: int
@@ -203,6 +205,7 @@ def test_what_was_done_after_the_last_checkpoint_is_done_again_with_the_same_ids
     assert [*before, *map(event_id, again.heard.events)] == [*map(event_id, never.heard.events)]
 
 
+@FEWER
 @given(cases(), st.integers(0, 10_000))
 def test_a_state_is_a_copy_that_nothing_moves(case: Case, cut: int) -> None:
     tape = deliveries(case, arrivals(case, [0], 0), [5])

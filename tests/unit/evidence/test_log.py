@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mm_monitor.errors import MonitorError
@@ -115,6 +115,7 @@ def test_a_log_that_was_written_anew_is_not_signed_by_the_key(tmp_path: Path) ->
         verify(forged + lines[-1], KEY.public)
 
 
+@settings(max_examples=settings().max_examples // 10)  # thirty milliseconds each
 @given(st.binary(max_size=40), st.integers(0, 2**32))
 def test_signatures_are_those_of_the_standard(message: bytes, seed: int) -> None:
     private = Ed25519PrivateKey.from_private_bytes(seed.to_bytes(32, "little"))
