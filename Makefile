@@ -118,9 +118,8 @@ test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with b
 	@$(call beside,laws,$(PYTEST) -q -m "not slow" tests/laws,\
 	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,tests/laws $(SERVICE_TESTS)))
 	@echo "==> tests: against real services, which mostly wait; beside them what is in no hurry"
-	@$(call beside,asan,nice -n 19 $(MAKE) --no-print-directory test-asan packaging build-debug,\
+	@$(call beside,builds,nice -n 19 $(MAKE) --no-print-directory test-asan packaging test-debug,\
 	  $(PYTEST) -q -m "not slow" $(SERVICE_TESTS))
-	@$(MAKE) --no-print-directory test-debug
 	@$(MAKE) --no-print-directory versions
 
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
