@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.bench_kafka import DAY, TICKS, _Clock, _fill, _Listener
+from benchmarks.bench_kafka import CASES, DAY, Case, _Clock, _Listener, fill
 from benchmarks.day import CLASSES, IN_CLASS, MAKERS, OPEN, TICK, Ticks, make_ticks, warm_engine
 from benchmarks.measure import Row
 from mm_monitor.core.share import Share, partition_of
@@ -50,7 +50,8 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as directory:
         rows = _from_captures(Path(directory))
         with Kafka(Path(directory) / "kafka") as kafka:
-            return [*rows, *(row for per_record in TICKS for row in _from_kafka(kafka, per_record))]
+            packed = [case for case in CASES if case.codec == "packed"]
+            return [*rows, *(row for case in packed for row in _from_kafka(kafka, case))]
 
 
 def _rows(source: str, ticks: int, turns: dict[int, list[tuple[float, float]]]) -> list[Row]:
@@ -93,21 +94,22 @@ def _turn(jobs: Sequence[dict[str, object]]) -> tuple[float, float]:
 # Kafka -------------------------------------------------------------------------------------------
 
 
-def _from_kafka(kafka: Kafka, per_record: int) -> list[Row]:
-    quotes, theo = (kafka.unique_topic(name, CLASSES) for name in ("quotes", "theo"))
-    control = kafka.unique_topic("control")
-    _fill(kafka.bootstrap, quotes, theo, per_record)
-    ticks = make_ticks(TICKS[per_record], THEO_SHARE, "session")
+def _from_kafka(kafka: Kafka, case: Case) -> list[Row]:
+    told = fill(kafka, case)
+    ticks = make_ticks(case.ticks, THEO_SHARE, "session")
     held = np.bincount(ticks.contract // IN_CLASS, minlength=CLASSES).tolist()
-    job = {"bootstrap": kafka.bootstrap, "topics": [quotes, theo, control]}
+    job = {
+        "bootstrap": kafka.bootstrap,
+        "topics": [told[name] for name in ("quotes", "theo", "control")],
+    }
     turns: dict[int, list[tuple[float, float]]] = {n: [] for n in WORKERS}
     for _ in range(TURNS):
         for n in WORKERS:
             turns[n].append(_turn([
                 {**job, "worker": [k, n], "ticks": sum(held[k - 1 :: n])} for k in range(1, n + 1)
             ]))  # fmt: skip
-    word = "tick" if per_record == 1 else "ticks"
-    return _rows(f"kafka, {per_record} {word} a record", TICKS[per_record], turns)
+    word = "tick" if case.per_record == 1 else "ticks"
+    return _rows(f"kafka, {case.per_record} {word} a record", case.ticks, turns)
 
 
 async def _read(job: dict[str, object]) -> dict[str, float]:
