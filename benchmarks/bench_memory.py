@@ -11,6 +11,7 @@ import tracemalloc
 from benchmarks.day import CONTRACTS, MAKERS, afternoon, every_rule, warm_engine
 from benchmarks.measure import Row
 from mm_monitor.core.accrual import BESIDE
+from mm_monitor.core.engine import Engine
 from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.snapshot import snapshot
 from mm_monitor.kernels import layout
@@ -24,7 +25,7 @@ def run() -> list[Row]:
     engine = warm_engine()
     everything = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    evaluator = engine.evaluators[0]
+    evaluator, every = engine.evaluators[0], afternoon(warm_engine(every_rule()))
     n = len(evaluator.accruals.slots)
     rows = [
         ("hot state: slot, what a quote touches while it stays valid", layout.SLOT.itemsize * n),
@@ -32,7 +33,8 @@ def run() -> list[Row]:
         ("clock of wide quotes (only with a grace)", evaluator.accruals.wide.nbytes),
         ("share of its contract's row", evaluator.accruals.cons.nbytes),
         ("all that a snapshot keeps", len(snapshot(engine))),
-        ("all that a snapshot keeps with every rule on, at most 512", _with_every_rule()),
+        ("its rows in all arrays with every rule on, at most 512", _rows(every)),
+        ("all that a snapshot keeps then, with contracts and names", len(snapshot(every))),
         ("slot, lapses, clock and share together", _hot(evaluator)),
         ("copy that at(t) settles and reads", _hot(evaluator)),
         ("edges that wait to be read, both copies", 2 * evaluator.accruals.edges.nbytes),
@@ -42,8 +44,10 @@ def run() -> list[Row]:
     return [{"what": what, "bytes": round(size / n, 1)} for what, size in rows]
 
 
-def _with_every_rule() -> int:
-    return len(snapshot(afternoon(warm_engine(every_rule()))))
+def _rows(engine: Engine) -> int:
+    """Bytes of every array that has an element for each obligation."""
+    accruals = engine.evaluators[0].accruals
+    return sum(getattr(accruals, name).nbytes for name in ("slots", "replies", *BESIDE))
 
 
 def _hot(evaluator: Evaluator) -> int:
