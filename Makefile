@@ -11,6 +11,8 @@ RELEASE    := build/release/.built
 KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.kernels._decode mm_monitor.kernels._scan_json mm_monitor.kernels._scan_fix mm_monitor.kernels._messages mm_monitor.kernels._pricing mm_monitor.kernels._accounts mm_monitor.kernels._crossings mm_monitor.kernels._records
 # What runs on the debug builds too: whatever can drive a kernel out of bounds.
 DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
+# Half of what keeps a processor busy.
+LAWS := $(filter-out tests/laws/test_mutants.py,$(wildcard tests/laws/test_*.py))
 # What looks at the clock: nothing in a hurry runs beside it.
 SERVICE_TESTS := tests/integration tests/services tests/contracts tests/faults
 ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
@@ -114,9 +116,9 @@ demo: $(RELEASE) ## a simulated session, a broker and the monitor, live in this 
 
 test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with bounds checks, packaging
 	@$(MAKE) --no-print-directory build lint
-	@echo "==> tests: on the release build, the laws beside what waits for nothing"
-	@$(call beside,laws,$(PYTEST) -q -m "not slow" tests/laws,\
-	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,tests/laws $(SERVICE_TESTS)))
+	@echo "==> tests: on the release build, the laws beside their mutants and what waits for nothing"
+	@$(call beside,laws,$(PYTEST) -q -m "not slow" $(LAWS),\
+	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,$(LAWS) $(SERVICE_TESTS)))
 	@echo "==> tests: against real services, which mostly wait; beside them what is in no hurry"
 	@$(call beside,builds,nice -n 19 $(MAKE) --no-print-directory test-asan packaging test-debug,\
 	  $(PYTEST) -q -m "not slow" $(SERVICE_TESTS))
