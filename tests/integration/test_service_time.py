@@ -155,7 +155,7 @@ async def test_a_late_record_is_counted_journalled_and_never_applied(venue: Venu
         await past(app, time.time_ns())
         found = slots(app)
         assert {key for key, row in found.items() if row["provisional"]} == {("M1", "C0")}
-        assert found["M1", "C0"]["quoted_ns"] == found["M1", "C1"]["quoted_ns"]
+        assert found["M1", "C0"]["quoted_ns"] == found["M0", "C0"]["quoted_ns"]
         assert found["M1", "C0"]["lapses"] == 1  # before its first quote
     (entry,) = [e for e in venue.journal() if e["entry"] == "late"]
     assert (entry["record"], entry["maker"], entry["contract"]) == ("quote", "M1", "C0")

@@ -210,7 +210,7 @@ class Quoting:
         self.venue, self.every = venue, every
         self.silent: set[str] = set()
         self.muted: set[str] = set()  # contracts of which nothing is written
-        self.sent: list[int] = []  # ts_event of every round
+        self.sent: list[int] = []  # when every round began
         self.said: list[tuple[int, str]] = []  # and of what was written for each contract
         self._changed: dict[tuple[str, str], dict[str, Any]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -233,10 +233,12 @@ class Quoting:
         while True:
             self.sent.append(time.time_ns())
             for contract in CONTRACTS.keys() - self.muted:
-                await self._write(self.sent[-1], contract)
+                await self._write(contract)
             await asyncio.sleep(self.every)
 
-    async def _write(self, ts: int, contract: str) -> None:
+    async def _write(self, contract: str) -> None:
+        # An instant of its own: what was changed while the round went on must not seem older than it is.
+        ts = time.time_ns()
         self.said.append((ts, contract))
         values = [
             quote(ts, maker, contract, **self._changed.get((maker, contract), {}))
