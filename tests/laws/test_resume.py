@@ -205,7 +205,7 @@ def test_what_was_done_after_the_last_checkpoint_is_done_again_with_the_same_ids
     assert [*before, *map(event_id, again.heard.events)] == [*map(event_id, never.heard.events)]
 
 
-@pytest.mark.slow  # a random tape failed it once, or took too long: not understood yet
+@pytest.mark.criterion("L5")
 @FEWER
 @given(cases(), st.integers(0, 10_000))
 def test_a_state_is_a_copy_that_nothing_moves(case: Case, cut: int) -> None:
