@@ -12,7 +12,7 @@ KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.ke
 # What runs on the debug builds too: whatever can drive a kernel out of bounds.
 DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
 # Half of what keeps a processor busy.
-LAWS := $(filter-out tests/laws/test_mutants.py,$(wildcard tests/laws/test_*.py))
+LAWS := tests/kernels $(filter-out tests/laws/test_mutants.py,$(wildcard tests/laws/test_*.py))
 # What looks at the clock: nothing in a hurry runs beside it.
 SERVICE_TESTS := tests/integration tests/services tests/contracts tests/faults
 ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
@@ -116,7 +116,7 @@ demo: $(RELEASE) ## a simulated session, a broker and the monitor, live in this 
 
 test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with bounds checks, packaging
 	@$(MAKE) --no-print-directory build lint
-	@echo "==> tests: on the release build, the laws beside their mutants and what waits for nothing"
+	@echo "==> tests: on the release build, laws and kernels beside what else waits for nothing"
 	@$(call beside,laws,$(PYTEST) -q -m "not slow" $(LAWS),\
 	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,$(LAWS) $(SERVICE_TESTS)))
 	@echo "==> tests: against real services, which mostly wait; beside them what is in no hurry"
