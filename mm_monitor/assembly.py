@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,8 @@ def kafka_options(config: Config) -> KafkaOptions:
     return KafkaOptions(
         bootstrap=k.bootstrap, client_id=k.client_id, group=k.group, partitions=k.partitions, worker=k.worker,
         security_protocol=k.security_protocol, sasl_mechanism=k.sasl_mechanism, sasl_username=k.sasl_username,
-        sasl_password_file=k.sasl_password_file, ssl_cafile=k.ssl_cafile, ssl_certfile=k.ssl_certfile,
-        ssl_keyfile=k.ssl_keyfile, fetch_max_wait=k.fetch_max_wait,
+        sasl_password_file=k.sasl_password_file, sasl_token_file=k.sasl_token_file, ssl_cafile=k.ssl_cafile,
+        ssl_certfile=k.ssl_certfile, ssl_keyfile=k.ssl_keyfile, fetch_max_wait=k.fetch_max_wait,
         fetch=k.fetch, max_records=k.max_records,
     )  # fmt: skip
 
@@ -171,8 +172,7 @@ def _sink_options(config: Config) -> list[tuple[str, dict[str, Any]]]:
         }
         chosen.append(("alertmanager", {"urls": a.urls, "monitor_url": a.monitor_url, **seconds}))
     if q.host:
-        names = ("host", "port", "username", "password_file", "topic_prefix", "qos", "outbox_limit")
-        chosen.append(("mqtt", {name: getattr(q, name) for name in names}))
+        chosen.append(("mqtt", {f.name: getattr(q, f.name) for f in fields(q)}))
     if config.breaches.enabled:
         settings = client_settings(kafka_options(config))
         settings.pop("bootstrap_servers")

@@ -159,13 +159,7 @@ def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("ledger", "directory"), "none with kafka.worker: a maker is judged by the roll-up"
     if kafka.group and kafka.partitions:
         yield ("kafka", "partitions"), '"all" with a group, which shares them out by itself'
-    if kafka.security_protocol.startswith("SASL"):
-        for name in ("sasl_username", "sasl_password_file"):
-            if not getattr(kafka, name):
-                yield ("kafka", name), f"required with {kafka.security_protocol}"
-    if bool(kafka.ssl_certfile) != bool(kafka.ssl_keyfile):
-        name = "ssl_keyfile" if kafka.ssl_certfile else "ssl_certfile"
-        yield ("kafka", name), "a certificate and its key go together"
+    yield from _half_known(config)
     yield from _topics_apart(topics)
     if not topics.reference and not config.reference.directory:
         yield ("reference", "directory"), "required without topics.reference"
@@ -175,10 +169,30 @@ def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
     if bool(config.evidence.directory) != bool(config.evidence.key_file):
         name = "key_file" if config.evidence.directory else "directory"
         yield ("evidence", name), "the logs and the key that seals them go together"
-    if config.mqtt.password_file and not config.mqtt.username:
-        yield ("mqtt", "username"), "required with a password"
     if config.alertmanager.resolve_after <= config.alertmanager.resend_every:
         yield ("alertmanager", "resolve_after"), "more than resend_every, or alerts flap"
+
+
+def _half_known(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
+    """How we show who we are, said by halves."""
+    kafka, mqtt = config.kafka, config.mqtt
+    if kafka.security_protocol.startswith("SASL"):
+        by_token = kafka.sasl_mechanism == "OAUTHBEARER"
+        for name in ("sasl_token_file",) if by_token else ("sasl_username", "sasl_password_file"):
+            if not getattr(kafka, name):
+                yield ("kafka", name), f"required with {kafka.security_protocol}"
+    if bool(kafka.ssl_certfile) != bool(kafka.ssl_keyfile):
+        name = "ssl_keyfile" if kafka.ssl_certfile else "ssl_certfile"
+        yield ("kafka", name), "a certificate and its key go together"
+    if mqtt.password_file and not mqtt.username:
+        yield ("mqtt", "username"), "required with a password"
+    if bool(mqtt.certfile) != bool(mqtt.keyfile):
+        yield (
+            ("mqtt", "keyfile" if mqtt.certfile else "certfile"),
+            ("a certificate and its key go together"),
+        )
+    if not mqtt.tls and (mqtt.cafile or mqtt.certfile):
+        yield ("mqtt", "tls"), "true, for the certificates that are named"
 
 
 def _open_doors(config: Config) -> Iterator[tuple[tuple[str, str], str]]:

@@ -96,6 +96,12 @@ class Kafka:
     sasl_mechanism: str = _key("PLAIN", choice(*MECHANISMS), f"One of {', '.join(MECHANISMS)}.")
     sasl_username: str = _key("", text, "User, for the SASL protocols.")
     sasl_password_file: str = _key("", text, "File that holds the user's password.", path=True)
+    sasl_token_file: str = _key(
+        "",
+        text,
+        "File that holds the token of OAUTHBEARER, read anew at every connection; instead of user and password.",
+        path=True,
+    )
     ssl_cafile: str = _key("", text, "Certificates to trust (PEM); empty: the system's.", path=True)
     ssl_certfile: str = _key("", text, "Our certificate (PEM), for mutual TLS.", path=True)
     ssl_keyfile: str = _key("", text, "Our private key (PEM), for mutual TLS.", path=True)
@@ -314,6 +320,12 @@ class Mqtt:
     port: int = _key(1883, integer(1, 65_535), "Its port.")
     username: str = _key("", text, "User; empty: anonymous.")
     password_file: str = _key("", text, "File that holds the user's password.", path=True)
+    tls: bool = _key(False, boolean, "Speak TLS?")
+    cafile: str = _key(
+        "", text, "Certificates to trust (PEM), with `tls`; empty: the system's.", path=True
+    )
+    certfile: str = _key("", text, "Our certificate (PEM), for mutual TLS.", path=True)
+    keyfile: str = _key("", text, "Its private key (PEM).", path=True)
     topic_prefix: str = _key("mm-monitor", filled, "First levels of every topic.")
     qos: int = _key(1, integer(0, 2), "Quality of service: 0, 1 or 2.")
     outbox_limit: int = _key(

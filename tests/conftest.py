@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from tests.services.fixtures import (
     _services_are_up,
     alertmanager,
+    guarded_kafka,
     kafka,
     mark_by_fixture,
     mosquitto,
@@ -15,7 +16,14 @@ from tests.services.fixtures import (
 )
 from tests.services.require import SKIPPED
 
-__all__ = ["_services_are_up", "alertmanager", "kafka", "mosquitto", "prometheus"]
+__all__ = [
+    "_services_are_up",
+    "alertmanager",
+    "guarded_kafka",
+    "kafka",
+    "mosquitto",
+    "prometheus",
+]
 
 # No deadline: a shared machine is slow when it likes. A law leaves max_examples to the profile.
 for _name, _examples in (("quick", 25), ("default", 500), ("long", 5000)):

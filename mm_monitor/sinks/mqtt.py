@@ -45,7 +45,9 @@ class MqttConfig:
     username: str = ""
     password_file: str = ""  # the file's text, without a newline at its end
     tls: bool = False
-    ca_file: str = ""  # PEM; empty = the system's
+    cafile: str = ""  # PEM; empty = the system's
+    certfile: str = ""  # ours, PEM, for mutual TLS
+    keyfile: str = ""
     state_every: float = 1.0  # a maker's state goes out no more often than this
     outbox_limit: int = 100_000  # beyond these the oldest event is dropped, and counted
     redeliver_seconds: float = 10.0  # of events confirmed before a broken connection, sent again
@@ -82,7 +84,7 @@ class MqttSink:
         self._status_topic = f"{config.topic_prefix}/status/{_level(context.service_id)}"
 
     async def start(self) -> None:
-        """Begin connecting. Raises ConfigError for a password or CA file that cannot be read."""
+        """Begin connecting. Raises ConfigError for a file of secrets or certificates that cannot be read."""
         _password(self._config)
         _tls(self._config)
         self._worker.start(self._run, name="mqtt sink")
@@ -111,26 +113,31 @@ class MqttSink:
     async def _run(self) -> None:
         backoff = Backoff()
         while True:
-            client = self._client()
             try:
-                async with client:
-                    _log.info("mqtt_connected", host=self._config.host, port=self._config.port)
-                    backoff.reset()
-                    await self._serve(client)
-                    return
-            except aiomqtt.MqttError as error:
+                await self._connect(backoff)
+                return
+            except (aiomqtt.MqttError, ConfigError) as error:  # or a file is gone since the start
                 self._lost(error)
-            finally:
-                release(client)
             if self._worker.stopping:
                 return
             await self._worker.pause(backoff.pause())
+
+    async def _connect(self, backoff: Backoff) -> None:
+        client = self._client()
+        try:
+            async with client:
+                _log.info("mqtt_connected", host=self._config.host, port=self._config.port)
+                backoff.reset()
+                await self._serve(client)
+        finally:
+            release(client)
 
     def _lost(self, error: Exception) -> None:
         self._health.sink_failures[self.name] += 1
         again = self._outbox.recall()
         where = f"{self._config.host}:{self._config.port}"
-        _log.warning("mqtt_unreachable", broker=where, error=str(error), events_again=again)
+        cause = _cause(error, self._config)
+        _log.warning("mqtt_unreachable", broker=where, error=cause, events_again=again)
 
     def _client(self) -> aiomqtt.Client:
         config = self._config
@@ -241,6 +248,16 @@ def release(client: aiomqtt.Client) -> None:
     client._client.reinitialise()
 
 
+def _cause(error: Exception, config: MqttConfig) -> str:
+    """The client's words, and what they mean where it only says that nothing came."""
+    said = str(error)
+    if "timed out" not in said:
+        return said
+    if not config.tls:
+        return f"{said}: the port may want TLS"
+    return said if config.certfile else f"{said}: the broker may want a certificate of ours"
+
+
 async def _until_broken(client: aiomqtt.Client) -> None:
     """Ends with MqttError when the connection breaks, also while nothing is sent."""
     async for _ in client.messages:
@@ -269,16 +286,25 @@ def _password(config: MqttConfig) -> str | None:
     except OSError as error:
         requirement = f"a readable file ({error.strerror})"
         raise ConfigError("mqtt.password_file", requirement, config.password_file) from None
+    except UnicodeDecodeError:  # whose text has the bytes
+        raise ConfigError("mqtt.password_file", "a file of UTF-8", config.password_file) from None
 
 
 def _tls(config: MqttConfig) -> ssl.SSLContext | None:
     if not config.tls:
         return None
     try:
-        return ssl.create_default_context(cafile=config.ca_file or None)
+        context = ssl.create_default_context(cafile=config.cafile or None)
     except OSError as error:
         requirement = f"a readable PEM file ({error.strerror or error})"
-        raise ConfigError("mqtt.ca_file", requirement, config.ca_file) from None
+        raise ConfigError("mqtt.cafile", requirement, config.cafile) from None
+    if config.certfile:
+        try:
+            context.load_cert_chain(config.certfile, config.keyfile or None)
+        except OSError as error:
+            requirement = f"a PEM certificate with its key ({error.strerror or error})"
+            raise ConfigError("mqtt.certfile", requirement, config.certfile) from None
+    return context
 
 
 def _event_payload(event: BreachEvent) -> bytes:

@@ -16,8 +16,10 @@ from aiokafka.errors import (
     IllegalSaslStateError,
     KafkaConnectionError,
     KafkaError,
+    SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 
 from mm_monitor.sources.kafka_options import KafkaOptions, client_settings
 
@@ -41,10 +43,21 @@ async def _try(host: str, port: int, settings: dict[str, Any]) -> str:
     try:
         async with asyncio.timeout(_TRY):
             connection = await create_conn(host, port, **settings)
+            if settings.get("sasl_mechanism") == "OAUTHBEARER":
+                await _ask(connection)
     except (TimeoutError, OSError, KafkaError, ssl.SSLError, UnicodeError) as error:
         return cause_of(error)
     connection.close()
     return ""
+
+
+async def _ask(connection: Any) -> None:
+    """A refused token only shows at the first request behind it: the client does not read the refusal."""
+    each_version = not callable(MetadataRequest)  # of a client before 0.13
+    request = (MetadataRequest[0] if each_version else MetadataRequest)([])
+    answer = await connection.send(request)
+    if not answer.brokers:
+        raise AuthenticationFailedError("it tells us nothing")
 
 
 def cause_of(error: BaseException) -> str:
@@ -58,12 +71,16 @@ def cause_of(error: BaseException) -> str:
 
 
 # The most special first.
-_TEXTS: tuple[tuple[type[BaseException], str], ...] = (
+_Kinds = type[BaseException] | tuple[type[BaseException], ...]
+_TEXTS: tuple[tuple[_Kinds, str], ...] = (
     (socket.gaierror, "the host name cannot be resolved ({error})"),
     (ConnectionRefusedError, "connection refused: nothing listens there"),
     (ssl.SSLCertVerificationError, "TLS: the broker's certificate is not trusted ({error})"),
     (ssl.SSLError, "TLS: no handshake, perhaps the port speaks plain text ({error})"),
-    (AuthenticationFailedError, "SASL: user name or password refused ({error})"),
+    (
+        (AuthenticationFailedError, SaslAuthenticationFailed),
+        "SASL: user name, password or token refused ({error})",
+    ),
     (UnsupportedSaslMechanismError, "SASL: the broker does not offer the mechanism ({error})"),
     (IllegalSaslStateError, "SASL: the broker wants another handshake ({error})"),
     (TimeoutError, "no answer: a wrong port, a firewall, or the port wants TLS"),

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.errors import AuthenticationFailedError
+
 from mm_monitor.codecs.fix_quotes import FixTags
 from mm_monitor.errors import ConfigError
 
@@ -29,9 +32,10 @@ class KafkaOptions:
         None  # (k, n): read every n-th partition, from the k-th on (k from 1)
     )
     security_protocol: str = "PLAINTEXT"  # PLAINTEXT | SSL | SASL_PLAINTEXT | SASL_SSL
-    sasl_mechanism: str = "PLAIN"  # PLAIN | SCRAM-SHA-256 | SCRAM-SHA-512
+    sasl_mechanism: str = "PLAIN"  # PLAIN | SCRAM-SHA-256 | SCRAM-SHA-512 | OAUTHBEARER
     sasl_username: str = ""
     sasl_password_file: str = ""
+    sasl_token_file: str = ""  # of OAUTHBEARER, instead of user and password
     ssl_cafile: str = ""  # "" = the system's certificates
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
@@ -69,6 +73,24 @@ class TapeTimes:
     lost_after: int = 3 * SECOND  # a partition whose broker has not answered for longer is down
 
 
+class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
+    """The token of OAUTHBEARER: read at every connection, for whoever fetches tokens writes new ones there."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    async def token(self) -> str:
+        """The file's text. Raises AuthenticationFailedError, which a reconnect outlives."""
+        try:
+            return self.read()
+        except ConfigError as error:
+            raise AuthenticationFailedError(str(error)) from None
+
+    def read(self) -> str:
+        """The same. Raises ConfigError."""
+        return _secret("kafka.sasl_token_file", self._path).strip()
+
+
 def client_settings(options: KafkaOptions) -> dict[str, Any]:
     """Connection settings as aiokafka's consumers, producers and admin clients take them.
 
@@ -84,9 +106,20 @@ def client_settings(options: KafkaOptions) -> dict[str, Any]:
         settings["ssl_context"] = _tls(options)
     if options.security_protocol.startswith("SASL"):
         settings["sasl_mechanism"] = options.sasl_mechanism
-        settings["sasl_plain_username"] = options.sasl_username
-        settings["sasl_plain_password"] = _password(options)
+        settings.update(_credentials(options))
     return settings
+
+
+def _credentials(options: KafkaOptions) -> dict[str, Any]:
+    if options.sasl_mechanism == "OAUTHBEARER":
+        tokens = TokenFile(options.sasl_token_file)
+        tokens.read()
+        return {"sasl_oauth_token_provider": tokens}
+    password = _secret("kafka.sasl_password_file", options.sasl_password_file)
+    return {
+        "sasl_plain_username": options.sasl_username,
+        "sasl_plain_password": password.rstrip("\r\n"),
+    }
 
 
 def _tls(options: KafkaOptions) -> ssl.SSLContext:
@@ -104,12 +137,10 @@ def _tls(options: KafkaOptions) -> ssl.SSLContext:
     return context
 
 
-def _password(options: KafkaOptions) -> str:
+def _secret(key: str, path: str) -> str:
     try:
-        text = Path(options.sasl_password_file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        requirement = f"a file that can be read ({error})"
-        raise ConfigError(
-            "kafka.sasl_password_file", requirement, options.sasl_password_file
-        ) from None
-    return text.rstrip("\r\n")
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(key, f"a file that can be read ({error})", path) from None
+    except UnicodeDecodeError:  # whose text has the bytes
+        raise ConfigError(key, "a file of UTF-8", path) from None

@@ -10,6 +10,7 @@ import pytest
 
 from tests.services.alertmanager import Alertmanager
 from tests.services.kafka import Kafka
+from tests.services.kafka.guarded import GuardedKafka
 from tests.services.mosquitto import Mosquitto
 from tests.services.process import Service
 from tests.services.prometheus import Prometheus
@@ -31,6 +32,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A running Kafka; make topics with `kafka.unique_topic("stem")`."""
     require_service("kafka")
     yield from _shared(Kafka(tmp_path_factory.mktemp("kafka")))
+
+
+@pytest.fixture(scope="session")
+def guarded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedKafka]:
+    """A running Kafka with listeners for TLS and SASL, and one that sends its clients through a test's own port."""
+    require_service("kafka")
+    yield from _shared(GuardedKafka(tmp_path_factory.mktemp("guarded-kafka")))
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +73,7 @@ def mark_by_fixture(items: list[pytest.Item]) -> None:
     """Marks tests `kafka` or `services` by the fixtures they use, for `-m` to leave out."""
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
-        if "kafka" in used:
+        if used & {"kafka", "guarded_kafka"}:
             item.add_marker(pytest.mark.kafka)
         if used & set(NAMES) - {"kafka"}:
             item.add_marker(pytest.mark.services)

@@ -2,10 +2,12 @@
 
 import os
 import pwd
+import subprocess
 from pathlib import Path
 
 from tests.services import find
-from tests.services.process import HOST, Service, listening
+from tests.services.certificates import Authority
+from tests.services.process import HOST, Service, ServiceError, free_port, listening
 
 _CONFIG = """\
 listener {port} {host}
@@ -46,3 +48,43 @@ class Mosquitto(Service):
     def ready(self) -> bool:
         """It listens only when it is ready."""
         return listening(self.port)
+
+
+class GuardedMosquitto(Service):
+    """That of deploy/mosquitto: TLS on `localhost`, passwords at `port`, certificates at `by_certificate`."""
+
+    name = "mosquitto"
+    host = "localhost"
+
+    def __init__(self, workdir: Path, deploy: Path, users: dict[str, str]) -> None:
+        """`deploy` holds the configuration, `users` are names and passwords."""
+        super().__init__(workdir)
+        self.by_certificate = free_port()
+        self.authority = Authority(workdir)
+        self.authority.identity("broker", self.host)
+        self._deploy = deploy
+        for name, password in users.items():
+            self._add(name, password)
+
+    def _add(self, name: str, password: str) -> None:
+        program, file = find.program("mosquitto_passwd"), self.workdir / "passwords"
+        if program is None:
+            raise ServiceError("no mosquitto_passwd on the PATH, which comes with mosquitto")
+        create = [] if file.exists() else ["-c"]
+        subprocess.run([program, "-b", *create, str(file), name, password], check=True)
+
+    def command(self) -> list[str]:
+        """The files of `deploy` with our directories and ports, and a user who may read them."""
+        (self.workdir / "makers.acl").write_text((self._deploy / "makers.acl").read_text())
+        text = (self._deploy / "mosquitto.conf").read_text()
+        text = text.replace("/etc/mosquitto/mm-monitor", str(self.workdir))
+        text = text.replace("/var/lib/mosquitto", str(self.workdir))
+        text = text.replace("listener 8883", f"listener {self.port} {self.host}")
+        text = text.replace("listener 8884", f"listener {self.by_certificate} {self.host}")
+        config = self.workdir / "mosquitto.conf"
+        config.write_text(f"user {pwd.getpwuid(os.geteuid()).pw_name}\nlog_dest stderr\n{text}")
+        return [find.mosquitto() or "mosquitto", "-c", str(config)]
+
+    def ready(self) -> bool:
+        """Both ports listen."""
+        return listening(self.port) and listening(self.by_certificate)

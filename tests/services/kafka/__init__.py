@@ -76,17 +76,23 @@ class Kafka(Service):
         return self._java("kafka.Kafka", str(self._config))
 
     def _format(self) -> None:
-        self._config.write_text(
-            _PROPERTIES.format(
-                host=HOST, port=self.port, controller_port=self._controller_port, data=self._data
-            )
-        )
-        format_command = ["kafka.tools.StorageTool", "format", "-t", _cluster_id()]
+        self._config.write_text(self._properties())
+        format_command = ["kafka.tools.StorageTool", "format", "-t", _cluster_id(), *self._users()]
         done = subprocess.run(
             self._java(*format_command, "-c", str(self._config)), capture_output=True, text=True
         )
         if done.returncode != 0:
             raise ServiceError(f"Kafka's storage was not formatted:\n{done.stdout}{done.stderr}")
+
+    def _properties(self) -> str:
+        """The text of its configuration."""
+        return _PROPERTIES.format(
+            host=HOST, port=self.port, controller_port=self._controller_port, data=self._data
+        )
+
+    def _users(self) -> list[str]:
+        """Options that give a new storage its users."""
+        return []
 
     def ready(self) -> bool:
         """It listens and gives its metadata."""
