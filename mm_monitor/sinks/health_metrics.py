@@ -6,6 +6,7 @@ Values come from `HealthStats` and from the sinks themselves; nothing is kept he
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -136,6 +137,18 @@ LOOP_LAG = Metric(
     (),
     "How late the event loop woke a sleeping task.",
 )
+TASKS = Metric(
+    "mm_monitor_tasks",
+    "gauge",
+    (),
+    "Tasks of the event loop: one for each part of the service and each request being answered.",
+)
+SINK_PENDING = Metric(
+    "mm_monitor_sink_pending_events",
+    "gauge",
+    ("sink",),
+    "Transitions that the sink has not delivered.",
+)
 SINK_LAG = Metric(
     "mm_monitor_sink_lag_seconds",
     "gauge",
@@ -219,7 +232,9 @@ ALL = (
     WORKER,
     MISPLACED,
     LOOP_LAG,
+    TASKS,
     SINK_LAG,
+    SINK_PENDING,
     SINK_DROPPED,
     SINK_FAILURES,
     *_CHECKPOINTS,
@@ -253,6 +268,7 @@ class HealthCollector(Collector):
         yield _histograms(APPLY, [((), stats.apply)])
         yield _histograms(LOOP_LAG, [((), stats.loop_lag)])
         yield _histograms(SKEW, (((source,), skew) for source, skew in stats.skew.items()))
+        yield _family(TASKS, [((), len(_tasks()))])
         yield from self._sink_families(stats)
         for metric, samples in _checkpoint_samples(stats.checkpoints):
             yield _family(metric, samples)
@@ -267,8 +283,17 @@ class HealthCollector(Collector):
 
     def _sink_families(self, stats: HealthStats) -> Iterator[Family]:
         yield _family(SINK_LAG, (((sink.name,), sink.lag_seconds) for sink in self._sinks()))
+        yield _family(SINK_PENDING, (((sink.name,), len(sink.pending)) for sink in self._sinks()))
         yield _family(SINK_DROPPED, (((name,), n) for name, n in stats.sink_dropped.items()))
         yield _family(SINK_FAILURES, (((name,), n) for name, n in stats.sink_failures.items()))
+
+
+def _tasks() -> set[asyncio.Task[object]]:
+    """Those of the running loop; none where there is no loop, as in a test that scrapes by hand."""
+    try:
+        return asyncio.all_tasks()
+    except RuntimeError:
+        return set()
 
 
 def _checkpoint_samples(stats: CheckpointStats | None) -> Iterator[tuple[Metric, Samples]]:
