@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from mm_monitor import cli_papers
 from mm_monitor.errors import InputError, MonitorError
 
 _WEIGHT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -22,6 +23,7 @@ def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
     reports = typer.Typer(help="Reports on days that were judged before.", no_args_is_help=True,
                           context_settings=dict(help_options))  # fmt: skip
     app.add_typer(reports, name="report")
+    cli_papers.register(reports)
     reports.command(epilog="Example: mm-monitor report month ledger --month 2025-08")(month)
     reports.command(epilog="Example: mm-monitor report rollup monitor.toml ledger --follow")(rollup)
     reports.command(
@@ -40,6 +42,10 @@ def month(
         Path | None, typer.Option(help="Csv file with columns date and weight; a date without one weighs 1.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Directory to write scorecards to.")] = None,
+    formats: cli_papers.Formats = "html,csv,json",
+    language: cli_papers.Language = "en",
+    pdf_font: cli_papers.Font = None,
 ) -> None:  # fmt: skip
     """Roll the days of a ledger up into months, without replaying them."""
     from mm_monitor.ledger import read_ledger
@@ -52,8 +58,16 @@ def month(
     report = months(read_ledger(ledger), month, read_weights(weights) if weights else {})
     if not report["months"]:
         raise InputError(f"no day of {month}", file=str(ledger))
+    if out is not None:
+        wanted = cli_papers.chosen(formats, language)
+        files = cli_papers.month_files(
+            report, sorted(ledger.glob("*.json")), wanted, language, pdf_font
+        )
+        cli_papers.write_all(out, files)
     if as_json:
         typer.echo(to_bytes(report), nl=False)
+        return
+    if out is not None:
         return
     console = Console()
     for table in month_tables(report):

@@ -11,6 +11,7 @@ import numpy as np
 
 from mm_monitor.core.batch import COMPUTED_PART, Decoded, Rows, empty_rows
 from mm_monitor.core.engine import Engine
+from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.model import Control, DeadLetter, PeriodRecord
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
@@ -83,12 +84,13 @@ async def replay(
     resolution: int = 1,
     journal: Path | None = None,
     share: Share | None = None,
+    prepare: Callable[[Evaluator], None] | None = None,
 ) -> Replayed:
     """Judge `capture`. InputError for a directory that cannot be judged; bad lines are counted, not fatal.
 
     `wrap` puts something between the files and the judge. With `watch` the details have signals. `resolution` is
     that of the clock of `ts_event`, ns. From a `journal` come the theos that a service computed on that day. With a
-    `share` only its classes are judged, and no maker.
+    `share` only its classes are judged, and no maker. `prepare` may change the judge before its first record.
     """
     tell = progress or (lambda stage, done, of: None)
     reference = load_reference(capture)
@@ -100,6 +102,7 @@ async def replay(
     engine = (WatchedEngine if watch else Engine)(
         [rulebook], reference, source.part_names, calendar=source.star_phases is None
     )
+    (prepare or (lambda judge: None))(engine.evaluators[0])
     watched = engine if isinstance(engine, WatchedEngine) else None
     dead = DeadLetterCount(dead_letters)
     merge = Merge()
