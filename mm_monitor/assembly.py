@@ -170,7 +170,11 @@ def _sink_options(config: Config) -> list[tuple[str, dict[str, Any]]]:
             name: getattr(a, name) / NS
             for name in ("resend_every", "resolve_after", "resolved_for", "timeout")
         }
-        chosen.append(("alertmanager", {"urls": a.urls, "monitor_url": a.monitor_url, **seconds}))
+        links = {
+            name: getattr(a, name) for name in ("monitor_url", "runbooks_url", "dashboards_url")
+        }
+        labels = {"venue": a.venue} if a.venue else {}
+        chosen.append(("alertmanager", {"urls": a.urls, "labels": labels, **links, **seconds}))
     if q.host:
         chosen.append(("mqtt", {f.name: getattr(q, f.name) for f in fields(q)}))
     if config.breaches.enabled:

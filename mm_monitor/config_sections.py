@@ -310,6 +310,17 @@ class Alertmanager:
     monitor_url: str = _key(
         "", url_or_none, "Where people reach this monitor, for links in alerts; empty: none."
     )
+    runbooks_url: str = _key(
+        "", url_or_none, "Where `deploy/runbooks` can be read, for links in alerts; empty: none."
+    )
+    dashboards_url: str = _key(
+        "", url_or_none, "Grafana with `deploy/grafana`, for links in alerts; empty: none."
+    )
+    venue: str = _key(
+        "",
+        text,
+        "Label `venue` of every alert, where several venues share Alertmanagers; empty: none.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

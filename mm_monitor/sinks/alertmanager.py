@@ -44,6 +44,8 @@ class AlertmanagerConfig:
     labels: Mapping[str, str] = field(default_factory=dict)  # added to every alert
     severities: Mapping[str, str] = field(default_factory=dict)  # by breach kind
     monitor_url: str = ""  # where people reach the monitor
+    runbooks_url: str = ""  # where they read the runbooks
+    dashboards_url: str = ""  # Grafana
 
     def __post_init__(self) -> None:
         for url in self.urls:
@@ -66,7 +68,13 @@ class AlertmanagerSink:
         self._config = config
         self._health = context.health
         self._health.know_sink(self.name)
-        self._style = AlertStyle(config.labels, config.severities, config.monitor_url)
+        self._style = AlertStyle(
+            config.labels,
+            config.severities,
+            config.monitor_url,
+            config.runbooks_url,
+            config.dashboards_url,
+        )
         self._book = AlertBook(seconds(config.resolved_for))
         self._views: Sequence[StatusView] = ()
         self._session: aiohttp.ClientSession | None = None

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from urllib.parse import urlencode
 
 from mm_monitor.core.model import Breach, BreachKind
 from mm_monitor.core.view import StatusView
 from mm_monitor.formats import NS, json_bytes, rfc3339
 from mm_monitor.sinks.causes import by_cause
 
+CONCERN = "breached"  # a maker's doing; those of Prometheus's rules may be blind, wrong or delivery
 Key = tuple[str, str, str, str]  # rulebook, kind, maker, contract or cause
 Alert = dict[str, object]  # one element of the body of POST /api/v2/alerts
 
@@ -102,6 +104,8 @@ class AlertStyle:
     labels: Mapping[str, str] = field(default_factory=dict)
     severities: Mapping[str, str] = field(default_factory=dict)  # by breach kind
     monitor_url: str = ""  # where people reach the monitor, for the alert's source link
+    runbooks_url: str = ""  # where they read what to do, a page NAME.md for each alert
+    dashboards_url: str = ""  # Grafana, with the dashboards of deploy/grafana
 
 
 def kind_of(kind: str) -> AlertKind:
@@ -125,6 +129,7 @@ def labels_of(breach: Breach, style: AlertStyle) -> dict[str, str]:
         "class": "" if _is_group(breach) else breach.klass,
         "cause": str(breach.evidence["cause"]) if _is_group(breach) else "",
         "severity": style.severities.get(breach.kind, kind.severity),
+        "concern": CONCERN,
     }
     return {name: value for name, value in made.items() if value}
 
@@ -156,6 +161,19 @@ def annotations_of(breach: Breach) -> dict[str, str]:
     return made if breach.end is None else {**made, "ended": rfc3339(breach.end)}
 
 
+def links_of(breach: Breach, style: AlertStyle) -> dict[str, str]:
+    """Annotations that lead on: what to do, and the dashboard of whom it is about. None where no address is known."""
+    made = {}
+    if style.runbooks_url:
+        made["runbook_url"] = f"{style.runbooks_url.rstrip('/')}/{kind_of(breach.kind).name}.md"
+    if style.dashboards_url:
+        board = "mm-maker" if breach.maker else "mm-class"
+        named = {"rulebook": breach.rulebook, "maker": breach.maker, "class": breach.klass}
+        query = urlencode({f"var-{name}": value for name, value in named.items() if value})
+        made["dashboard_url"] = f"{style.dashboards_url.rstrip('/')}/d/{board}?{query}"
+    return made
+
+
 def alert(breach: Breach, style: AlertStyle, now: int, hold: int) -> Alert:
     """The alert of `breach` as posted at `now`; an open one ends `hold` ns later unless re-sent.
 
@@ -169,7 +187,7 @@ def alert(breach: Breach, style: AlertStyle, now: int, hold: int) -> Alert:
         start = min(breach.start, end)
     made: Alert = {
         "labels": labels_of(breach, style),
-        "annotations": annotations_of(breach),
+        "annotations": {**annotations_of(breach), **links_of(breach, style)},
         "startsAt": rfc3339(start),
         "endsAt": rfc3339(end),
     }

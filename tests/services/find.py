@@ -35,6 +35,11 @@ def alertmanager() -> str | None:
     return program("prometheus-alertmanager", "alertmanager")
 
 
+def amtool() -> str | None:
+    """Alertmanager's checker and client."""
+    return program("amtool")
+
+
 def java() -> str | None:
     """The Java runtime, of JAVA_HOME first."""
     home = os.environ.get("JAVA_HOME")

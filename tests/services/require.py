@@ -33,6 +33,7 @@ _CHECKS: dict[str, Callable[[], str | None]] = {
     "prometheus": lambda: _program_missing("prometheus", find.prometheus),
     "promtool": lambda: _program_missing("promtool", find.promtool),
     "alertmanager": lambda: _program_missing("prometheus-alertmanager", find.alertmanager),
+    "amtool": lambda: _program_missing("amtool", find.amtool),
 }
 NAMES = tuple(_CHECKS)
 

@@ -42,6 +42,7 @@ def test_labels_are_a_stable_identity_without_numbers() -> None:
         "contract": "C0",
         "class": "510050",
         "severity": "warning",
+        "concern": "breached",
     }
     later = breach(start=START + 70 * S, end=START + 80 * S)
     assert labels_of(later, STYLE) == labels_of(breach(), STYLE)

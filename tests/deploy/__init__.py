@@ -1,0 +1,1 @@
+"""What deploy/ has is taken by the programs that it is for."""
