@@ -41,6 +41,7 @@ from mm_monitor.restart import Checkpoints
 from mm_monitor.sinks.accruals import AccrualsSink
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.prometheus import PrometheusSink
+from mm_monitor.sources.clock import SteadyClock
 from mm_monitor.sources.merge import BEFORE_ALL, Merge
 from mm_monitor.sources.protocol import Delivery
 from mm_monitor.standing import Parts, State, standing
@@ -56,16 +57,20 @@ STOP_SECONDS = 5.0  # for the loop to finish what it is at
 
 
 class App:
-    """One service. `now` is our clock in ns; `source_clock`, by which sources are silent, is the same unless given."""
+    """One service. `now` is our clock in ns, one that no step of the system's moves unless another is given;
+    `source_clock`, by which sources are silent, is the same unless given.
+    """
 
     def __init__(
         self,
         config: Config,
         *,
-        now: Callable[[], int] = time.time_ns,
+        now: Callable[[], int] | None = None,
         source_clock: Callable[[], int] | None = None,
     ) -> None:
-        self.config, self.now = config, now
+        clock = now if isinstance(now, SteadyClock) else SteadyClock(step=config.tape.clock_step)
+        now = now or clock
+        self.config, self.now, self.clock = config, now, clock
         self.rulebooks = load_rulebooks(config)
         self.stats = HealthStats()
         self.stats.worker = config.kafka.worker or (1, 1)
@@ -79,7 +84,11 @@ class App:
         self.reference = self.checkpoints.reference()
         self.begins = self.agenda.begins(now())
         self.source = make_source(
-            config, self.reference, now=source_clock or now, expect=self._expects_traffic
+            config,
+            self.reference,
+            now=source_clock or now,
+            clock=clock,
+            expect=self._expects_traffic,
         )
         self.signals = LiveSignals()
         self.engine = make_engine(
@@ -314,6 +323,9 @@ class App:
         self._published = time.monotonic()
         self.stats.source_lag.update(self.source.backlog)
         self.stats.raw_fetch = self.source.raw
+        self.stats.down_causes.update(self.source.down_causes)
+        self.stats.outages.update(self.source.outages)
+        self.stats.clock_steps, self.stats.clock_off = self.clock.steps, self.clock.off
         self.stats.misplaced_classes = len(self.source.misplaced)
         self.stats.ready = self.is_ready()[0]
         self._show(events)

@@ -27,6 +27,7 @@ from mm_monitor.sinks.dead_letter import (
     DeadLetterTopicConfig,
 )
 from mm_monitor.sinks.protocol import Sink
+from mm_monitor.sources.clock import SteadyClock
 from mm_monitor.sources.kafka import KafkaSource
 from mm_monitor.sources.kafka_options import KafkaFeeds, KafkaOptions, TapeTimes, client_settings
 from mm_monitor.sources.reference_files import load_reference
@@ -54,12 +55,17 @@ def kafka_options(config: Config) -> KafkaOptions:
         security_protocol=k.security_protocol, sasl_mechanism=k.sasl_mechanism, sasl_username=k.sasl_username,
         sasl_password_file=k.sasl_password_file, sasl_token_file=k.sasl_token_file, ssl_cafile=k.ssl_cafile,
         ssl_certfile=k.ssl_certfile, ssl_keyfile=k.ssl_keyfile, fetch_max_wait=k.fetch_max_wait,
-        fetch=k.fetch, max_records=k.max_records,
+        fetch=k.fetch, max_records=k.max_records, sequence_header=config.tape.sequence_header,
     )  # fmt: skip
 
 
 def make_source(
-    config: Config, reference: Reference, *, now: Callable[[], int], expect: Callable[[], bool]
+    config: Config,
+    reference: Reference,
+    *,
+    now: Callable[[], int],
+    clock: SteadyClock,
+    expect: Callable[[], bool],
 ) -> KafkaSource:
     """The Kafka source of quotes, theo, control and reference."""
     topics, tape = config.topics, config.tape
@@ -67,9 +73,17 @@ def make_source(
         topics.quotes, topics.theo, topics.control, "" if config.reference.directory else topics.reference,
         config.codecs.quotes, config.codecs.theo, FixTags.of(config.codecs.fix_maker, config.codecs.fix_contract),
     )  # fmt: skip
-    times = TapeTimes(tape.lateness, tape.max_ahead, tape.silent_after, tape.idle_after)
+    times = TapeTimes(
+        tape.lateness, tape.max_ahead, tape.silent_after, tape.idle_after, tape.theo_silent_after
+    )
     return KafkaSource(
-        kafka_options(config), feeds, reference, times=times, now=now, expect_traffic=expect
+        kafka_options(config),
+        feeds,
+        reference,
+        times=times,
+        now=now,
+        clock=clock,
+        expect_traffic=expect,
     )
 
 

@@ -159,6 +159,8 @@ def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("ledger", "directory"), "none with kafka.worker: a maker is judged by the roll-up"
     if kafka.group and kafka.partitions:
         yield ("kafka", "partitions"), '"all" with a group, which shares them out by itself'
+    if config.tape.sequence_header and kafka.fetch == "raw":
+        yield ("tape", "sequence_header"), 'none with kafka.fetch = "raw", which reads no headers'
     yield from _half_known(config)
     yield from _topics_apart(topics)
     if not topics.reference and not config.reference.directory:

@@ -25,6 +25,7 @@ from mm_monitor.config_values import (
     rate_of,
     share_of,
     time_of_day,
+    time_or_never,
     topic_of,
     topic_or_none,
     url_of,
@@ -196,6 +197,23 @@ class Tape:
     )
     silent_after: int = _key(
         "30s", SOME_TIME, "A source silent for longer is down: its time is unknown."
+    )
+    theo_silent_after: int = _key(
+        "",
+        time_or_never,
+        "A class whose theos have stopped for longer is down, for feeds that repeat theos; empty: never, and the "
+        "rulebook's `theo.max_age` decides alone.",
+    )
+    sequence_header: str = _key(
+        "",
+        text,
+        "Kafka header in which feeds number their records, `17` or `NAME:17`: a hole makes the time of the partition's "
+        "classes unknown. Read by `getmany` only. Empty: none.",
+    )
+    clock_step: int = _key(
+        "1s",
+        SOME_TIME,
+        "A greater step of our machine's clock makes time unknown until the next record, and does not move ours.",
     )
     idle_after: int = _key(
         "500ms", SOME_TIME, "A partition idle for longer no longer holds up the watermark."

@@ -111,6 +111,11 @@ def share_of(value: object, place: Place) -> float | None:
     return None if ratio is None else ratio.num / ratio.den
 
 
+def time_or_never(value: object, place: Place) -> int:
+    """A duration above 0, or nothing: 0."""
+    return 0 if value == "" else SOME_TIME(value, place)
+
+
 DURATION = unit(duration)
 SOME_TIME = unit(duration, positive=True)
 PORT = integer(0, 65_535)

@@ -123,6 +123,12 @@ class HealthStats:
     raw_fetch: bool = False  # are Kafka's record batches read as they are?
     worker: tuple[int, int] = (1, 1)  # which, of how many that share the partitions
     misplaced_classes: int = 0  # heard on a partition that is not the one of their key
+    down_causes: dict[str, int] = field(
+        default_factory=dict
+    )  # why: scopes that the source has down
+    outages: dict[str, int] = field(default_factory=dict)  # why: how often it took some down
+    clock_steps: int = 0  # of our machine's clock
+    clock_off: int = 0  # ns by which our machine's clock is ahead of the one that we go by
     loop_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS))
     ready: bool = False
     sink_dropped: dict[str, int] = field(default_factory=dict)  # sink: events its full outbox lost

@@ -25,6 +25,8 @@ from mm_monitor.formats import NS
 from mm_monitor.health import CheckpointStats, HealthStats, Histogram
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.exposition import Metric, Number
+from mm_monitor.sinks.feed_metrics import ALL as FEED_METRICS
+from mm_monitor.sinks.feed_metrics import feed_samples
 from mm_monitor.sinks.protocol import Sink
 from mm_monitor.sinks.theo_metrics import ALL as THEO_METRICS
 from mm_monitor.sinks.theo_metrics import theo_samples
@@ -238,6 +240,7 @@ ALL = (
     SINK_DROPPED,
     SINK_FAILURES,
     *_CHECKPOINTS,
+    *FEED_METRICS,
     *THEO_METRICS,
 )
 
@@ -271,6 +274,8 @@ class HealthCollector(Collector):
         yield _family(TASKS, [((), len(_tasks()))])
         yield from self._sink_families(stats)
         for metric, samples in _checkpoint_samples(stats.checkpoints):
+            yield _family(metric, samples)
+        for metric, samples in feed_samples(stats):
             yield _family(metric, samples)
         for metric, samples in theo_samples(stats.pricer, stats.watermark):
             yield _family(metric, samples)

@@ -25,6 +25,7 @@ from aiokafka.errors import (
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.share import Share, partition_of
 from mm_monitor.errors import MonitorError
+from mm_monitor.sources.clock import SteadyClock
 from mm_monitor.sources.kafka_batches import Fetched, of_records
 from mm_monitor.sources.kafka_cause import why_unreachable
 from mm_monitor.sources.kafka_client import (
@@ -52,7 +53,8 @@ class KafkaSource:
     """Live source over the topics of `feeds`.
 
     `now` is our clock in ns, against which records are ahead and by which time moves on when all is
-    quiet; `expect_traffic` says whether trading is on, so that silence means something.
+    quiet; `clock` measures how long something has lasted, and says when our machine's was set (the same, in a service);
+    `expect_traffic` says whether trading is on, so that silence means something.
     """
 
     def __init__(
@@ -63,8 +65,11 @@ class KafkaSource:
         *,
         times: TapeTimes | None = None,
         now: Callable[[], int] = time.time_ns,
+        clock: SteadyClock | None = None,
         expect_traffic: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._clock = clock or SteadyClock()
+        self._steps, self._refreshed = self._clock.steps, self._clock()
         self._options, self._feeds = options, feeds
         self._times = times or TapeTimes()
         self._now, self._expect_traffic = now, expect_traffic
@@ -91,7 +96,7 @@ class KafkaSource:
         self.misplaced: set[str] = set()  # classes heard on a partition that is not their key's
 
     def _new_watch(self) -> Watch:
-        return Watch(self._times, self._options.fetch_max_wait, time.time_ns(), self._now())
+        return Watch(self._times, self._options.fetch_max_wait, self._clock(), self._now())
 
     @property
     def parts(self) -> Sequence[int]:
@@ -134,6 +139,16 @@ class KafkaSource:
         return {
             (p.topic, p.partition): max(0, p.end - max(p.position, 0)) for p in self._parts.values()
         }
+
+    @property
+    def down_causes(self) -> Mapping[str, int]:
+        """How many scopes each cause keeps down."""
+        return self._watch.feed.causes
+
+    @property
+    def outages(self) -> Mapping[str, int]:
+        """How often each cause has taken scopes down since the start."""
+        return self._watch.feed.outages
 
     @property
     def scopes_down(self) -> frozenset[str]:
@@ -182,7 +197,8 @@ class KafkaSource:
         try:
             self._control = await open_consumer(self._options)
             self._data = await open_consumer(self._options, self._options.group)
-            self.raw = fetch_raw(self._data, self._options.fetch)
+            numbered = bool(self._options.sequence_header)  # headers are for the client to read
+            self.raw = not numbered and fetch_raw(self._data, self._options.fetch)
             await self._assign()
         except (TimeoutError, KafkaError, OSError) as error:
             await self.stop()
@@ -209,7 +225,10 @@ class KafkaSource:
         await self._refresh()
         await self._take_up_new()
         now = self._now()
-        self._watch.look(time.time_ns(), now, self._expect_traffic())
+        if self._steps != self._clock.steps:
+            self._steps = self._clock.steps
+            self._watch.clock_stepped(self._clock())
+        self._watch.look(self._clock(), now, self._expect_traffic())
         self._tell_problem()
         own = self._watch.feed.take()
         if own is not None:
@@ -325,7 +344,7 @@ class KafkaSource:
             _log.warning("history_begins_late", asked=start, first=late)
         for tp in tps:
             feed = self._decoder.feed_of[tp.topic]
-            part = Part(feed, tp.topic, tp.partition, time.time_ns())
+            part = Part(feed, tp.topic, tp.partition, self._clock())
             part.keeps_all = tp.topic not in self._compacted
             known = left[tp]
             if known is not None:
@@ -340,7 +359,7 @@ class KafkaSource:
 
     async def _take_up_new(self) -> None:
         """Partitions that a topic was given since the start are read, too, from their first record."""
-        data, wall = self._data, time.time_ns()
+        data, wall = self._data, self._clock()
         if data is None or self._options.group or self.share is not None:
             return
         if wall - self._looked_for_new < SECOND:  # metadata is not younger than that
@@ -416,7 +435,8 @@ class KafkaSource:
         if not raw:
             most = self._options.max_records
             batches = await consumer.getmany(timeout_ms=timeout_ms, max_records=most)
-            return [(tp, of_records(records)) for tp, records in batches.items() if records]
+            header = self._options.sequence_header
+            return [(tp, of_records(found, header)) for tp, found in batches.items() if found]
         good, bad = await pieces(consumer, timeout_ms, self._options.max_bytes)
         for tp, error in bad:
             _log.error(
@@ -463,21 +483,27 @@ class KafkaSource:
     def _take(self, part: Part, fetched: Fetched, now: int) -> list[Delivery]:
         """Decode what is new, piece by piece where offsets are missing."""
         segments, repeats = part.segments(fetched.offsets)
-        part.heard = time.time_ns()
+        part.heard = self._clock()
         deliveries = []
-        for i, which in enumerate(segments):
+        for which, why in part.numbered(segments, fetched.numbers):
             segment = fetched.some(which)
-            if i > 0:
-                _log.warning("offset_gap", topic=part.topic, partition=part.partition)
-                self._watch.gap(part)
+            if why:
+                _log.warning(why.replace(" ", "_"), topic=part.topic, partition=part.partition)
+                self._watch.gap(part, why)
             if len(segment) or repeats:
-                decoded, survey = self._decoder.decode(part, segment, now)
+                decoded, survey = self._decoder.decode(part, segment, self._ahead_of(now))
+                if survey is not None and survey[2] > now + self._times.max_ahead:
+                    self._clock.adopt()
                 delivery = Delivery(part.number, decoded, len(segment), repeats, now, survey)
                 deliveries.append(delivery)
                 self._decoder.note(self._watch, part, delivery, segment, now - part.heard)
                 self._look_for_misplaced(part)
                 repeats = 0
         return deliveries
+
+    def _ahead_of(self, now: int) -> int:
+        """By what to tell records that are ahead: where our clock was set forward, by the later time."""
+        return now + max(0, self._clock.off)
 
     # Watching ------------------------------------------------------------------------------------
 
@@ -489,12 +515,20 @@ class KafkaSource:
                     for tp in consumer.assignment() if consumer is not None else ():
                         part = self._parts.get(tp)
                         if part is not None and consumer is not None:
-                            await _update(part, consumer, tp)
+                            await self._update(part, consumer, tp)
+            self._refreshed = self._clock()
         parts = self._parts.values()
         if not self._knows_names:
             self._knows_names = all(p.caught_up for p in parts if p.feed in COMPACTED)
         elif not self._caught_up:
             self._caught_up = bool(parts) and all(part.caught_up for part in parts)
+
+    async def _update(self, part: Part, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
+        highwater, stamp = consumer.highwater(tp), consumer.last_poll_timestamp(tp)
+        if highwater is not None and stamp is not None:
+            part.end = highwater
+            part.answer(stamp * MS - self._clock.off, self._refreshed, self._clock())
+        part.position = await consumer.position(tp)
 
     def _tell_problem(self) -> None:
         lost = bool(self._watch.lost)
@@ -529,10 +563,3 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """These were ours."""
         self._revoked(revoked)
-
-
-async def _update(part: Part, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
-    highwater, stamp = consumer.highwater(tp), consumer.last_poll_timestamp(tp)
-    if highwater is not None and stamp is not None:
-        part.end, part.answered = highwater, stamp * MS
-    part.position = await consumer.position(tp)

@@ -19,6 +19,7 @@ from mm_monitor.errors import DecodeError
 from mm_monitor.kernels import find_batches, read_records
 from mm_monitor.kernels.reference_records import ACTIVE, AT, BATCH, HEAD, LEAST_RECORD, NEXT, Status
 from mm_monitor.sources.kafka_inflate import inflate
+from mm_monitor.sources.kafka_sequence import number_of
 
 PIECE = 1 << 20  # bytes, unpacked: a piece ends with the batch that reaches them
 _ROOM = 4096  # batches
@@ -40,6 +41,7 @@ class Fetched:
     offsets: Ints
     stamps: Ints  # ms
     keys: Sequence[bytes | None] = ()  # only where a client made records of them
+    numbers: Sequence[bytes | None] = ()  # that feeds gave them, where there is a header for it
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -52,22 +54,24 @@ class Fetched:
     def some(self, which: slice) -> Fetched:
         """Those of them, over the same bytes."""
         columns = (self.starts[which], self.lengths[which], self.offsets[which], self.stamps[which])
-        return Fetched(self.data, *columns, self.keys[which])
+        return Fetched(self.data, *columns, self.keys[which], self.numbers[which])
 
     def values(self, topic: str, partition: int, now: int) -> Values:
         """As a codec reads them."""
         return Values(topic, partition, self.data, self.starts, self.lengths, self.offsets, now)
 
 
-def of_records(records: Sequence[Any]) -> Fetched:
-    """Records that a client made, as columns."""
+def of_records(records: Sequence[Any], header: str = "") -> Fetched:
+    """Records that a client made, as columns; `header` is the one that holds their numbers."""
     values = [record.value or b"" for record in records]
     lengths = np.array([-1 if r.value is None else len(r.value) for r in records], np.int64)
     sizes = np.maximum(lengths, 0)
     offsets = np.array([record.offset for record in records], np.int64)
     stamps = np.array([record.timestamp for record in records], np.int64)
     keys = [record.key for record in records]
-    return Fetched(b"".join(values), np.cumsum(sizes) - sizes, lengths, offsets, stamps, keys)
+    numbers = [number_of(record.headers, header) for record in records] if header else ()
+    starts = np.cumsum(sizes) - sizes
+    return Fetched(b"".join(values), starts, lengths, offsets, stamps, keys, numbers)
 
 
 class BatchReader:

@@ -47,6 +47,7 @@ class KafkaOptions:
     max_bytes: int = 4 << 20  # most bytes of records that one poll takes in as they are
     partition_bytes: int = 2 << 20  # most bytes of one partition that a broker sends at once
     request_timeout: int = 10 * SECOND
+    sequence_header: str = ""  # in which feeds number their records; "" = they do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class TapeTimes:
     max_ahead: int = 5 * SECOND  # a record further ahead of our clock is dead-lettered
     silent_after: int = 30 * SECOND
     idle_after: int = 500 * MS
+    theo_silent_after: int = 0  # a class without theos for longer is down; 0 = never
     lost_after: int = 3 * SECOND  # a partition whose broker has not answered for longer is down
 
 

@@ -6,13 +6,15 @@ Pure bookkeeping: no Kafka, no clock, so that every decision can be tested with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mm_monitor.sources.kafka_sequence import Sequences
 
 OWN_PART = 0  # the source's own records
 # First number of each feed: fixed, so that a partition has the same number in every run.
@@ -43,6 +45,9 @@ class Part:
     classes: set[str] = field(default_factory=set)  # heard on this partition
     placed: int = 0  # so many of them are known to belong here or not
     named: bytes = b""  # by contract: 1 if the records that came last name it
+    latest: tuple[str, ...] = ()  # classes of these
+    stamp: int = NEVER  # of the client's clock, at the broker's last answer
+    sequences: Sequences = field(default_factory=Sequences)
 
     @property
     def number(self) -> int:
@@ -68,12 +73,20 @@ class Part:
             "greatest": self.greatest,
             "down": self.down,
             "classes": sorted(self.classes),
+            "sequences": self.sequences.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state` but for the offset, which whoever seeks sets."""
         self.greatest, self.down = state["greatest"], state["down"]
         self.classes = set(state["classes"])
+        self.sequences.restore(state.get("sequences", ()))
+
+    def answer(self, stamp: int, before: int, wall: int) -> None:
+        """The broker has answered at `stamp`, ns, if that is new; surely between `before` and `wall`, by our clock."""
+        if stamp != self.stamp:
+            self.stamp = stamp
+            self.answered = min(wall, max(before, stamp))
 
     def idle(self, idle_after: int, oldest_answer: int) -> bool:
         """Does it hold nothing back: read to its end, by a fresh answer, and quiet since?
@@ -102,6 +115,17 @@ class Part:
             if offsets[repeats] > expected:
                 edges.insert(0, repeats)
         return [slice(*edge) for edge in pairwise(edges)], repeats
+
+    def numbered(
+        self, segments: Iterable[slice], numbers: Sequence[bytes | None]
+    ) -> Iterator[tuple[slice, str]]:
+        """The segments with what is missing before each, "" if nothing; cut again where feeds' numbers have holes."""
+        for i, which in enumerate(segments):
+            why = "offset gap" if i else ""
+            cuts = [which.start + at for at in self.sequences.gaps(numbers[which])]
+            for edge in pairwise([which.start, *cuts, which.stop]):
+                yield slice(*edge), why
+                why = "sequence gap"
 
     @property
     def _may_have_holes(self) -> bool:

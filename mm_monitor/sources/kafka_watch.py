@@ -17,9 +17,13 @@ from mm_monitor.sources.kafka_options import SECOND, TapeTimes
 from mm_monitor.sources.kafka_parts import DATA, NEVER, OWN_PART, Part
 
 BEFORE_ALL = -(2**63)
+THEO, CLOCK = -2, -3  # who keep scopes down beside parts
 NO_PART = -1  # never speaks: while a group hands out partitions it holds the watermark
 _BUSY = 10  # times as patient with a broker while a backlog is being read
 Entry = dict[str, object]  # of the journal
+GAP, SEQUENCE, LOST, SILENT, NO_THEO, STEP = CAUSES = (
+    "offset gap", "sequence gap", "broker lost", "silent", "theo silent", "clock step",
+)  # fmt: skip
 
 
 class FeedWriter:
@@ -30,7 +34,8 @@ class FeedWriter:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self._down: dict[str, set[int]] = {}  # scope -> parts that keep it down
+        self._down: dict[str, dict[int, str]] = {}  # scope -> who keeps it down -> why
+        self.outages = dict.fromkeys(CAUSES, 0)  # since the start
         self._since: dict[str, int] = {}  # scope -> event time of its `down`
         self._records: list[FeedRecord] = []
         self._offset = 0
@@ -40,6 +45,19 @@ class FeedWriter:
         """Scopes that are down now."""
         return frozenset(self._down)
 
+    @property
+    def causes(self) -> dict[str, int]:
+        """How many scopes each cause keeps down now."""
+        found = dict.fromkeys(CAUSES, 0)
+        for keepers in self._down.values():
+            for why in {why for why in keepers.values() if why in found}:
+                found[why] += 1
+        return found
+
+    def keeps(self, keeper: int) -> set[str]:
+        """Scopes that `keeper` keeps down."""
+        return {scope for scope, keepers in self._down.items() if keeper in keepers}
+
     def down(
         self, keeper: int, scopes: Iterable[str], since: int, watermark: int, why: str
     ) -> None:
@@ -48,19 +66,22 @@ class FeedWriter:
         Where the watermark has passed that, a second record takes effect at once; the first is
         late, for a replay to put in its place. Starts do not nest, so it does no harm there.
         """
+        if why in self.outages:
+            self.outages[why] += 1
         for scope in sorted(scopes):
-            keepers = self._down.setdefault(scope, set())
+            keepers = self._down.setdefault(scope, {})
             if not keepers:
                 self._since[scope] = max(since, watermark)
                 self._write(scope, "down", since, why)
                 if since < watermark:
                     self._write(scope, "down", watermark, why)
-            keepers.add(keeper)
+            keepers[keeper] = why
 
-    def up(self, keeper: int, ts: int) -> None:
-        """The part was heard again at event time `ts`."""
-        for scope in sorted(scope for scope, keepers in self._down.items() if keeper in keepers):
-            self._down[scope].discard(keeper)
+    def up(self, keeper: int, ts: int, scopes: Iterable[str] | None = None) -> None:
+        """Heard again at event time `ts`: all that `keeper` keeps down, or these of it."""
+        kept = self.keeps(keeper)
+        for scope in sorted(kept if scopes is None else kept.intersection(scopes)):
+            self._down[scope].pop(keeper)
             if not self._down[scope]:
                 del self._down[scope]
                 self._write(scope, "up", max(ts, self._since.pop(scope)), "heard again")
@@ -68,7 +89,7 @@ class FeedWriter:
     def forget(self, keeper: int) -> None:
         """The part is no longer ours to watch; whoever has it now speaks of it."""
         for keepers in self._down.values():
-            keepers.discard(keeper)
+            keepers.pop(keeper, None)
         self._down = {scope: keepers for scope, keepers in self._down.items() if keepers}
 
     def take(self) -> Decoded | None:
@@ -85,6 +106,11 @@ class FeedWriter:
         """Who is down since when, for a checkpoint."""
         return {
             "down": [(scope, sorted(keepers)) for scope, keepers in sorted(self._down.items())],
+            "why": [
+                (s, k, why)
+                for s, kept in sorted(self._down.items())
+                for k, why in sorted(kept.items())
+            ],
             "since": sorted(self._since.items()),
             "offset": self._offset,
             "records": list(self._records),
@@ -93,7 +119,11 @@ class FeedWriter:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state`."""
-        self._down = {scope: set(keepers) for scope, keepers in state["down"]}
+        why = {(scope, keeper): why for scope, keeper, why in state.get("why", ())}
+        self._down = {
+            scope: {keeper: why.get((scope, keeper), "") for keeper in keepers}
+            for scope, keepers in state["down"]
+        }
         self._since = dict(state["since"])
         self._offset = state["offset"]
         self._records, self.entries = list(state["records"]), list(state["entries"])
@@ -123,6 +153,9 @@ class Watch:
         self._readings: deque[tuple[int, int]] = deque([(wall, now)])  # wall, now
         self._idle: set[int] = set()
         self._stalled = NEVER  # wall: when we last came back from not listening
+        self._theos: dict[
+            str, tuple[int, int]
+        ] = {}  # class -> wall and event time of its last theo
 
     def state(self) -> dict[str, Any]:
         """What outlives the process, for a checkpoint; wall time does not."""
@@ -131,6 +164,7 @@ class Watch:
             "watermark": self.watermark,
             "lag": self._lag,
             "idle": sorted(self._idle),
+            "theos": [(klass, ts) for klass, (_, ts) in sorted(self._theos.items())],
             "began": self._began[1],
         }
 
@@ -140,6 +174,7 @@ class Watch:
         self.watermark, self._lag = state["watermark"], state["lag"]
         self._idle = set(state["idle"])
         self._began = self._began[0], state["began"]
+        self._theos = {klass: (self._began[0], ts) for klass, ts in state.get("theos", ())}
 
     def heard(self, part: Part, first: int, last: int, classes: Iterable[str], lag: int) -> None:
         """Rows of event times `first` to `last` came on `part`; `lag` is the newest one's."""
@@ -151,16 +186,30 @@ class Watch:
             is_newer
         ):  # a straggler, or a quote with yesterday's date, says nothing of what comes next
             self._lag = max(0, lag)
-        part.classes.update(classes)
+        told = tuple(classes)
+        part.latest = told or part.latest
+        part.classes.update(told)
         self.feed.up(OWN_PART, first)
+        self.feed.up(CLOCK, first)
+        if part.feed == "theo" and self._times.theo_silent_after:
+            self._theos.update((klass, (part.heard, last)) for klass in part.latest)
+            self.feed.up(THEO, first, part.latest)
         if part.down:
             part.down = False
             self.feed.up(part.number, first)
 
-    def gap(self, part: Part) -> None:
+    def gap(self, part: Part, why: str = GAP) -> None:
         """Records of `part` are missing."""
         if part.feed in DATA and not part.down:
-            self._down(part, "offset gap")
+            self._down(part, why)
+
+    def clock_stepped(self, wall: int) -> None:
+        """Our machine's clock was set: whatever we would decide by it is not known until something is heard again."""
+        self._stalled = wall
+        heard = [part.greatest for part in self.parts if part.feed in DATA]
+        since = max(heard, default=NEVER)
+        if since != NEVER:
+            self.feed.down(CLOCK, {ALL}, since, self.watermark, STEP)
 
     def drop(self, part: Part) -> None:
         """`part` is no longer ours."""
@@ -177,9 +226,10 @@ class Watch:
         data = sorted((p for p in self.parts if p.feed in DATA), key=lambda part: part.greatest)
         self.lost = [part for part in data if self._is_lost(part, wall)]
         for part in data:
-            why = "broker lost" if part in self.lost else "silent"
+            why = LOST if part in self.lost else SILENT
             if part.classes and not part.down and (part in self.lost or self._silent(part, wall)):
                 self._down(part, why)
+        self._look_for_theos(wall)
         if data and all(part.greatest == NEVER for part in data):
             self._look_unheard(data, wall)
         self._settle(wall)
@@ -201,7 +251,7 @@ class Watch:
         lost = len(self.lost) == len(data)
         if lost or (quotes and all(self._silent(part, wall) for part in quotes)):
             since = self._clock_at(max(self._began[0], self._traffic_since))
-            why = "broker lost" if lost else "silent"
+            why = LOST if lost else SILENT
             self.feed.down(OWN_PART, {ALL}, since, self.watermark, why)
 
     def _silent(self, part: Part, wall: int) -> bool:
@@ -209,6 +259,17 @@ class Watch:
             return False
         since = max(part.heard, part.since, self._traffic_since, self._stalled)
         return wall - since > self._times.silent_after
+
+    def _look_for_theos(self, wall: int) -> None:
+        """A class whose theos have stopped, while their topic is read and others may still come."""
+        limit = self._times.theo_silent_after
+        read = all(part.at_end and not part.paused for part in self.parts if part.feed == "theo")
+        if not limit or not read or self._traffic_since == NEVER:
+            return
+        down = self.feed.keeps(THEO)
+        for klass, (heard, ts) in self._theos.items():
+            if wall - max(heard, self._traffic_since, self._stalled) > limit and klass not in down:
+                self.feed.down(THEO, {klass}, ts, self.watermark, NO_THEO)
 
     def _settle(self, wall: int) -> None:
         """Which parts hold the watermark back, and what our clock says if none does."""

@@ -308,3 +308,60 @@ def test_the_watermark_does_not_go_back_over_a_restart() -> None:
     again.watch.restore(unpack(pack(scene.watch.state())))
     again.to(S // 10)
     assert again.watch.watermark >= reached
+
+
+THEOS = TapeTimes(silent_after=30 * S, idle_after=S // 2, theo_silent_after=5 * S)
+
+
+@pytest.mark.criterion("TAPE-06")
+def test_a_class_whose_theos_have_stopped_is_down_alone() -> None:
+    scene = Scene(THEOS)
+    scene.to(S)
+    last = scene.hear(scene.theo, "K0", "K1")
+    for _ in range(3):
+        scene.to(scene.wall + 3 * S)
+        scene.hear(scene.q0)
+        again = scene.hear(scene.theo, "K1")
+    # The watermark has passed what was heard last: a record for a replay, and one that takes effect at once.
+    assert [(scope, ts) for scope, _, ts in scene.said()][:1] == [("K0", last)]
+    assert scene.watch.feed.causes["theo silent"] == 1
+    assert scene.watch.feed.scopes == {"K0"}
+    again = scene.hear(scene.theo, "K0")
+    assert scene.said() == [("K0", "up", again)]
+
+
+@pytest.mark.criterion("TAPE-06")
+def test_theos_may_stop_where_no_rule_says_otherwise() -> None:
+    scene = Scene()
+    scene.to(S)
+    scene.hear(scene.theo)
+    for _ in range(40):
+        scene.to(scene.wall + 3 * S)
+        scene.hear(scene.q0)
+    assert scene.said() == []
+
+
+@pytest.mark.criterion("TAPE-06")
+def test_a_stepped_clock_is_down_for_all_until_something_is_heard() -> None:
+    scene = Scene()
+    scene.to(S)
+    scene.hear(scene.q0)
+    last = scene.hear(scene.q1, "K1")
+    scene.watch.clock_stepped(scene.wall)
+    assert scene.watch.feed.causes["clock step"] == 1
+    again = scene.hear(scene.q0)
+    assert scene.said() == [("*", "down", last), ("*", "up", again)]
+    assert scene.watch.feed.outages["clock step"] == 1
+
+
+def test_who_keeps_what_down_outlives_a_restart() -> None:
+    scene = Scene()
+    scene.to(S)
+    scene.hear(scene.q0)
+    scene.watch.gap(scene.q0)
+    scene.watch.clock_stepped(scene.wall)
+    kept = unpack(pack(scene.watch.state()))
+    fresh = Watch(TIMES, 50_000_000, 0, EPOCH)
+    fresh.restore(kept)
+    assert fresh.feed.causes == scene.watch.feed.causes
+    assert fresh.state() == scene.watch.state()
