@@ -358,7 +358,7 @@ class Mqtt:
     topic_prefix: str = _key("mm-monitor", filled, "First levels of every topic.")
     qos: int = _key(1, integer(0, 2), "Quality of service: 0, 1 or 2.")
     outbox_limit: int = _key(
-        10_000, COUNT, "Most events kept while the broker is away; the oldest go first."
+        100_000, COUNT, "Most events kept while the broker is away; the oldest go first."
     )
 
 
