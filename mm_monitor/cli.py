@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Coroutine
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -18,7 +19,16 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from mm_monitor import __version__, cli_access, cli_evidence, cli_pricing, cli_reports, cli_studies
+from mm_monitor import (
+    __version__,
+    cli_access,
+    cli_evidence,
+    cli_pricing,
+    cli_reports,
+    cli_studies,
+    cli_top,
+)
+from mm_monitor.cli_words import Json, Rules, RulesArgument, Silent, print_json
 from mm_monitor.errors import ConfigError, MonitorError
 from mm_monitor.screens import capture_progress, replay_progress, summary_table
 
@@ -39,6 +49,7 @@ cli_reports.register(app, HELP)
 cli_pricing.register(app)
 cli_evidence.register(app, HELP)
 cli_access.register(app)
+cli_top.register(app)
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -111,7 +122,7 @@ def _resolution(text: str) -> int:
 )
 def replay(
     capture: Annotated[Path, typer.Argument(help="Capture directory (csv or parquet files).")],
-    rulebook: Annotated[str, typer.Option(help="Shipped rulebook by name, or a TOML file.")],
+    rulebook: Rules,
     report: Annotated[
         Path | None, typer.Option(help="Where to write the report; - for standard output.")
     ] = None,
@@ -140,9 +151,8 @@ def replay(
         Path | None,
         typer.Option(help="Where to write what the classes came to, for report merge."),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress and no summary.")
-    ] = False,
+    as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Judge a recorded capture and write the report."""
     from mm_monitor.replay import replay as run_replay
@@ -150,6 +160,7 @@ def replay(
     from mm_monitor.studies.sensitivity import add_sensitivity
 
     book, resolution = load(rulebook), _resolution(clock_resolution)
+    report = Path("-") if as_json else report
     worker = _worker(shard, {"--report": report, "--details": details, "--ledger": ledger})
     _spare_inputs(capture, rulebook, report, details, dead_letters, accruals)
     with ExitStack() as stack:
@@ -280,11 +291,16 @@ def run(config: Annotated[Path, typer.Option(help="The service's TOML file.")]) 
 
 
 @app.command("check-config", epilog="Example: mm-monitor check-config monitor.toml")
-def check_config(file: Annotated[Path, typer.Argument(help="The service's TOML file.")]) -> None:
+def check_config(
+    file: Annotated[Path, typer.Argument(help="The service's TOML file.")], as_json: Json = False
+) -> None:
     """Say what is wrong with a configuration, with path, requirement and value."""
     from mm_monitor.config import check_config as check
 
     wrong = check(file)
+    if as_json:
+        print_json({"file": str(file), "wrong": wrong})
+        raise typer.Exit(2 if wrong else 0)
     for line in wrong:
         errors.print(line, markup=False)
     if wrong:
@@ -359,17 +375,21 @@ def simulate(
         Path | None, typer.Option(help="Write contracts.csv and makers.csv here.")
     ] = None,
     truth: Annotated[Path | None, typer.Option(help="Write truth.json here.")] = None,
+    as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Makers whose presence is known to the nanosecond, into a capture directory or a Kafka."""
     if listing or strategies:
-        _games(listing, strategies, out, seed, day, minutes, fmt, shuffle, quiet)
+        said = "json" if as_json else "" if quiet else "text"
+        _games(listing, strategies, out, seed, day, minutes, fmt, shuffle, said)
         return
     rate = rate if rate is not None else (2_000 if out is not None else 50_000)
     today = _day(day, seed, makers, classes, contracts, rate, seconds)
     kafka = {"codec": codec, "rows_per_record": rows_per_record, "fast": fast, "group": group,
              "reference_dir": reference, "truth": truth}  # fmt: skip
-    _simulate(today, out, bootstrap, {"fmt": fmt, "shuffle": shuffle}, kafka, quiet)
+    done = _simulate(today, out, bootstrap, {"fmt": fmt, "shuffle": shuffle}, kafka, quiet)
+    where = str(out if out is not None else bootstrap)
+    _simulated(done, where, "json" if as_json else "" if quiet else "text")
 
 
 def _games(
@@ -381,20 +401,27 @@ def _games(
     minutes: int,
     fmt: str,
     shuffle: bool,
-    quiet: bool,
+    said: str,
 ) -> None:
     from mm_monitor.simulator.days import DEMO_DATE
     from mm_monitor.simulator.games.commands import GameOptions, listed, simulate_games
 
     if listing:
-        print("\n".join(listed()))
+        lines = list(listed())
+        print_json({"strategies": lines}) if said == "json" else print("\n".join(lines))
         return
     if out is None:
         raise MonitorError("simulate: --strategies needs --out DIRECTORY")
     today = _date(day) if day else DEMO_DATE
     done = simulate_games(GameOptions(strategies, out, seed, today, minutes, fmt, shuffle))
-    if not quiet:
-        print(f"{done.records:,} records in {done.wall_seconds:.1f} s to {out}")
+    _simulated(done, str(out), said)
+
+
+def _simulated(done: Any, where: str, said: str) -> None:
+    if said == "json":
+        print_json({"records": done.records, "seconds": round(done.wall_seconds, 3), "to": where})
+    elif said:
+        print(f"{done.records:,} records in {done.wall_seconds:.1f} s to {where}")
 
 
 def _day(day: str, *numbers: Any) -> Any:
@@ -411,22 +438,18 @@ def _simulate(
     capture: dict[str, Any],
     kafka: dict[str, Any],
     quiet: bool,
-) -> None:
+) -> Any:
     from mm_monitor.simulator import commands
 
     if (out is None) == (not bootstrap):
         raise MonitorError("simulate: either --out DIRECTORY or --bootstrap HOST:PORT")
     with capture_progress(quiet) as progress:
         if out is not None:
-            done = commands.simulate_to_capture(
+            return commands.simulate_to_capture(
                 commands.CaptureOptions(out, day, **capture), progress
             )
-        else:
-            options = commands.KafkaOptions(bootstrap, day, **kafka)
-            done = _run(commands.simulate_to_kafka(options, progress=progress))
-    if not quiet:
-        where = out if out is not None else bootstrap
-        print(f"{done.records:,} records in {done.wall_seconds:.1f} s to {where}")
+        options = commands.KafkaOptions(bootstrap, day, **kafka)
+        return _run(commands.simulate_to_kafka(options, progress=progress))
 
 
 def _date(text: str) -> date:
@@ -440,10 +463,13 @@ def _date(text: str) -> date:
 
 
 @rules_app.command("list", epilog="Example: mm-monitor rules list")
-def rules_list() -> None:
+def rules_list(as_json: Json = False) -> None:
     """The shipped rulebooks."""
     from mm_monitor.rulebooks import load, names
 
+    if as_json:
+        print_json({"rulebooks": [_shipped(name) for name in names()]})
+        return
     for name in names():
         try:
             book = load(name)
@@ -459,22 +485,43 @@ def rules_list() -> None:
 
 
 @rules_app.command("show", epilog="Example: mm-monitor rules show szse-2025")
-def rules_show(rulebook: Annotated[str, typer.Argument(help="Name or TOML file.")]) -> None:
+def rules_show(rulebook: RulesArgument, as_json: Json = False) -> None:
     """Every number of a rulebook, in words."""
     from mm_monitor.rulebooks import describe, load
 
-    print(describe(load(rulebook)))
+    book = load(rulebook)
+    if as_json:
+        print_json({**_head_of(book, rulebook), "words": describe(book).splitlines()})
+    else:
+        print(describe(book))
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    from mm_monitor.rulebooks import load
+
+    try:
+        return _head_of(load(name), name)
+    except MonitorError as error:
+        return {"name": name, "error": str(error)}
+
+
+def _head_of(book: Any, name: str) -> dict[str, Any]:
+    told = ("id", "version", "sha256", "title", "verified", "source")
+    found = {key: getattr(book, key) for key in told}
+    return {"name": name, **found, "effective": str(book.effective)}
 
 
 @rules_app.command("lint", epilog="Example: mm-monitor rules lint my-venue.toml")
-def rules_lint(rulebook: Annotated[str, typer.Argument(help="Name or TOML file.")]) -> None:
+def rules_lint(rulebook: RulesArgument, as_json: Json = False) -> None:
     """What is wrong with a rulebook; exit code 1 for rules that nobody can keep, 2 if it does not load."""
     from mm_monitor.rulebooks import lint, load
 
     findings = lint(load(rulebook))
-    for finding in findings:
+    if as_json:
+        print_json({"rulebook": rulebook, "findings": [asdict(one) for one in findings]})
+    for finding in () if as_json else findings:
         print(finding)
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
-    if not findings:
+    if not findings and not as_json:
         print("ok")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mm_monitor.cli_words import Json, print_json
 from mm_monitor.errors import MonitorError
 
 
@@ -21,6 +22,7 @@ def token(
             help="The maker that may see its own numbers; empty: operations, who see all."
         ),
     ] = "",
+    as_json: Json = False,
 ) -> None:
     """Make a token: it goes to standard output, and the line for `http.tokens_file` to standard error."""
     from mm_monitor.web.access import new_token
@@ -28,5 +30,8 @@ def token(
     if maker != maker.strip() or "\n" in maker:
         raise MonitorError(f"--maker: a name without space around it, got {maker!r}")
     secret, line = new_token(maker)
+    if as_json:
+        print_json({"token": secret, "line": line})
+        return
     typer.echo(secret)
     typer.echo(line, err=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mm_monitor.cli_words import Json, print_json
 from mm_monitor.errors import InputError, MonitorError
 
 
@@ -33,34 +34,56 @@ def verify(
     key: Annotated[
         str, typer.Option(help="Public key (hex) that must have sealed them, as keygen tells it.")
     ] = "",
+    as_json: Json = False,
 ) -> None:
     """Is every byte of these logs what was written and sealed? Exit code 1 if not."""
     from mm_monitor.evidence.verifier import Fault
     from mm_monitor.evidence.verifier import verify as run
+    from mm_monitor.screens import counted
 
-    previous = None
-    for path in _paths(logs):
-        try:
-            found = run(_read(path), key)
-            if previous is not None and found.previous != previous.last:
-                raise Fault("line 1: does not follow the log before it")
-            if previous is not None and not previous.key:
-                raise Fault("line 1: the log before it was never sealed")
-        except ValueError as fault:
-            typer.echo(f"{path}: {fault}", err=True)
-            raise typer.Exit(1) from None
-        previous = found
-        seal = f"sealed by {found.key}" if found.key else "not sealed yet"
-        typer.echo(f"{path}: {found.entries} entries, {found.withheld} withheld, {seal}")
+    paths, previous, told, fault = _paths(logs), None, [], ""
+    with counted("verifying", len(paths), quiet=False) as step:
+        for path in paths:
+            try:
+                found = run(_read(path), key)
+                if previous is not None and found.previous != previous.last:
+                    raise Fault("line 1: does not follow the log before it")
+                if previous is not None and not previous.key:
+                    raise Fault("line 1: the log before it was never sealed")
+            except ValueError as wrong:
+                fault = f"{path}: {wrong}"
+                break
+            previous = found
+            step()
+            told.append({"log": str(path), "entries": found.entries, "withheld": found.withheld,
+                         "sealed_by": found.key or None})  # fmt: skip
+    _tell(told, fault, as_json)
+
+
+def _tell(told: list[dict[str, Any]], fault: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"logs": told, "fault": fault or None})
+    for one in () if as_json else told:
+        seal = f"sealed by {one['sealed_by']}" if one["sealed_by"] else "not sealed yet"
+        typer.echo(f"{one['log']}: {one['entries']} entries, {one['withheld']} withheld, {seal}")
+    if fault and not as_json:
+        typer.echo(fault, err=True)
+    if fault:
+        raise typer.Exit(1)
 
 
 def keygen(
     file: Annotated[Path, typer.Argument(help="Where to write the private key; must not exist.")],
+    as_json: Json = False,
 ) -> None:
     """Make a key to seal evidence with; its public half, for those who verify, goes to standard output."""
     from mm_monitor.evidence.keys import SealingKey
 
-    typer.echo(SealingKey.create(file).public)
+    public = SealingKey.create(file).public
+    if as_json:
+        print_json({"file": str(file), "public": public})
+    else:
+        typer.echo(public)
 
 
 def part(

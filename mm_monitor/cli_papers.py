@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import typer
 
+from mm_monitor.cli_words import Json, Rules, print_json
 from mm_monitor.errors import MonitorError
 
 FORMATS = ("html", "pdf", "csv", "parquet", "json")
@@ -20,7 +21,6 @@ Language = Annotated[str, typer.Option(help="Of html and pdf: en or zh.")]
 Font = Annotated[
     Path | None, typer.Option("--pdf-font", help="TrueType font to set the pdf in, and to embed.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 
 def register(reports: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def register(reports: typer.Typer) -> None:
 
 def day(
     capture: Annotated[Path, typer.Argument(help="Capture directory (csv or parquet files).")],
-    rulebook: Annotated[str, typer.Option(help="Shipped rulebook by name, or a TOML file.")],
+    rulebook: Rules,
     out: Annotated[Path | None, typer.Option(help="Directory to write to.")] = None,
     pack: Annotated[
         Path | None, typer.Option(help="Write all of it as one archive, a zip.")
@@ -88,11 +88,10 @@ def check(
 ) -> None:
     """Is every file of a pack what its manifest says? Exit code 1 if not."""
     from mm_monitor.reports.papers.pack import faults_of
-    from mm_monitor.reports.report import to_bytes
 
     faults = list(faults_of(pack, capture))
     if as_json:
-        typer.echo(to_bytes({"pack": str(pack), "faults": faults}), nl=False)
+        print_json({"pack": str(pack), "faults": faults})
     else:
         for line in faults or ["ok"]:
             typer.echo(line)

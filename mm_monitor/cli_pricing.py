@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from mm_monitor.cli_words import Json, Silent, print_json
 from mm_monitor.errors import MonitorError
 from mm_monitor.units import UnitError, clock, duration
 from mm_monitor.units import rate as read_rate
@@ -46,9 +47,8 @@ def price(
         Path | None,
         typer.Option(help="Journal of a service: take the theos that it computed, compute none."),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress and no summary.")
-    ] = False,
+    as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Compute the theos that a capture lacks, and write them for a replay to read."""
     from mm_monitor.pricing import PriceOptions, take_kept
@@ -73,7 +73,9 @@ def price(
             done = asyncio.run(take_kept(capture, out, journal, progress))
         else:
             done = asyncio.run(run(capture, out, options, progress))
-    if not quiet:
+    if as_json:
+        print_json({"file": str(done.path), "theos": done.by_source})
+    elif not quiet:
         given = ", ".join(f"{count:,} {source}" for source, count in done.by_source.items())
         typer.echo(f"{done.path}: {given or 'no theos'}", err=True)
 

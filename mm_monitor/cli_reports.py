@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from mm_monitor import cli_papers
+from mm_monitor.cli_words import Json, Rules, print_json
 from mm_monitor.errors import InputError, MonitorError
 
 _WEIGHT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -41,7 +42,7 @@ def month(
     weights: Annotated[
         Path | None, typer.Option(help="Csv file with columns date and weight; a date without one weighs 1.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")] = False,
+    as_json: Json = False,
     out: Annotated[Path | None, typer.Option(help="Directory to write scorecards to.")] = None,
     formats: cli_papers.Formats = "html,csv,json",
     language: cli_papers.Language = "en",
@@ -98,20 +99,31 @@ def merge(
     accruals: Annotated[
         list[Path], typer.Argument(help="Files of replay --accruals, one of each share.")
     ],
-    rulebook: Annotated[str, typer.Option(help="Shipped rulebook by name, or a TOML file.")],
+    rulebook: Rules,
     ledger: Annotated[Path, typer.Option(help="Directory of days to write to.")],
+    as_json: Json = False,
 ) -> None:
     """Sum up the shares of a replay, and judge the makers by it."""
     from mm_monitor.rollup import RollUp, read_lines
     from mm_monitor.rulebooks import load
+    from mm_monitor.screens import counted
 
-    book = load(rulebook)
-    roll = RollUp(
-        {book.id: book}, ledger, lambda date, name, what: typer.echo(f"{date} {name}: {what}")
-    )
-    for path in accruals:
-        read_lines(path, roll)
-    if roll.write():
+    book, days = load(rulebook), []
+
+    def told(date: str, name: str, what: str) -> None:
+        days.append({"trading_date": date, "rulebook": name, "what": what})
+        if not as_json:
+            typer.echo(f"{date} {name}: {what}")
+
+    roll = RollUp({book.id: book}, ledger, told)
+    with counted("merging", len(accruals), quiet=as_json) as step:
+        for path in accruals:
+            read_lines(path, roll)
+            step()
+    waiting = roll.write()
+    if as_json:
+        print_json({"days": days})
+    if waiting:
         raise typer.Exit(1)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,11 +10,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from mm_monitor.cli_words import Json, Rules, print_json
 from mm_monitor.errors import ConfigError, MonitorError
 
 Capture = Annotated[Path, typer.Argument(help="Capture directory (csv or parquet files).")]
-Rules = Annotated[str, typer.Option(help="Shipped rulebook by name, or a TOML file.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -42,11 +40,13 @@ def explain(
 ) -> None:
     """Why an obligation counted as it did: every interval, its failing tests, its records, and what would be valid."""
     from mm_monitor.rulebooks import load
+    from mm_monitor.screens import replay_progress
     from mm_monitor.studies import timeline_text as texts
     from mm_monitor.studies.timeline import timeline
 
     book = load(rulebook)
-    line = asyncio.run(timeline(capture, book, maker, contract))
+    with replay_progress(as_json) as progress:
+        line = asyncio.run(timeline(capture, book, maker, contract, progress))
     zone = book.calendar.timezone if book.calendar else ""
     if at and (since or until):
         raise MonitorError("explain: either --at or --from and --to")
@@ -59,7 +59,7 @@ def explain(
     if at:
         chosen = [entry for entry in line.intervals() if entry[2] is chosen[0][2]]
     if as_json:
-        _print_json(texts.as_json(line, chosen))
+        print_json(texts.as_json(line, chosen))
         return
     for text in texts.as_text(line, chosen):
         typer.echo(text)
@@ -90,7 +90,7 @@ def whatif(
     now = _report(capture, after, quiet, factor)
     found = difference(was, now, [*(settings or []), *([f"theo {theo}"] if theo else [])])
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         Console(highlight=False).print(whatif_tables(found))
 
@@ -109,7 +109,7 @@ def compare(
     books = [load(name) for name in rulebooks]
     found = put_together([_report(capture, book, quiet) for book in books])
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         Console(highlight=False).print(compare_table(found))
 
@@ -136,7 +136,3 @@ def _share(text: str) -> Fraction:
     if text.startswith("-") and share > 1:
         raise ConfigError("--theo", "no less than -100%", text)
     return -share if text.startswith("-") else share
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))

@@ -63,6 +63,14 @@ def capture_progress(quiet: bool) -> Iterator[Callable[..., None]]:
         yield tell
 
 
+@contextmanager
+def counted(what: str, of: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A bar of `of` steps; what it gives is to be called after each."""
+    with _bar(quiet) as bar:
+        task = bar.add_task(what, total=of, detail="")
+        yield lambda: bar.advance(task)
+
+
 def percent(text: str | None) -> str:
     """`0.900000000` as `90.0000 %`, by moving the point."""
     if text is None:

@@ -24,7 +24,7 @@ from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.errors import InputError
 from mm_monitor.kernels import layout
-from mm_monitor.replay import timetable_of
+from mm_monitor.replay import Progress, timetable_of
 from mm_monitor.sources.capture import CaptureSource
 from mm_monitor.sources.merge import AFTER_ALL, Merge
 from mm_monitor.sources.protocol import Delivery
@@ -102,7 +102,9 @@ class Timeline:
         return found
 
 
-async def timeline(capture: Path, rulebook: Rulebook, maker: str, contract: str) -> Timeline:
+async def timeline(
+    capture: Path, rulebook: Rulebook, maker: str, contract: str, progress: Progress | None = None
+) -> Timeline:
     """The timeline of one obligation. InputError for a capture, maker or contract that cannot be judged."""
     reference = load_reference(capture)
     source = CaptureSource(capture, reference)
@@ -115,6 +117,8 @@ async def timeline(capture: Path, rulebook: Rulebook, maker: str, contract: str)
     while not source.finished:
         for delivery in await source.poll():
             merge.push(delivery)
+        if progress is not None:
+            progress("reading", *source.progress)
     await source.stop()
     # Only states are read, so nothing is paid for requirements.
     alone = replace(rulebook, required=None)
