@@ -10,11 +10,12 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -122,35 +123,35 @@ def _makers(one: Mapping[str, Any], lines: int) -> Table:
     required = percent(one["required"])
     caption = f"as of {one['at_text']}, {one['obligations']} obligations, required {required}"
     title = f"{one['rulebook']['id']}  {one['trading_date']}"
-    table = Table(title=escape(title), caption=caption, expand=False)
-    numbers = ("presence", "slack (min)", "lost in", "now lapsed", "breaches")
+    table = Table(title=escape(title), caption=caption, expand=False, box=SIMPLE_HEAD)
+    numbers = ("presence", "slack", "lost in", "lapsed", "broken")
     for name in ("maker", *numbers, "verdict", "mostly"):
-        table.add_column(name, justify="right" if name in numbers else "left")
+        justify: Literal["right", "left"] = "right" if name in numbers else "left"
+        table.add_column(name, justify=justify, no_wrap=name not in ("maker", "mostly"))
     for row in one["makers"][:lines]:
         colour = "red" if row["unreachable"] else COLOURS[row["verdict"]]
         word = "out of reach" if row["unreachable"] else row["verdict"]
         slack = row["slack_ns"]
         each = None if slack is None else slack // max(row["obligations"], 1)
         table.add_row(
-            escape(row["maker"]), percent(row["presence"]), duration(each),
-            duration(row["to_unreachable_ns"]), f"{row['lapsed_now']} of {row['obligations']}",
+            escape(row["maker"]), _cut(row["presence"]), duration(each),
+            duration(row["to_unreachable_ns"]), f"{row['lapsed_now']}/{row['obligations']}",
             str(row["open_breaches"]), f"[{colour}]{word}[/]", row["dominant_reason"],
         )  # fmt: skip
     return table
 
 
+def _cut(presence: str | None) -> str:
+    """With two decimals, cut: who is short of a requirement never reads as meeting it."""
+    return "-" if presence is None else f"{percent(presence)[:-4]} %"
+
+
 def _breaches(rows: Sequence[Mapping[str, Any]], lines: int) -> Table:
-    table = Table(title=f"open breaches: {len(rows)}", expand=False)
-    for name in ("since", "kind", "maker", "contract", "reason", "id"):
-        table.add_column(name)
+    table = Table(title=f"open breaches: {len(rows)}", expand=False, box=SIMPLE_HEAD)
+    for name in ("since (UTC)", "kind", "maker", "contract", "reason", "id"):
+        table.add_column(name, no_wrap=name in ("since (UTC)", "kind"), overflow="ellipsis")
     for row in rows[:lines]:
-        cells = (
-            row["start_text"],
-            row["kind"],
-            row["maker"],
-            row["contract"],
-            row["reason"],
-            row["id"],
-        )
+        names = (row[name] for name in ("kind", "maker", "contract", "reason", "id"))
+        cells = (row["start_text"][11:19], *names)
         table.add_row(*(escape(str(cell)) for cell in cells))
     return table
