@@ -26,6 +26,7 @@ from mm_monitor.screens import COLOURS, duration, percent
 
 STATUS, BREACHES = "api/v1/status", "api/v1/breaches?open=true&limit=5000"
 SECONDS = 10  # for an answer
+TIGHT: dict[str, Any] = {"padding": (0, 1, 0, 0), "pad_edge": False}  # for eighty columns
 Json = dict[str, Any]
 
 
@@ -123,7 +124,7 @@ def _makers(one: Mapping[str, Any], lines: int) -> Table:
     required = percent(one["required"])
     caption = f"as of {one['at_text']}, {one['obligations']} obligations, required {required}"
     title = f"{one['rulebook']['id']}  {one['trading_date']}"
-    table = Table(title=escape(title), caption=caption, expand=False, box=SIMPLE_HEAD)
+    table = Table(title=escape(title), caption=caption, expand=False, box=SIMPLE_HEAD, **TIGHT)
     numbers = ("presence", "slack", "lost in", "lapsed", "broken")
     for name in ("maker", *numbers, "verdict", "mostly"):
         justify: Literal["right", "left"] = "right" if name in numbers else "left"
@@ -147,7 +148,7 @@ def _cut(presence: str | None) -> str:
 
 
 def _breaches(rows: Sequence[Mapping[str, Any]], lines: int) -> Table:
-    table = Table(title=f"open breaches: {len(rows)}", expand=False, box=SIMPLE_HEAD)
+    table = Table(title=f"open breaches: {len(rows)}", expand=False, box=SIMPLE_HEAD, **TIGHT)
     for name in ("since (UTC)", "kind", "maker", "contract", "reason", "id"):
         table.add_column(name, no_wrap=name in ("since (UTC)", "kind"), overflow="ellipsis")
     for row in rows[:lines]:
