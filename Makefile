@@ -14,7 +14,7 @@ DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
 # Half of what keeps a processor busy.
 LAWS := tests/kernels $(filter-out tests/laws/test_mutants.py,$(wildcard tests/laws/test_*.py))
 # What looks at the clock: nothing in a hurry runs beside it.
-SERVICE_TESTS := tests/integration tests/services tests/contracts tests/faults
+SERVICE_TESTS := tests/integration tests/services tests/contracts tests/faults tests/deploy
 ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
 # The sanitizer must be in the process before anything allocates; numpy and Python keep their leaks.
 ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALLOC=malloc \
@@ -27,7 +27,7 @@ beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo test test-long proofs fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming services \
+.PHONY: help preflight venv build build-debug build-asan demo stack tour test test-long proofs fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming services \
         packaging versions clean
 
 help: ## this list
@@ -111,6 +111,12 @@ build-asan: build/asan/.built ## compile the kernels for the address sanitizer, 
 
 demo: $(RELEASE) ## a simulated session, a broker and the monitor, live in this terminal
 	@$(VENV)/bin/mm-monitor demo $(DEMO_ARGS)
+
+stack: $(VENV)/.dev build services ## the monitor in its world, on loopback without containers: Kafka, Prometheus, Alertmanager, Mosquitto, a simulated market
+	@$(PY) -m deploy.stack $(STACK_ARGS)
+
+tour: $(VENV)/.dev build services ## the same for a minute: a maker withdraws, and all of them tell the same story
+	@$(PY) -m deploy.stack --tour
 
 ## --- check -------------------------------------------------------------------------------------
 

@@ -370,6 +370,10 @@ def simulate(
     codec: Annotated[str, typer.Option(help="packed or json.")] = "packed",
     rows_per_record: Annotated[int, typer.Option(help="Ticks in one Kafka record.")] = 256,
     fast: Annotated[bool, typer.Option("--fast", help="Ignore the clock.")] = False,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="A session of --seconds that begins now, with its rulebook."),
+    ] = False,
     group: Annotated[str, typer.Option(help="Keep pace with this consumer group.")] = "",
     reference: Annotated[
         Path | None, typer.Option(help="Write contracts.csv and makers.csv here.")
@@ -385,7 +389,11 @@ def simulate(
         return
     rate = rate if rate is not None else (2_000 if out is not None else 50_000)
     today = _day(day, seed, makers, classes, contracts, rate, seconds)
-    kafka = {"codec": codec, "rows_per_record": rows_per_record, "fast": fast, "group": group,
+    if now and (reference is None or not bootstrap or fast or day):
+        raise MonitorError(
+            "simulate: --now needs --bootstrap and --reference, and no --fast or --day"
+        )
+    kafka = {"now": now, "codec": codec, "rows_per_record": rows_per_record, "fast": fast, "group": group,
              "reference_dir": reference, "truth": truth}  # fmt: skip
     done = _simulate(today, out, bootstrap, {"fmt": fmt, "shuffle": shuffle}, kafka, quiet)
     where = str(out if out is not None else bootstrap)

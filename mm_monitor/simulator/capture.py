@@ -174,6 +174,11 @@ def write_reference(scenario: Scenario, directory: Path) -> None:
     write_csv(directory / "makers.csv", MAKER_COLUMNS, maker_rows(scenario))
 
 
+def write_rulebook(directory: Path, text: str) -> None:
+    """Write rulebook.toml, by which the live session is to be judged."""
+    _write_text(directory / "rulebook.toml", text)
+
+
 def write_truth(session: Session, path: Path) -> None:
     """Write truth.json of a session that has been played to its end."""
     _write_text(path, json.dumps(truth(session), indent=2, sort_keys=True) + "\n")

@@ -9,16 +9,23 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any
 
 from mm_monitor.errors import MonitorError
-from mm_monitor.simulator.capture import Progress, write_capture, write_reference, write_truth
+from mm_monitor.simulator.capture import (
+    Progress,
+    write_capture,
+    write_reference,
+    write_rulebook,
+    write_truth,
+)
 from mm_monitor.simulator.days import DEMO_DATE, speed_for, szse_day
 from mm_monitor.simulator.disorder import Disorder
+from mm_monitor.simulator.live import LEAD_SECONDS, live_rulebook, live_session
 from mm_monitor.simulator.pacing import CommittedPositions, Positions
 from mm_monitor.simulator.producer import Sending, Topics, connected, produce
-from mm_monitor.simulator.scenario import MISBEHAVING, Scenario
+from mm_monitor.simulator.scenario import MISBEHAVING, SECOND, Scenario
 from mm_monitor.simulator.session import Session
 
 FOR_EVER = 2**62  # ns: any order of lines
@@ -90,11 +97,13 @@ class KafkaOptions:
     `group` is the consumer group of the reader to keep pace with (its committed offsets), empty
     for none. `reference_dir` and `truth` name where to write contracts.csv and makers.csv, and
     truth.json. `fast` ignores the clock. `client` holds further arguments of the Kafka client
-    (security, compression).
+    (security, compression). `now` plays a session of `day.seconds` that begins in a few seconds and
+    runs by the clock; then `reference_dir` gets its rulebook too.
     """
 
     bootstrap: str
     day: DayOptions = field(default_factory=DayOptions)
+    now: bool = False
     topics: Topics = field(default_factory=Topics)
     codec: str = "packed"
     rows_per_record: int = 256
@@ -148,12 +157,16 @@ async def simulate_to_kafka(
     only for a day that was played to its end.
     """
     begun = monotonic()
-    scenario = options.day.scenario()
+    scenario = _session_now(options.day) if options.now else options.day.scenario()
     if options.reference_dir is not None:
         write_reference(scenario, options.reference_dir)
+        if options.now:
+            write_rulebook(options.reference_dir, live_rulebook(scenario))
     async with AsyncExitStack() as stack:
         if positions is None and options.group:
             positions = await stack.enter_async_context(await _committed(options))
+        if options.now:
+            await asyncio.sleep(max(0.0, (scenario.start - time_ns()) / SECOND))
         session = await produce(
             scenario,
             options.bootstrap,
@@ -168,13 +181,30 @@ async def simulate_to_kafka(
     return _summary(session, begun)
 
 
+def _session_now(day: DayOptions) -> Scenario:
+    """The session of these options that begins in a few seconds. Raises MonitorError as they do."""
+    day.scenario()
+    start = (time_ns() // SECOND + LEAD_SECONDS) * SECOND
+    return live_session(
+        start, int(day.seconds), seed=day.seed, makers=day.makers, classes=day.classes,
+        contracts=day.contracts, rate=day.rate,
+    )  # fmt: skip
+
+
+def _speed(options: KafkaOptions, scenario: Scenario) -> float | None:
+    if options.now:
+        return 1.0
+    return None if options.fast else speed_for(scenario, options.day.seconds)
+
+
 def _sending(options: KafkaOptions, scenario: Scenario) -> Sending:
     return Sending(
         codec=options.codec,
         rows_per_record=options.rows_per_record,
-        speed=None if options.fast else speed_for(scenario, options.day.seconds),
+        speed=_speed(options, scenario),
+        skip_idle=not options.now,
         reference=options.reference_topic,
-        market_phases=options.market_phases,
+        market_phases=options.market_phases and not options.now,
         client=options.client,
     )
 

@@ -36,6 +36,7 @@ class Prometheus(Service):
             f"--web.listen-address={self.address}",
             "--web.enable-lifecycle",
             "--scrape.discovery-reload-interval=100ms",
+            "--rules.alert.resend-delay=2s",  # the first may come before the Alertmanager is known
         ]
 
     def ready(self) -> bool:
@@ -56,6 +57,12 @@ class Prometheus(Service):
         a rule file.
         """
         self._write_config(targets, rule_files, alertmanager, job)
+        if self.running:
+            self._reload()
+
+    def use(self, config: dict[str, Any]) -> None:
+        """A whole configuration instead, from now on; ServiceError with Prometheus's words when it refuses."""
+        self._config.write_text(json.dumps(config, indent=2))
         if self.running:
             self._reload()
 

@@ -134,7 +134,8 @@ class Kafka(Service):
 
     def delete_topic(self, name: str) -> None:
         """Deletes a topic; clients hear of it as they ask."""
-        self._admin().delete_topics([name])[name].result(20)
+        admin = self._admin()  # which must outlive its answer
+        admin.delete_topics([name])[name].result(20)
 
 
 def _cluster_id() -> str:

@@ -1,0 +1,1 @@
+"""Files for the programs around the monitor, and the Python that makes or runs some of them."""
