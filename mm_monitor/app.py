@@ -168,7 +168,7 @@ class App:
         share = self.source.share
         if self.checkpoints.kept is not None and share != self.reference.share:
             problem = "the topics had other partitions when it was made; move it away to begin anew"
-            raise CheckpointError("settings", f"{self.config.checkpoint.directory}: {problem}")
+            raise CheckpointError("settings", f"{self.checkpoints.where}: {problem}")
         if self.checkpoints.kept is None and share is not None:
             self.engine.own(share)
 
@@ -181,6 +181,9 @@ class App:
                 sink.publish((), events)
 
     def _rested(self) -> None:
+        if self.checkpoints.deposed:
+            problem = "another service has taken over, this one ends"
+            raise CheckpointError("deposed", f"{self.checkpoints.where}: {problem}")
         if self.checkpoints.due:
             self.checkpoints.take(self._standing)
 
@@ -226,7 +229,8 @@ class App:
                     await asyncio.wait({self._drawing})
         if self._drawing is not None:
             self._drawing.cancel()
-        whole(self._publishing())
+        if not self.checkpoints.deposed:  # then there is somebody else who knows better
+            whole(self._publishing())
         where = self._where_it_ends()
         await self.source.stop()
         # Together, for each may take seconds over what its other side has not confirmed yet.
@@ -244,8 +248,8 @@ class App:
         self.journal.close()
 
     def _where_it_ends(self) -> State | None:
-        """The last state; None if nothing was begun, or somebody still pumps."""
-        if not self._pumped or not self._at_rest.is_set():
+        """The last state; None if nothing was begun, somebody still pumps, or it is no longer ours to write."""
+        if not self._pumped or not self._at_rest.is_set() or self.checkpoints.deposed:
             return None
         self._pumped = False
         return self._standing(self.checkpoints.settings)

@@ -7,6 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from mm_monitor.checkpoints import CheckpointStore, TopicPlace
+from mm_monitor.checkpoints import create as create_store
 from mm_monitor.codecs.fix_quotes import FixTags
 from mm_monitor.config import Config
 from mm_monitor.core.engine import Engine
@@ -74,7 +76,12 @@ def make_source(
         config.codecs.quotes, config.codecs.theo, FixTags.of(config.codecs.fix_maker, config.codecs.fix_contract),
     )  # fmt: skip
     times = TapeTimes(
-        tape.lateness, tape.max_ahead, tape.silent_after, tape.idle_after, tape.theo_silent_after
+        tape.lateness,
+        tape.max_ahead,
+        tape.silent_after,
+        tape.idle_after,
+        tape.theo_silent_after,
+        lost_after=tape.lost_after,
     )
     return KafkaSource(
         kafka_options(config),
@@ -97,6 +104,16 @@ def start_at(config: Config, begins: int | None, now: int) -> int | str | None:
     if config.tape.start == "latest":
         return "latest"
     return begins if begins is not None else now // DAY * DAY
+
+
+def make_checkpoints(config: Config) -> CheckpointStore | None:
+    """The store of checkpoints, open; None where none are kept. CheckpointError where nothing can be."""
+    kept = config.checkpoint
+    if kept.store == "topic":
+        k, _ = config.kafka.worker or (1, 1)
+        client = client_settings(kafka_options(config))
+        return create_store("topic", TopicPlace(client, config.topics.checkpoints, k - 1))
+    return create_store("sqlite", Path(kept.directory)) if kept.directory else None
 
 
 def make_pricer(

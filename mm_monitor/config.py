@@ -153,6 +153,8 @@ def schema() -> dict[str, Key]:
 def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
     """Keys that are sound by themselves and not together."""
     kafka, topics = config.kafka, config.topics
+    if config.checkpoint.store == "topic" and config.checkpoint.directory:
+        yield ("checkpoint", "directory"), 'none with store = "topic", which is in Kafka'
     if kafka.worker and kafka.partitions:
         yield ("kafka", "partitions"), '"all" with kafka.worker, which says which are read'
     if kafka.worker and config.ledger.directory:

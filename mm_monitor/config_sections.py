@@ -138,6 +138,11 @@ class Topics:
         "Compacted topic to which every worker writes what its classes came to, for "
         "[`report rollup`](scaling.md#the-roll-up); empty: none.",
     )
+    checkpoints: str = _key(
+        "mm.checkpoints",
+        topic_of,
+        'Compacted topic of checkpoints, a partition for each share, with `checkpoint.store = "topic"`.',
+    )
     dead_letter: str = _key(
         "mm.dead-letter", topic_or_none, "Records that could not be used; empty: none."
     )
@@ -228,6 +233,11 @@ class Tape:
         choice("trading_date", "earliest", "latest"),
         "Without a checkpoint, read from the beginning of the `trading_date`, the `earliest` "
         "record or the `latest`.",
+    )
+    lost_after: int = _key(
+        "3s",
+        SOME_TIME,
+        "A partition whose broker does not answer for longer is down: its time is unknown. More than a failover takes.",
     )
     far_ahead: int = _key("5s", SOME_TIME, "A partition this far ahead of the watermark is paused.")
 
@@ -402,10 +412,16 @@ class Journal:
 class Checkpoint:
     """Where the service stands, so that after a restart it goes on as if it had never stopped."""
 
+    store: str = _key(
+        "sqlite",
+        choice("sqlite", "topic"),
+        "What they are kept in: files of `directory`, or `topics.checkpoints`, from where "
+        "[any machine](operations.md#checkpoints-in-kafka) can go on.",
+    )
     directory: str = _key(
         "",
         text,
-        "Directory of this service's checkpoints; empty: none, and a restart reads the log from `tape.start`.",
+        "Directory of them, for `sqlite`; empty: none, and a restart reads the log from `tape.start`.",
         path=True,
     )
     every: int = _key(

@@ -66,7 +66,7 @@ class SnapshotError(MonitorError):
 
 
 class CheckpointError(MonitorError):
-    """A checkpoint that cannot be used, or not be written. `reason`: damaged | schema | settings | storage."""
+    """A checkpoint that cannot be used or written. `reason`: damaged | schema | settings | storage | deposed."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"checkpoint: {detail}")

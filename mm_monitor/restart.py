@@ -9,13 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import structlog
 
-from mm_monitor.assembly import starting_reference
-from mm_monitor.checkpoints import create
+from mm_monitor.assembly import make_checkpoints, starting_reference
+from mm_monitor.checkpoints import CheckpointStore
 from mm_monitor.checkpoints.writer import CheckpointWriter, readable
 from mm_monitor.config import Config
 from mm_monitor.core.reference import Reference
@@ -30,7 +29,7 @@ log = structlog.get_logger("mm_monitor.checkpoints")
 
 
 class Checkpoints:
-    """Those in the directory that the configuration names; without one it does nothing and finds nothing.
+    """Those in the store that the configuration names; without one it does nothing and finds nothing.
 
     `kept` is where the life before this one stood, None where nothing usable was found. `settings` is what a state must
     have been made with to be used.
@@ -46,13 +45,14 @@ class Checkpoints:
         self._writer: CheckpointWriter | None = None
         self._packer = Packer()
         self._taken = time.monotonic()
-        if config.checkpoint.directory:
+        store = make_checkpoints(config)
+        if store is not None:
             self.stats = health.checkpoints = CheckpointStats()
-            self._open(Path(config.checkpoint.directory))
+            self._open(store)
         self.settings = settings_of(config, rulebooks, self.date)
 
-    def _open(self, directory: Path) -> None:
-        store = create("sqlite", directory)
+    def _open(self, store: CheckpointStore) -> None:
+        where = self.where
         entries = list(store.entries())
         for problem in store.problems():
             self._refuse(CheckpointError("damaged", problem))
@@ -65,13 +65,22 @@ class Checkpoints:
                 self._refuse(error)
                 continue
             self.kept, self.date = state, state["date"]
-            log.info("checkpoint_found", serial=entry.serial, directory=str(directory))
+            log.info("checkpoint_found", serial=entry.serial, where=where)
             break
         else:
-            log.info(
-                "no_checkpoint", directory=str(directory), means="the log is read from tape.start"
-            )
+            log.info("no_checkpoint", where=where, means="the log is read from tape.start")
         self._writer = CheckpointWriter(store, self.stats, newest + 1)
+
+    @property
+    def where(self) -> str:
+        """Where they are kept, for whoever has to look there."""
+        kept = self._config.checkpoint
+        return self._config.topics.checkpoints if kept.store == "topic" else kept.directory
+
+    @property
+    def deposed(self) -> bool:
+        """Has another service taken them over? Then this one has to end, and tell nobody anything."""
+        return self._writer is not None and self._writer.deposed
 
     def reference(self) -> Reference:
         """The directory of names to begin with: the one that was kept, or that of the files."""

@@ -8,18 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from mm_monitor.checkpoints.protocol import CheckpointStore
 from mm_monitor.checkpoints.sqlite import SqliteStore
+from mm_monitor.checkpoints.topic import TopicPlace, TopicStore
 from mm_monitor.errors import ConfigError
 
-__all__ = ["STORES", "CheckpointStore", "create"]
+__all__ = ["STORES", "CheckpointStore", "TopicPlace", "create"]
 
-STORES: Mapping[str, Callable[[Path], CheckpointStore]] = MappingProxyType({"sqlite": SqliteStore})
+STORES: Mapping[str, Callable[[Any], CheckpointStore]] = MappingProxyType(
+    {"sqlite": SqliteStore, "topic": TopicStore}
+)
 
 
-def create(name: str, directory: Path) -> CheckpointStore:
-    """The store called `name`, open. ConfigError for an unknown name, CheckpointError for one that cannot be used."""
+def create(name: str, place: Path | TopicPlace) -> CheckpointStore:
+    """The store called `name`, open; `place` is a directory for `sqlite` and a TopicPlace for `topic`.
+
+    ConfigError for an unknown name, CheckpointError for one that cannot be used.
+    """
     if name not in STORES:
         raise ConfigError("checkpoint.store", f"one of {', '.join(STORES)}", name)
-    return STORES[name](directory)
+    return STORES[name](place)

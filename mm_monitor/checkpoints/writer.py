@@ -72,6 +72,7 @@ class CheckpointWriter:
         self._base: Base | None = None
         self._since_base = 0
         self._broken = False
+        self.deposed = False  # has another taken the store over? Nothing is written any more
         self._work: tuple[Pack, float] | None = None
         self._changed = threading.Condition()
         self._ending = False
@@ -138,6 +139,7 @@ class CheckpointWriter:
         """Told once and counted each time; the state goes whole into the next attempt."""
         self._stats.failures += 1
         self._base = None
+        self.deposed |= error is not None and error.reason == "deposed"
         if error is None:  # a mistake of ours: never in silence
             _log.error("checkpoint_not_written", exc_info=True)
         elif not self._broken:

@@ -7,17 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from mm_monitor.checkpoints import STORES, CheckpointStore, create
+from mm_monitor.checkpoints import STORES, CheckpointStore, TopicPlace, create
 from mm_monitor.checkpoints.protocol import Entry
 from mm_monitor.errors import ConfigError
+from tests.services.kafka import Kafka
 
 Open = Callable[[], CheckpointStore]
 
 
-@pytest.fixture(params=list(STORES))
+@pytest.fixture(params=["sqlite", pytest.param("topic", marks=pytest.mark.kafka)])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Opens the store of one place, as often as it is called."""
-    return lambda: create(request.param, tmp_path / "kept")
+    if request.param == "sqlite":
+        return lambda: create("sqlite", tmp_path / "kept")
+    kafka: Kafka = request.getfixturevalue("kafka")
+    topic = kafka.unique_topic("checkpoints", cleanup_policy="compact")
+    place = TopicPlace({"bootstrap_servers": kafka.bootstrap}, topic)
+    return lambda: create("topic", place)
 
 
 def whole(serial: int, data: bytes = b"whole") -> Entry:
@@ -73,6 +79,10 @@ def test_closing_twice_is_no_mistake(opened: Open) -> None:
     store = opened()
     store.close()
     store.close()
+
+
+def test_every_store_is_tried() -> None:
+    assert set(STORES) == {"sqlite", "topic"}
 
 
 def test_an_unknown_store_is_refused_by_name(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections import Counter
@@ -14,6 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from mm_monitor.app import App
+from mm_monitor.config import parse_config
+from mm_monitor.errors import CheckpointError
 from tests.integration.service import running, until
 from tests.integration.venue import SECOND, Quoting, Venue, rulebook
 from tests.services.kafka import Kafka
@@ -150,3 +153,36 @@ def spoil_newest(directory: Path) -> int:
         bent[len(bent) // 2] ^= 1
         file.execute("UPDATE record SET data = ? WHERE serial = ?", (bytes(bent), serial))
     return int(serial)
+
+
+async def test_another_machine_goes_on_from_the_topic_and_deposes_the_one_before(
+    kafka: Kafka, tmp_path: Path
+) -> None:
+    venue = Venue(kafka, tmp_path)
+    venue.write_rulebook(rulebook(rules=RULES))
+    topic = kafka.unique_topic("checkpoints", cleanup_policy="compact")
+    kept = {
+        **KEPT,
+        "checkpoint": {"store": "topic", "every": "50ms"},
+        "topics": {"checkpoints": topic},
+    }
+    text = venue.config(**kept)
+    async with venue.open(), Quoting(venue, every=0.05):
+        first = App(parse_config(text.encode(), base=tmp_path))
+        await first.start()
+        pumping = asyncio.create_task(first.run())
+        await until(lambda: first.is_ready()[0])
+        stats = first.stats.checkpoints
+        assert stats is not None
+        await until(lambda: times(first)["M0", "C0"][0] > SECOND and stats.written > 3)
+        async with running(text, tmp_path, time.time_ns) as second:
+            assert second.checkpoints.kept is not None
+            with pytest.raises(CheckpointError, match="another service has taken over"):
+                await pumping
+            before = times(first)
+            await first.stop()
+            assert stats.failures == 1
+            await until(lambda: second.is_ready()[0])
+            await until(lambda: times(second)["M0", "C0"][0] > before["M0", "C0"][0])
+            assert second.stats.checkpoints is not None
+            assert second.stats.checkpoints.failures == 0
