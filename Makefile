@@ -135,9 +135,10 @@ test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times 
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -q --timeout 1800
 	@$(MAKE) --no-print-directory proofs
 
-proofs: $(VENV)/.dev build services ## the long proofs that keep their results in tests/proofs: 500 kills, an hour at 200 000 ticks/s; goes on where it was
+proofs: $(VENV)/.dev build services ## the long proofs that keep their results in tests/proofs: 500 kills, failing brokers and workers, an hour at 200 000 ticks/s; goes on where it was
 	@$(PY) -m tests.faults.kill_proof --seeds 20 --kills 500 --stamp tests/proofs/kills.json
 	@$(PY) -m tests.faults.soak --minutes 60 --stamp tests/proofs/soak.json
+	@$(PY) -m tests.faults.cluster_proof --rounds 3 --stamp tests/proofs/cluster.json
 
 fuzz: $(VENV)/.dev build ## a hundred thousand random tapes, judged by the engine and by the oracle
 	@mkdir -p build

@@ -155,6 +155,11 @@ def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
     kafka, topics = config.kafka, config.topics
     if config.checkpoint.store == "topic" and config.checkpoint.directory:
         yield ("checkpoint", "directory"), 'none with store = "topic", which is in Kafka'
+    if kafka.worker and kafka.worker[0] == 0:
+        if not kafka.group:
+            yield ("kafka", "group"), 'required with worker = "*/N": it gives out the shares'
+        if config.checkpoint.store != "topic":
+            yield ("checkpoint", "store"), '"topic" with kafka.worker = "*/N": shares move'
     if kafka.worker and kafka.partitions:
         yield ("kafka", "partitions"), '"all" with kafka.worker, which says which are read'
     if kafka.worker and config.ledger.directory:

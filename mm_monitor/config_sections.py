@@ -86,7 +86,13 @@ class Kafka:
         "",
         worker_of,
         "`K/N`: this is the K-th of N workers, reads every N-th partition and judges the classes whose keys fall there "
-        "([scaling](scaling.md)); a `group` then only has its offsets. Empty: there is one worker.",
+        "([scaling](scaling.md)); a `group` then only has its offsets. `*/N`: this process runs those of the "
+        "N that the `group` [gives it](scaling.md#workers-that-come-and-go). Empty: there is one worker.",
+    )
+    session: int = _key(
+        "20s",
+        SOME_TIME,
+        "With `*/N`: after so long without a sign of life others take over what a process ran.",
     )
     partitions: tuple[int, ...] = _key(
         "all", partitions_of, 'Without a group: `"all"`, or a list of partition numbers.'
@@ -426,6 +432,11 @@ class Checkpoint:
     )
     every: int = _key(
         "1s", SOME_TIME, "How often one is taken; one that is still being written is waited for."
+    )
+    release_within: int = _key(
+        "10s",
+        SOME_TIME,
+        "With `*/N`: how long shares that go elsewhere may take, all together, to write their last one.",
     )
 
 

@@ -59,17 +59,18 @@ def partitions_of(value: object, place: Place) -> tuple[int, ...]:
 
 
 def worker_of(value: object, place: Place) -> tuple[int, int] | None:
-    """Which of how many workers; nothing for the only one."""
+    """Which of how many workers, from 1; 0 for whichever the group gives; nothing for the only one."""
     if value == "":
         return None
     match = (
-        re.fullmatch(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})", value)
+        re.fullmatch(r"([1-9][0-9]{0,3}|\*)/([1-9][0-9]{0,3})", value)
         if isinstance(value, str)
         else None
     )
-    if match is None or int(match[1]) > int(match[2]):
-        raise UnitError('"K/N", this worker and how many there are, such as "1/2"')
-    return int(match[1]), int(match[2])
+    k = 0 if match is None or match[1] == "*" else int(match[1])
+    if match is None or k > int(match[2]):
+        raise UnitError('"K/N", this worker and how many there are, such as "1/2", or "*/N"')
+    return k, int(match[2])
 
 
 def url_of(value: object, place: Place) -> str:

@@ -53,10 +53,17 @@ class Outcome:
 class Stage:
     """A session in a Kafka, and any number of services that judge it from its beginning."""
 
-    def __init__(self, kafka: Kafka, folder: Path, seed: int, *, seconds: float = 10.0) -> None:
+    def __init__(
+        self, kafka: Kafka, folder: Path, seed: int, *, seconds: float = 10.0, partitions: int = 0
+    ) -> None:
+        """`partitions` of quotes and of theos; by the seed without."""
         self.kafka, self.folder, self.seed = kafka, folder, seed
-        self.partitions = (1, 2, 4)[seed % 3]
+        self.partitions = partitions or (1, 2, 4)[seed % 3]
         self.scenario = random_session(seed, seconds=seconds)
+        if partitions:
+            self.scenario = random_session(
+                seed, seconds=seconds, classes=4 * partitions, contracts=4 * partitions
+            )
         keep = {"retention_ms": "-1"}
         self.topics = Topics(
             kafka.unique_topic("quotes", self.partitions, **keep),
@@ -89,9 +96,13 @@ class Service:
 
     def life(self) -> Subject:
         """A process that is yet to be started."""
+        return Subject(self.stage.folder, self.life_text(), self.name)
+
+    def life_text(self) -> str:
+        """Its configuration."""
         stage, topics = self.stage, self.stage.topics
         codec = "packed" if stage.seed % 2 else "json"
-        text = f"""
+        return f"""
 [kafka]
 bootstrap = "{stage.kafka.bootstrap}"
 fetch = "getmany"
@@ -127,7 +138,6 @@ port = 0
 [log]
 format = "json"
 """
-        return Subject(stage.folder, text, self.name)
 
     @property
     def done(self) -> bool:
@@ -163,11 +173,11 @@ format = "json"
             assert "Traceback" not in life.stderr, life.stderr
         finally:
             life.kill()
-        events = await self._events()
+        events = await self.events()
         ids = [event["id"] for event in events]
         (report,) = self.ledger.glob("*.json")
         return Outcome(
-            report.read_bytes(), counted, frozenset(map(_said, events)), len(ids) - len(set(ids))
+            report.read_bytes(), counted, frozenset(map(said_of, events)), len(ids) - len(set(ids))
         )
 
     async def _all_judged(self, life: Subject) -> bool:
@@ -176,7 +186,8 @@ format = "json"
         watermark = await life.metric("mm_monitor_watermark_timestamp_seconds")
         return self.done and status == 200 and watermark > self.stage.scenario.end / 1e9 + 1
 
-    async def _events(self) -> list[dict[str, Any]]:
+    async def events(self) -> list[dict[str, Any]]:
+        """All that came to its breaches topic."""
         tp = TopicPartition(self.breaches, 0)
         async with AIOKafkaConsumer(bootstrap_servers=self.stage.kafka.bootstrap) as consumer:
             consumer.assign([tp])
@@ -189,7 +200,7 @@ format = "json"
         return found
 
 
-def _said(event: dict[str, Any]) -> tuple[str, str]:
+def said_of(event: dict[str, Any]) -> tuple[str, str]:
     """Which breach, and what became of it; an update tells of the instant at which it was looked at."""
     return event["data"]["breach"]["id"], event["type"].rpartition(".")[2]
 

@@ -49,12 +49,14 @@ class Kafka(Service):
     """`bootstrap` is what a client is given; topics are made with `create_topic`."""
 
     name = "kafka"
+    replicas = 1
     start_timeout = 60.0
     stop_timeout = 30.0
 
     def __init__(self, workdir: Path) -> None:
         """Formats its storage at the first start."""
         super().__init__(workdir)
+        self._cluster = _cluster_id()
         self._controller_port = free_port()
         self._config = workdir / "server.properties"
         self._data = workdir / "data"
@@ -77,7 +79,7 @@ class Kafka(Service):
 
     def _format(self) -> None:
         self._config.write_text(self._properties())
-        format_command = ["kafka.tools.StorageTool", "format", "-t", _cluster_id(), *self._users()]
+        format_command = ["kafka.tools.StorageTool", "format", "-t", self._cluster, *self._users()]
         done = subprocess.run(
             self._java(*format_command, "-c", str(self._config)), capture_output=True, text=True
         )
@@ -114,7 +116,9 @@ class Kafka(Service):
         """
         settings = {key.replace("_", "."): str(value) for key, value in config.items()}
         admin = self._admin()
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)
+        topic = NewTopic(
+            name, num_partitions=partitions, replication_factor=self.replicas, config=settings
+        )
         admin.create_topics([topic])[name].result(20)
         self._await_leaders(admin, name, partitions)
         return name
