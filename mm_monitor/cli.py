@@ -23,6 +23,7 @@ from mm_monitor import (
     __version__,
     cli_access,
     cli_evidence,
+    cli_imports,
     cli_pricing,
     cli_reports,
     cli_studies,
@@ -50,6 +51,7 @@ cli_pricing.register(app)
 cli_evidence.register(app, HELP)
 cli_access.register(app)
 cli_top.register(app)
+cli_imports.register(app, HELP)
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 

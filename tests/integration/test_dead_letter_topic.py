@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from mm_monitor.core.model import BadReason, DeadLetter, RawRecord
 from mm_monitor.health import HealthStats
 from mm_monitor.sinks.dead_letter import DeadLetterTopic, DeadLetterTopicConfig
+from tests.contracts.published import faults
 from tests.services.kafka import Kafka
 
 
@@ -45,6 +46,7 @@ async def test_letters_arrive_in_order(kafka: Kafka) -> None:
     assert {key for key, _ in got} == {b"mm.quotes/3"}
     assert base64.b64decode(str(got[0][1]["value"])) == b"\x00junk"
     assert got[-1][1]["value_bytes"] == 2_000_000
+    assert faults("dead-letter", got[0][1]) == faults("dead-letter", got[-1][1]) == []
 
 
 async def test_letters_outlive_an_outage(kafka: Kafka) -> None:

@@ -21,6 +21,7 @@ from mm_monitor.evidence.keys import SealingKey
 from mm_monitor.evidence.log import logs_of
 from mm_monitor.evidence.verifier import verify
 from tests.contracts.far_sides import MqttFar
+from tests.contracts.published import faults, schema_of
 from tests.integration.subject import Subject, answered, total
 from tests.integration.venue import SECOND, Quoting, Venue, local, noon_zone, rulebook
 from tests.services import Alertmanager, Kafka, Mosquitto, Prometheus, find
@@ -180,13 +181,27 @@ async def test_everybody_tells_of_the_same_breaches_and_of_their_end(
         await answered(lambda: is_open(world, failed))
         await world.over_everywhere("presence_unreachable", "M2", unreachable)
         assert never not in await world.alerts()
-    ids = [event["id"] for event in await world.log()]
+    events = await world.log()
+    assert [faults("breach-event", event) for event in events] == [[]] * len(events)
+    check_messages(world)
+    ids = [event["id"] for event in events]
     assert len(ids) == len(set(ids)), "nothing failed, so nothing was told twice"
     assert set(ids) == world.mqtt_events()
     assert sorted(ids) == sorted(world.evidence())
     told = {event["data"]["breach"]["id"]: event["data"]["breach"] for event in await world.log()}
     assert {lapse, spread, never, unreachable, failed} <= set(told)
     assert {breach["maker"] for breach in told.values() if breach["kind"] == "presence"} == {"M2"}
+
+
+def check_messages(world: World) -> None:
+    """Every MQTT message came on a topic of the AsyncAPI document, and is as its schema says."""
+    seen = set()
+    for message in world.mqtt.messages:
+        schema = schema_of(message.topic.value, world.mqtt.prefix)
+        seen.add(schema)
+        if message.payload:
+            assert faults(schema, world.mqtt.payload(message)) == []
+    assert {"maker-state", "mqtt-breach-event", "service-status"} == seen
 
 
 async def is_open(world: World, breach: str) -> bool:
