@@ -105,11 +105,11 @@ def _reference(paths: Sequence[Path], target: Target, tags: FixTags) -> Referenc
             if kind in QUOTES:
                 contracts |= dict.fromkeys(fields.get(tags.contract, []))
                 makers |= dict.fromkeys(_maker(fields, tags, mirrored=kind == STATUS))
-    tick = read_price(target.tick)
     if target.contracts is not None:
-        listed = [Contract(*row[:2], read_price(row[2])) for row in contracts_of(target.contracts)]
+        rows = contracts_of(target.contracts)
+        listed = [Contract(name, klass, read_price(tick)) for name, klass, tick in rows]
     else:
-        listed = [Contract(name, name, tick) for name in sorted(contracts)]
+        listed = [Contract(name, name, read_price(target.tick)) for name in sorted(contracts)]
     return Reference.of(listed, [Appointment(maker, ALL) for maker in sorted(makers)])
 
 

@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from typer.testing import CliRunner
 
 from mm_monitor.cli import app
-from mm_monitor.config import Topics
+from mm_monitor.config_sections import Topics
 from mm_monitor.core.model import BadReason, BreachEvent, BreachKind, DeadLetter, RawRecord, Verdict
 from mm_monitor.sinks.dead_letter import letter_line
 from mm_monitor.sinks.events import cloud_event
