@@ -144,6 +144,9 @@ fuzz: $(VENV)/.dev build ## a hundred thousand random tapes, judged by the engin
 	@mkdir -p build
 	@$(PY) -m tests.fuzz.fuzz 0 100000 --jobs $$(nproc) --stamp build/fuzz.json
 
+fuzz-input: $(VENV)/.dev build ## an hour of garbage for every decoder, the HTTP port, the loaders and the checkpoint reader; goes on where it was
+	@$(PY) -m tests.faults.input_fuzz --minutes $${MINUTES:-60} --stamp tests/proofs/input.json
+
 test-debug: $(VENV)/.dev build-debug ## the tests that drive kernels, on the debug build
 	@echo "==> tests: $(DEBUG_TESTS) on the debug build"
 	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-quick} MM_MONITOR_KERNEL_DIR=$(CURDIR)/build/debug/lib \
@@ -167,6 +170,23 @@ services: $(VENV)/.dev ## fetch the real services that tests talk to (Kafka, Pro
 packaging: $(VENV)/.dev ## sdist, wheel from the sdist, installed and used elsewhere
 	@echo "==> packaging: sdist, wheel from it, a new environment, another directory"
 	@$(PY) tests/packaging/check.py
+
+.PHONY: fuzz-input lock audit
+
+# In an environment of its own: what makes the lock is nothing that the monitor needs.
+build/lock/.made: pyproject.toml | $(PY)
+	@echo "==> lock: an environment for it"
+	@mkdir -p build && $(PYTHON) -m venv build/lock
+	@$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["lock"], sep="\n")' | \
+	  build/lock/bin/python -m pip install -q --disable-pip-version-check -r /dev/stdin
+	@touch $@
+
+lock: build/lock/.made ## deploy/requirements.lock: what the monitor needs, pinned with hashes
+	@build/lock/bin/python -m piptools compile -q --generate-hashes --strip-extras --extra parquet --no-emit-index-url \
+	  --output-file deploy/requirements.lock pyproject.toml
+
+audit: build/lock/.made ## known weaknesses of what is in the lock, by the Python Packaging Advisory Database
+	@build/lock/bin/python -m pip_audit --disable-pip --require-hashes -r deploy/requirements.lock
 
 versions: $(VENV)/.dev
 	@$(PY) -m tests.services.versions

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
@@ -37,6 +38,7 @@ from mm_monitor.journal import Journal, control_entry, naming
 from mm_monitor.ledger import LiveLedger
 from mm_monitor.live_signals import LiveSignals
 from mm_monitor.pump import Pump
+from mm_monitor.reload import Reload
 from mm_monitor.restart import Checkpoints
 from mm_monitor.sinks.accruals import AccrualsSink
 from mm_monitor.sinks.context import SinkContext
@@ -392,8 +394,8 @@ class App:
         return any(bool(e.accruals.cons["e_run"].any()) for e in self.engine.evaluators)
 
 
-async def serve(config: Config) -> None:
-    """Run the service until SIGTERM or SIGINT. MonitorError when it cannot start."""
+async def serve(config: Config, path: Path | None = None) -> None:
+    """Run the service until SIGTERM or SIGINT; SIGHUP reads `path` again. MonitorError when it cannot start."""
     logs.configure(config.log.level, config.log.format)
     memory.keep_freed()
     app = App(config)
@@ -401,6 +403,8 @@ async def serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+    if path is not None:
+        loop.add_signal_handler(signal.SIGHUP, Reload(path, config, app.web))
     try:
         await _until(stop, app.start())
         if not stop.is_set():

@@ -285,14 +285,14 @@ def _write(path: Path, data: bytes) -> None:
 
 @app.command(epilog="Example: mm-monitor run --config monitor.toml")
 def run(config: Annotated[Path, typer.Option(help="The service's TOML file.")]) -> None:
-    """Watch a real Kafka, until SIGTERM or Ctrl-C."""
+    """Watch a real Kafka, until SIGTERM or Ctrl-C; SIGHUP reads the file again."""
     from mm_monitor.app import serve
     from mm_monitor.cluster import keeper
     from mm_monitor.config import load_config
 
     read = load_config(config)
     shared = read.kafka.worker is not None and read.kafka.worker[0] == 0
-    _run(keeper.serve(config) if shared else serve(read))
+    _run(keeper.serve(config) if shared else serve(read, config))
 
 
 @app.command("check-config", epilog="Example: mm-monitor check-config monitor.toml")

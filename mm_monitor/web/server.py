@@ -84,6 +84,7 @@ class WebServer:
         self._config = config
         self._sources = sources
         self._runner: web.AppRunner | None = None
+        self._access = Access(None)
         self.port = config.port
 
     @property
@@ -94,11 +95,15 @@ class WebServer:
         scheme = "https" if self._config.certfile else "http"
         return f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{self.port}/"
 
+    def admit(self, tokens_file: str) -> None:
+        """Ask for the tokens of this file from now on, for none without a file. InputError: nothing has changed."""
+        self._access.replace(read_tokens(Path(tokens_file)) if tokens_file else None)
+
     async def start(self) -> None:
         """Listen. Raises MonitorError when the address cannot be had, or a file that is named cannot be used."""
         config = self._config
-        tokens = read_tokens(Path(config.tokens_file)) if config.tokens_file else None
-        app = application(self._sources, Access(tokens))
+        self.admit(config.tokens_file)
+        app = application(self._sources, self._access)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         site = web.TCPSite(runner, config.host, config.port, ssl_context=_tls(config))

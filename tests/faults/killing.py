@@ -80,17 +80,20 @@ class Stage:
                           disorder=Disorder(self.seed, LATENESS - 1))  # fmt: skip
         await produce(self.scenario, self.kafka.bootstrap, self.topics, sending)
 
-    def service(self, name: str) -> Service:
-        """A service with directories and a breaches topic of its own."""
+    def service(self, name: str, *, bootstrap: str = "", fetch: str = "getmany") -> Service:
+        """A service with directories and a breaches topic of its own; `bootstrap` is another way to the broker."""
         breaches = self.kafka.unique_topic("breaches", 1, retention_ms="-1")
-        return Service(self, name, breaches)
+        return Service(self, name, breaches, bootstrap or self.kafka.bootstrap, fetch)
 
 
 class Service:
     """One service through all its lives."""
 
-    def __init__(self, stage: Stage, name: str, breaches: str) -> None:
+    def __init__(
+        self, stage: Stage, name: str, breaches: str, bootstrap: str, fetch: str = "getmany"
+    ) -> None:
         self.stage, self.name, self.breaches = stage, name, breaches
+        self.bootstrap, self.fetch = bootstrap, fetch
         self.kept = stage.folder / f"{name}-kept"
         self.ledger = stage.folder / f"{name}-ledger"
 
@@ -104,8 +107,8 @@ class Service:
         codec = "packed" if stage.seed % 2 else "json"
         return f"""
 [kafka]
-bootstrap = "{stage.kafka.bootstrap}"
-fetch = "getmany"
+bootstrap = "{self.bootstrap}"
+fetch = "{self.fetch}"
 fetch_max_wait = "20ms"
 max_records = 8
 [topics]
@@ -188,16 +191,21 @@ format = "json"
 
     async def events(self) -> list[dict[str, Any]]:
         """All that came to its breaches topic."""
-        tp = TopicPartition(self.breaches, 0)
-        async with AIOKafkaConsumer(bootstrap_servers=self.stage.kafka.bootstrap) as consumer:
-            consumer.assign([tp])
-            await consumer.seek_to_beginning(tp)
-            end = (await consumer.end_offsets([tp]))[tp]
-            found: list[dict[str, Any]] = []
-            while await consumer.position(tp) < end:
-                for records in (await consumer.getmany(timeout_ms=500)).values():
-                    found += [json.loads(record.value) for record in records]
-        return found
+        return await events_of(self.stage.kafka, self.breaches)
+
+
+async def events_of(kafka: Kafka, topic: str) -> list[dict[str, Any]]:
+    """All events that a breaches topic has."""
+    tp = TopicPartition(topic, 0)
+    async with AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap) as consumer:
+        consumer.assign([tp])
+        await consumer.seek_to_beginning(tp)
+        end = (await consumer.end_offsets([tp]))[tp]
+        found: list[dict[str, Any]] = []
+        while await consumer.position(tp) < end:
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found += [json.loads(record.value) for record in records]
+    return found
 
 
 def said_of(event: dict[str, Any]) -> tuple[str, str]:
