@@ -182,11 +182,11 @@ build/lock/.made: pyproject.toml | $(PY)
 	@touch $@
 
 lock: build/lock/.made ## deploy/requirements.lock: what the monitor needs, pinned with hashes
-	@build/lock/bin/python -m piptools compile -q --generate-hashes --strip-extras --extra parquet --no-emit-index-url \
+	@build/lock/bin/python -m piptools compile -q --generate-hashes --strip-extras --extra parquet --extra pdf --no-emit-index-url --no-emit-find-links \
 	  --output-file deploy/requirements.lock pyproject.toml
 
 audit: build/lock/.made ## known weaknesses of what is in the lock, by the Python Packaging Advisory Database
-	@build/lock/bin/python -m pip_audit --disable-pip --require-hashes -r deploy/requirements.lock
+	@build/lock/bin/python -m pip_audit --strict --disable-pip --require-hashes -r deploy/requirements.lock
 
 versions: $(VENV)/.dev
 	@$(PY) -m tests.services.versions

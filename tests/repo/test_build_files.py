@@ -5,6 +5,9 @@ import os
 import re
 import tomllib
 
+from packaging.requirements import Requirement
+from packaging.version import Version
+
 from tests.repo.source import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -63,3 +66,20 @@ def test_what_builds_the_package_also_rebuilds_the_kernels() -> None:
 def test_the_changelog_has_the_version() -> None:
     version = PYPROJECT["project"]["version"]
     assert f"\n## {version} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_lock_has_all_that_we_need_within_our_ranges_and_every_hash() -> None:
+    text = (ROOT / "deploy" / "requirements.lock").read_text(encoding="utf-8")
+    blocks = re.findall(
+        r"^([a-z0-9][\w.-]*)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)",
+        text,
+        re.MULTILINE,
+    )
+    assert len(blocks) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE)) > 20
+    pinned = {name: Version(version) for name, version, _ in blocks}
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    for wanted in map(
+        Requirement, [*PYPROJECT["project"]["dependencies"], *extras["parquet"], *extras["pdf"]]
+    ):
+        assert pinned[wanted.name] in wanted.specifier, wanted
+    assert "--find-links" not in text
