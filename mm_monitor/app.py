@@ -86,12 +86,8 @@ class App:
         self.reference = self.checkpoints.reference()
         self.begins = self.agenda.begins(now())
         self.source = make_source(
-            config,
-            self.reference,
-            now=source_clock or now,
-            clock=clock,
-            expect=self._expects_traffic,
-        )
+            config, self.reference, now=source_clock or now, clock=clock, expect=self._expects_traffic,
+        )  # fmt: skip
         self.signals = LiveSignals()
         self.engine = make_engine(
             config, self.rulebooks, self.reference, self.source.part_names, self.signals
@@ -102,6 +98,7 @@ class App:
         self.pricer = make_pricer(config, self.reference, self.journal, start, now)
         self.pump = Pump(
             self.source, self.merge, self.engine, self, self.stats, far_ahead=config.tape.far_ahead,
+            most_rows=config.tape.most_rows,
             pricer=self.pricer,
         )  # fmt: skip
         self.stats.pricer = self.pricer

@@ -22,6 +22,7 @@ from rich.console import Console
 from mm_monitor import (
     __version__,
     cli_access,
+    cli_doctor,
     cli_evidence,
     cli_imports,
     cli_pricing,
@@ -50,6 +51,7 @@ cli_reports.register(app, HELP)
 cli_pricing.register(app)
 cli_evidence.register(app, HELP)
 cli_access.register(app)
+cli_doctor.register(app)
 cli_top.register(app)
 cli_imports.register(app, HELP)
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)

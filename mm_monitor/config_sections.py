@@ -246,6 +246,11 @@ class Tape:
         "A partition whose broker does not answer for longer is down: its time is unknown. More than a failover takes.",
     )
     far_ahead: int = _key("5s", SOME_TIME, "A partition this far ahead of the watermark is paused.")
+    most_rows: int = _key(
+        2_000_000,
+        COUNT,
+        "While more rows than these (of 56 bytes) wait for the watermark, only partitions that hold it back are read.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,9 @@ class Pump:
     far_ahead: int = (
         2**62
     )  # ns by which a partition may run ahead of the watermark before it is paused
+    most_rows: int = (
+        2**62
+    )  # that wait for the watermark before only those that hold it back are read
     arrived: Callable[[Delivery], None] = lambda delivery: None  # before a delivery is merged
     taken: Callable[[], None] = lambda: None  # after every delivery
     applied: Callable[[int], None] = lambda rows: None  # after every slice, with all rows so far
@@ -143,13 +146,19 @@ class Pump:
         self.applied(self.stats.apply_rows)
 
     def _hold_back(self) -> None:
-        """TAPE-05: partitions far ahead of the watermark are paused until it has caught up."""
-        if self.merge.watermark == BEFORE_ALL:
-            return
-        limit = self.merge.watermark + self.far_ahead
-        ahead = {
-            part for part in self.source.parts if self.merge.greatest.get(part, BEFORE_ALL) > limit
-        }
+        """TAPE-05: partitions far ahead of the watermark are paused until it has caught up.
+
+        Where too many rows wait, so are all but those that hold it back: whatever the rate, memory is bounded.
+        """
+        heard = {part: self.merge.greatest.get(part, BEFORE_ALL) for part in self.source.parts}
+        limit = 2**63
+        if self.merge.watermark > BEFORE_ALL:
+            limit = self.merge.watermark + self.far_ahead
+        if self.merge.buffered > self.most_rows:
+            limit = min(
+                limit, min(heard.get(part, BEFORE_ALL) for part in self.source.live_parts or heard)
+            )
+        ahead = {part for part, greatest in heard.items() if greatest > limit}
         if ahead - self._paused:
             self.source.pause(sorted(ahead - self._paused))
         if self._paused - ahead:

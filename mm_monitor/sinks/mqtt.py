@@ -8,6 +8,7 @@ in an outbox until the broker has confirmed them.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import Sequence
@@ -139,8 +140,9 @@ class MqttSink:
         cause = _cause(error, self._config)
         _log.warning("mqtt_unreachable", broker=where, error=cause, events_again=again)
 
-    def _client(self) -> aiomqtt.Client:
+    def _client(self, *, will: bool = True) -> aiomqtt.Client:
         config = self._config
+        offline = aiomqtt.Will(self._status_topic, self._status("offline"), qos=1, retain=True)
         client = aiomqtt.Client(
             config.host,
             config.port,
@@ -148,7 +150,7 @@ class MqttSink:
             password=_password(config),
             identifier=f"mm-monitor-{self._context.service_id}",
             protocol=aiomqtt.ProtocolVersion.V5,
-            will=aiomqtt.Will(self._status_topic, self._status("offline"), qos=1, retain=True),
+            will=offline if will else None,
             keepalive=config.keepalive,
             timeout=config.timeout,
             max_inflight_messages=WINDOW,
@@ -246,6 +248,22 @@ class MqttSink:
 def release(client: aiomqtt.Client) -> None:
     """Close the socket of a connection that broke off in its handshake: aiomqtt leaves it open."""
     client._client.reinitialise()
+
+
+async def cannot_reach(config: MqttConfig) -> str:
+    """Why the broker does not let us in, "" where it does. Sends nothing."""
+    sink = MqttSink(config, SinkContext(service_id=f"doctor-{os.getpid()}"))
+    try:
+        client = sink._client(will=False)
+    except ConfigError as error:
+        return str(error)
+    try:
+        async with client:
+            return ""
+    except aiomqtt.MqttError as error:
+        return _cause(error, config)
+    finally:
+        release(client)
 
 
 def _cause(error: Exception, config: MqttConfig) -> str:

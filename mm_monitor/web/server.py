@@ -8,6 +8,7 @@ request's token may see.
 from __future__ import annotations
 
 import contextlib
+import logging
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from mm_monitor import __version__
 from mm_monitor.core.own import own_view
@@ -104,7 +106,7 @@ class WebServer:
         config = self._config
         self.admit(config.tokens_file)
         app = application(self._sources, self._access)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2, logger=_log_of_requests())
         await runner.setup()
         site = web.TCPSite(runner, config.host, config.port, ssl_context=_tls(config))
         try:
@@ -122,6 +124,18 @@ class WebServer:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+
+
+def _log_of_requests() -> logging.Logger:
+    """Without what strangers send: a request that is none would be logged with its headers, and a token among them."""
+    logger = logging.getLogger("mm_monitor.web")
+    logger.addFilter(_is_ours)
+    return logger
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | ConnectionError)
 
 
 def _tls(config: WebConfig) -> ssl.SSLContext | None:
