@@ -27,7 +27,7 @@ beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo stack tour test test-long proofs fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming services \
+.PHONY: help preflight venv build build-debug build-asan demo stack tour test test-long proofs fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming services helm \
         packaging versions clean
 
 help: ## this list
@@ -131,7 +131,7 @@ test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with b
 	@$(MAKE) --no-print-directory versions
 
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
-	@$(MAKE) --no-print-directory build build-debug
+	@$(MAKE) --no-print-directory build build-debug helm
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -q --timeout 1800
 	@$(MAKE) --no-print-directory proofs
 
@@ -166,6 +166,9 @@ lint: $(VENV)/.dev build ## ruff, formatting, mypy --strict, stubs against the c
 
 services: $(VENV)/.dev ## fetch the real services that tests talk to (Kafka, Prometheus, Alertmanager, Mosquitto)
 	@$(PY) -m tests.services.install
+
+helm: $(VENV)/.dev ## build Helm, for the tests of the chart, by Go from its module proxy (minutes, once)
+	@$(PY) -m tests.services.helm
 
 packaging: $(VENV)/.dev ## sdist, wheel from the sdist, installed and used elsewhere
 	@echo "==> packaging: sdist, wheel from it, a new environment, another directory"

@@ -179,10 +179,11 @@ async def test_the_consumer_on_the_page_of_alerts_prints_each_breach_once(tmp_pa
     page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 30
+    assert code == (ALERTMANAGER / "print_alerts.py").read_text(encoding="utf-8")
     (tmp_path / "consumer.py").write_text(code)
     port, alert = free_port(), maker("MMPresenceUnreachable", "critical", 0)
     alert["annotations"]["breach_id"] = "0123abcd"
-    command = [sys.executable, str(tmp_path / "consumer.py"), str(port)]
+    command = [sys.executable, str(tmp_path / "consumer.py"), "127.0.0.1", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as consumer:
         assert consumer.stdout is not None
         try:

@@ -40,6 +40,15 @@ def amtool() -> str | None:
     return program("amtool")
 
 
+HELM_VERSION = "v3.18.6"
+
+
+def helm() -> str | None:
+    """Helm, of the PATH or as `make helm` built it."""
+    built = cache_dir() / f"helm-{HELM_VERSION}" / "helm"
+    return program("helm") or (str(built) if built.exists() else None)
+
+
 def java() -> str | None:
     """The Java runtime, of JAVA_HOME first."""
     home = os.environ.get("JAVA_HOME")
