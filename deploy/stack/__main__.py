@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3_600, help="how long the session lasts")
     parser.add_argument("--tour", action="store_true", help="play the tour, then end")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does: all of it is ended
     seconds = TOUR_SECONDS if options.tour else options.seconds
     with tempfile.TemporaryDirectory(prefix="mm-monitor-stack-") as folder:
         print(

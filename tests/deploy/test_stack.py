@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import signal
+import subprocess
+import sys
 import time
 import urllib.parse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +24,9 @@ from deploy.grafana.__main__ import FOLDER
 from deploy.stack.parts import TOPICS
 from deploy.stack.tour import Told, Tour
 from deploy.stack.world import Stack
+from tests.repo.source import ROOT
 from tests.services import Kafka, eventually, web
+from tests.services.process import listening
 from tests.services.require import require_service
 
 SECONDS = 30
@@ -118,3 +125,29 @@ def test_every_annotation_marks_something_or_can(stack: Stack, board: dict[str, 
         marks = has_data(stack, filled(mark["expr"], chosen))
         # In this session nothing was restarted, and no alert of the monitor itself need have fired.
         assert marks or mark["name"] in ("Restarts", "Alerts"), mark["name"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+async def test_the_command_says_where_everything_is_and_ends_all_of_it(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    for name in ("kafka", "mosquitto", "prometheus", "alertmanager"):
+        require_service(name)
+    said, environment = tmp_path / "said", {**os.environ, "TMPDIR": str(tmp_path)}
+    with said.open("w") as file:
+        command = [sys.executable, "-m", "deploy.stack", "--seconds", "60"]
+        process = subprocess.Popen(command, stdout=file, env=environment, cwd=ROOT)
+    try:
+        await eventually(lambda: "Ctrl-C" in said.read_text(), timeout=120)
+        found = re.findall(r"127\.0\.0\.1:(\d+)", said.read_text())
+        ports = {int(port) for port in found}
+        assert len(ports) == 6
+        assert all(listening(port) for port in ports)
+        process.send_signal(number)
+        await eventually(lambda: process.poll() is not None, timeout=120)
+    finally:
+        process.kill()
+        process.wait()
+    assert not any(listening(port) for port in ports)
+    assert [path.name for path in tmp_path.iterdir()] == ["said"]
