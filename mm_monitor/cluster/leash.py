@@ -29,11 +29,13 @@ class Leash:
         threading.Thread(target=self._run, name="leash", daemon=True).start()
 
     def _run(self) -> None:
-        while (left := self._lease - boot_time()) > 0:
+        while True:
+            left = max(0, self._lease - boot_time())
             ready, _, _ = select.select([self._pipe], [], [], left / NS)
-            if ready and not self._read():
+            if ready and not self._read():  # what was said is read first: a start may take long
                 self._end("the keeper is gone")
-        self._end("the lease is over")
+            if not ready and self._lease <= boot_time():
+                self._end("the lease is over")
 
     def _read(self) -> bool:
         data = os.read(self._pipe, 65_536)

@@ -28,6 +28,7 @@ from tests.services.kafka.cluster import KafkaCluster, Node
 
 SECONDS = 60.0  # of session, written as fast as it was
 QUIET = "30s"  # longer than any failover: nothing is decided by how long somebody was silent
+EVERY = 0.5  # seconds between two looks: whoever asks more often is refused
 WATERMARK = "mm_monitor_watermark_timestamp_seconds"
 Fault = dict[str, Any]
 
@@ -55,7 +56,7 @@ class Round:
                 self.group.join(name)
             await self.group.settled("one", "two")
             self.written = asyncio.create_task(play(self.stage, 1.0))
-            await answered(self._all_hear, 60)
+            await answered(self._all_hear, 60, every=EVERY)
             await befalls(self)
             await self.written
             await asyncio.to_thread(self.cluster.start)
@@ -81,8 +82,8 @@ class Round:
             now = await self._watermarks()
             return len(now) == SHARES and (min(now) > before + 1 or not self.loaded)
 
-        await answered(recovered, 120)
-        seconds = round(time.monotonic() - began - 1, 2)  # a second of session was waited for
+        await answered(recovered, 120, every=EVERY)
+        seconds = round(time.monotonic() - began - 1, 1)  # a second of session was waited for
         self.faults.append({"fault": name, "under_load": under_load and self.loaded,
                             "seconds_to_recover": seconds})  # fmt: skip
 
@@ -99,6 +100,7 @@ class Round:
                     aiohttp.ClientSession() as session,
                     session.get(f"{url}metrics") as answer,
                 ):
+                    assert answer.status == 200, answer.status
                     found.append(total(await answer.text(), WATERMARK))
             except aiohttp.ClientError:
                 continue

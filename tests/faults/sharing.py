@@ -155,7 +155,7 @@ async def undisturbed(stage: Stage) -> tuple[bytes, set[tuple[str, str]]]:
 
 async def play(stage: Stage, speed: float | None) -> None:
     """Write the session, so many times as fast as it was; every record is acknowledged or this raises."""
-    sending = Sending(codec="packed", rows_per_record=7, speed=speed, client={"acks": "all"},
+    sending = Sending(codec="packed", rows_per_record=7, speed=speed, client={"enable_idempotence": True},
                       disorder=Disorder(stage.seed, LATENESS - 1))  # fmt: skip
     await produce(stage.scenario, stage.kafka.bootstrap, stage.topics, sending)
 
