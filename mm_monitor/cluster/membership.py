@@ -15,7 +15,8 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.consumer.group_coordinator import HeartbeatRequest
+from aiokafka.errors import KafkaError, NoError, RebalanceInProgressError, for_code
 
 from mm_monitor.cluster.sharing import Sharing
 from mm_monitor.errors import MonitorError
@@ -106,15 +107,22 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _beat(self) -> None:
         """The client's own heartbeats pause while it joins, and do not say when they were answered."""
-        coordinator = self._consumer._coordinator
         while True:
             await asyncio.sleep(self._session / _BEATS / NS)
-            if coordinator.generation < 0:  # has not joined
-                continue
             sent = boot_time()
             with contextlib.suppress(KafkaError):
-                if await coordinator._do_heartbeat():
+                if await self._is_known():
                     self.lease = max(self.lease, sent + int(_LEASE * self._session))
+
+    async def _is_known(self) -> bool:
+        """Do the brokers still count on us? A refusal has no other consequence: joining is the client's business."""
+        coordinator = self._consumer._coordinator
+        if coordinator.generation < 0 or coordinator.coordinator_id is None:
+            return False
+        kind = HeartbeatRequest[1] if isinstance(HeartbeatRequest, list) else HeartbeatRequest
+        who = (coordinator.group_id, coordinator.generation, coordinator.member_id)
+        answer = await coordinator._send_req(kind(*who))
+        return for_code(answer.error_code) in (NoError, RebalanceInProgressError)
 
     async def _poll(self) -> None:
         """A consumer that asks for nothing is taken for one that hangs; and its errors are told here."""

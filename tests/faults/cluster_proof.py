@@ -15,21 +15,26 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from benchmarks.measure import stamp
-from tests.faults.sharing import SHARES, Group, differs, made, play, undisturbed
-from tests.integration.subject import answered, total
+from tests.faults.sharing import (
+    EVERY,
+    SHARES,
+    Group,
+    differs,
+    made,
+    play,
+    replayed_day,
+    undisturbed,
+)
+from tests.integration.subject import answered
 from tests.services.kafka.cluster import KafkaCluster, Node
 
 SECONDS = 60.0  # of session, written as fast as it was
 QUIET = "30s"  # longer than any failover: nothing is decided by how long somebody was silent
-EVERY = 0.5  # seconds between two looks: whoever asks more often is refused
-WATERMARK = "mm_monitor_watermark_timestamp_seconds"
 Fault = dict[str, Any]
 
 
@@ -66,7 +71,11 @@ class Round:
         finally:
             self.group.close()
         single, breaches = await undisturbed(self.stage)
-        differences = [f"the day differs: {what}" for what in differs(day, single)]
+        replayed = await asyncio.to_thread(replayed_day, self.stage)
+        differences = [f"the day differs from a service's: {what}" for what in differs(day, single)]
+        differences += [
+            f"the day differs from a replay's: {what}" for what in differs(day, replayed)
+        ]
         differences += [f"never told: {told}" for told in sorted(breaches - rung)]
         differences += [f"told though there is none: {told}" for told in sorted(rung - breaches)]
         return {"faults": self.faults, "breaches": len(breaches), "repeated_events": repeats,
@@ -74,12 +83,12 @@ class Round:
 
     async def fault(self, name: str, do: Callable[[], Any]) -> None:
         """Do it, and wait until all shares have judged what was written after it."""
-        under_load, before = self.loaded, max(await self._watermarks())
-        began = time.monotonic()
-        await asyncio.to_thread(do)
+        under_load = self.loaded
+        await asyncio.to_thread(do)  # a broker that is started answers by then
+        began, before = time.monotonic(), max(await self.group.watermarks())
 
         async def recovered() -> bool:
-            now = await self._watermarks()
+            now = await self.group.watermarks()
             return len(now) == SHARES and (min(now) > before + 1 or not self.loaded)
 
         await answered(recovered, 120, every=EVERY)
@@ -88,27 +97,8 @@ class Round:
                             "seconds_to_recover": seconds})  # fmt: skip
 
     async def _all_hear(self) -> bool:
-        now = await self._watermarks()
+        now = await self.group.watermarks()
         return len(now) == SHARES and min(now) > 0
-
-    async def _watermarks(self) -> list[float]:
-        """Of all shares that answer."""
-        found = []
-        for url in self._urls():
-            try:
-                async with (
-                    aiohttp.ClientSession() as session,
-                    session.get(f"{url}metrics") as answer,
-                ):
-                    assert answer.status == 200, answer.status
-                    found.append(total(await answer.text(), WATERMARK))
-            except aiohttp.ClientError:
-                continue
-        return found
-
-    def _urls(self) -> Iterator[str]:
-        for worker in self.group.workers.values():
-            yield from (line["url"] for line in worker.logs if line["event"] == "listening")
 
 
 async def leaders(one: Round) -> None:

@@ -8,19 +8,25 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import aiohttp
 
 from mm_monitor.config import parse_config
 from mm_monitor.rollup_service import serve
+from mm_monitor.simulator.capture import write_capture
 from mm_monitor.simulator.disorder import Disorder
 from mm_monitor.simulator.producer import Sending, produce
 from tests.faults.killing import LATENESS, Stage, said_of
-from tests.integration.subject import Subject, answered
+from tests.integration.subject import Subject, answered, run_command, total
 from tests.services.kafka import Kafka
 
 SHARES = 2
-SESSION = 6.0  # seconds after which a dead worker's shares are given to others
+SESSION = 10.0  # seconds after which a dead worker's shares are given to others
 LIMIT = 180.0
+EVERY = 0.5  # seconds between two looks: whoever asks more often is refused
+WATERMARK = "mm_monitor_watermark_timestamp_seconds"
 
 
 class Group:
@@ -94,10 +100,30 @@ class Group:
             had = [self.running(name) for name in names]
             sizes = [len(shares) for shares in had]
             even = max(sizes) - min(sizes) <= 1
-            return even and sorted(s for had_one in had for s in had_one) == [*range(1, SHARES + 1)]
+            all_run = sorted(s for shares in had for s in shares) == [*range(1, SHARES + 1)]
+            return even and all_run and len(await self.watermarks()) == SHARES
 
-        await answered(are_they, LIMIT)
+        await answered(are_they, LIMIT, every=EVERY)
         return time.monotonic() - began
+
+    async def watermarks(self) -> list[float]:
+        """Of all shares that answer."""
+        found = []
+        for url in self._urls():
+            try:
+                async with (
+                    aiohttp.ClientSession() as session,
+                    session.get(f"{url}metrics") as answer,
+                ):
+                    assert answer.status == 200, answer.status
+                    found.append(total(await answer.text(), WATERMARK))
+            except aiohttp.ClientError:
+                continue
+        return found
+
+    def _urls(self) -> Iterator[str]:
+        for worker in self.workers.values():
+            yield from (line["url"] for line in worker.logs if line["event"] == "listening")
 
     async def leave(self, name: str) -> None:
         """One leaves in peace."""
@@ -115,7 +141,8 @@ class Group:
 
         async def is_it() -> bool:
             said.clear()
-            return await serve(config, self.ledger, said.append)
+            nothing_waits = await serve(config, self.ledger, said.append)
+            return nothing_waits and any(self.ledger.glob("*.json"))
 
         try:
             await answered(is_it, LIMIT, every=0.5)
@@ -153,9 +180,24 @@ async def undisturbed(stage: Stage) -> tuple[bytes, set[tuple[str, str]]]:
     return outcome.report, {said_of(e) for e in events if e["data"]["breach"]["contract"]}
 
 
+def replayed_day(stage: Stage) -> bytes:
+    """What a replay makes of the session as it was made, without any Kafka."""
+    capture, ledger = stage.folder / "capture", stage.folder / "replayed"
+    write_capture(stage.scenario, capture)
+    rules = str(stage.folder / "rules.toml")
+    code, _, said = run_command(
+        stage.folder, "replay", str(capture), "--rulebook", rules, "--ledger", str(ledger), "-q",
+        seconds=LIMIT,
+    )  # fmt: skip
+    assert code == 0, said
+    (day,) = ledger.glob("*.json")
+    return day.read_bytes()
+
+
 async def play(stage: Stage, speed: float | None) -> None:
     """Write the session, so many times as fast as it was; every record is acknowledged or this raises."""
-    sending = Sending(codec="packed", rows_per_record=7, speed=speed, client={"enable_idempotence": True},
+    once = {"acks": "all", "enable_idempotence": True}
+    sending = Sending(codec="packed", rows_per_record=7, speed=speed, client=once,
                       disorder=Disorder(stage.seed, LATENESS - 1))  # fmt: skip
     await produce(stage.scenario, stage.kafka.bootstrap, stage.topics, sending)
 
