@@ -10,12 +10,14 @@ from typing import Any
 from mm_monitor.checkpoints import CheckpointStore, TopicPlace
 from mm_monitor.checkpoints import create as create_store
 from mm_monitor.codecs.fix_quotes import FixTags
+from mm_monitor.codecs.registry import SchemaRegistry
 from mm_monitor.config import Config
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
+from mm_monitor.errors import ConfigError
 from mm_monitor.health import HealthStats
 from mm_monitor.journal import Journal, kept_looks
 from mm_monitor.live_signals import LiveSignals
@@ -74,6 +76,7 @@ def make_source(
     feeds = KafkaFeeds(
         topics.quotes, topics.theo, topics.control, "" if config.reference.directory else topics.reference,
         config.codecs.quotes, config.codecs.theo, FixTags.of(config.codecs.fix_maker, config.codecs.fix_contract),
+        _registry(config),
     )  # fmt: skip
     times = TapeTimes(
         tape.lateness,
@@ -92,6 +95,22 @@ def make_source(
         clock=clock,
         expect_traffic=expect,
     )
+
+
+def _registry(config: Config) -> SchemaRegistry | None:
+    """Of the schemas of avro and protobuf. ConfigError for a password that cannot be read."""
+    codecs = config.codecs
+    if not codecs.registry:
+        return None
+    password, path = "", codecs.registry_password_file
+    if path:
+        try:
+            password = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                "codecs.registry_password_file", f"a readable file ({error})", path
+            ) from None
+    return SchemaRegistry(codecs.registry, codecs.registry_user, password)
 
 
 def start_at(config: Config, begins: int | None, now: int) -> int | str | None:

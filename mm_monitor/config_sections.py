@@ -158,10 +158,17 @@ class Topics:
 class Codecs:
     """How records are written."""
 
-    quotes: str = _key("json", QUOTES_CODEC, "Quotes: `json`, `packed` or `fix`.")
-    theo: str = _key("json", CODEC, "Theos: `json` or `packed`.")
+    quotes: str = _key(
+        "json", QUOTES_CODEC, "Quotes: `json`, `packed`, `fix`, `avro`, `protobuf` or `arrow`."
+    )
+    theo: str = _key("json", CODEC, "Theos: `json`, `packed`, `avro`, `protobuf` or `arrow`.")
     fix_maker: str = _key("49", MAKER_TAG, "The maker's tag in [FIX](fix.md#tags).")
     fix_contract: str = _key("55", CONTRACT_TAG, "The contract's tag in [FIX](fix.md#tags).")
+    registry: str = _key(
+        "", text, "Schema registry of avro and protobuf, `http://host:port`; empty: none."
+    )
+    registry_user: str = _key("", text, "Its user; empty: it asks for none.")
+    registry_password_file: str = _key("", text, "File with that user's password.", path=True)
 
 
 @dataclass(frozen=True, slots=True)

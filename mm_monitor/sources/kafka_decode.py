@@ -37,8 +37,8 @@ class KafkaDecoder:
     def __init__(self, feeds: KafkaFeeds, reference: Reference, max_ahead: int) -> None:
         self._reference, self._max_ahead = reference, max_ahead
         self._codecs = {
-            "quotes": codec_for("quotes", feeds.quotes_codec, feeds.fix),
-            "theo": codec_for("theo", feeds.theo_codec),
+            "quotes": codec_for("quotes", feeds.quotes_codec, feeds.fix, feeds.registry),
+            "theo": codec_for("theo", feeds.theo_codec, registry=feeds.registry),
             "control": codec_for("control", "json"),
             "reference": codec_for("reference", "json"),
         }

@@ -14,6 +14,7 @@ from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import AuthenticationFailedError
 
 from mm_monitor.codecs.fix_quotes import FixTags
+from mm_monitor.codecs.registry import SchemaRegistry
 from mm_monitor.errors import ConfigError
 
 MS = 1_000_000
@@ -61,6 +62,7 @@ class KafkaFeeds:
     quotes_codec: str = "json"
     theo_codec: str = "json"
     fix: FixTags = field(default_factory=FixTags)  # of quotes in FIX
+    registry: SchemaRegistry | None = None  # of avro and protobuf
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
-"""One record, four formats: json, packed, FIX and csv say the same of it, good or bad."""
+"""One record, seven formats: json, packed, FIX, Avro, Protobuf, Arrow and csv say the same of it, good or bad."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,12 +16,15 @@ from hypothesis import strategies as st
 from mm_monitor.codecs import codec_for
 from mm_monitor.codecs.fields import NULL, price_text
 from mm_monitor.codecs.protocol import Chunk
+from mm_monitor.codecs.registry import SchemaRegistry
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.model import BadReason, DeadLetter, RawRecord
 from mm_monitor.core.reference import Reference
 from mm_monitor.kernels.reference_decode import HEADER, QUOTE
 from mm_monitor.sources.capture import CaptureSource
 from tests.kernels.fix_records import message
+from tests.unit.codecs.registry_server import avro, protobuf, stream
+from tests.unit.codecs.registry_server import registry as serving
 from tests.unit.codecs.samples import dumps, reference
 from tests.unit.sources.captures import QUOTES
 
@@ -79,9 +85,40 @@ def essence(rows: Rows, dead: list[DeadLetter], first: int) -> list[object]:
     return [sorted(kept), sorted(letters)]
 
 
-def through_codec(name: str, values: list[bytes], names: Reference) -> list[object]:
+def as_avro(row: Fields) -> bytes:
+    ts, bid, ask, bid_size, ask_size, maker, contract = row
+    return avro({"ts_event": ts, "maker": MAKERS[maker], "contract": CONTRACTS[contract],
+                 "bid_price": as_text(bid) or None, "bid_size": bid_size,
+                 "ask_price": as_text(ask) or None, "ask_size": ask_size})  # fmt: skip
+
+
+def as_protobuf(row: Fields) -> bytes:
+    ts, bid, ask, bid_size, ask_size, maker, contract = row
+    prices: dict[str, Any] = {"bid_price": bid, "ask_price": ask}
+    told = {name: price for name, price in prices.items() if price != NULL}
+    return protobuf("Quote", ts_event=ts, maker=MAKERS[maker], contract=CONTRACTS[contract],
+                    bid_size=bid_size, ask_size=ask_size, **told)  # fmt: skip
+
+
+def as_arrow(row: Fields) -> bytes:
+    ts, bid, ask, bid_size, ask_size, maker, contract = row
+    columns = {"ts_event": ts, "maker": MAKERS[maker], "contract": CONTRACTS[contract],
+               "bid_price": None if bid == NULL else bid, "bid_size": bid_size,
+               "ask_price": None if ask == NULL else ask, "ask_size": ask_size}  # fmt: skip
+    return stream(pa.table({name: [value] for name, value in columns.items()}))
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[SchemaRegistry]:
+    with serving() as held:
+        yield SchemaRegistry(held.url)
+
+
+def through_codec(
+    name: str, values: list[bytes], names: Reference, registry: SchemaRegistry | None = None
+) -> list[object]:
     chunk = Chunk("quotes", 1, [RawRecord("t", 0, i, v) for i, v in enumerate(values)])
-    decoded = codec_for("quotes", name).decode(chunk, names)
+    decoded = codec_for("quotes", name, registry=registry).decode(chunk, names)
     return essence(decoded.rows, list(decoded.dead), 0)
 
 
@@ -98,10 +135,15 @@ async def through_capture(lines: list[str], names: Reference, directory: Path) -
 
 @pytest.mark.criterion("TAPE-04")
 @given(st.lists(quotes, min_size=1, max_size=10))
-def test_all_formats_agree(tmp_path_factory: pytest.TempPathFactory, rows: list[Fields]) -> None:
+def test_all_formats_agree(
+    tmp_path_factory: pytest.TempPathFactory, registry: SchemaRegistry, rows: list[Fields]
+) -> None:
     names = reference()
     packed = through_codec("packed", [as_packed(row) for row in rows], names)
     assert through_codec("json", [as_json(row) for row in rows], names) == packed
     assert through_codec("fix", [as_fix(row) for row in rows], names) == packed
+    assert through_codec("avro", [as_avro(row) for row in rows], names, registry) == packed
+    assert through_codec("protobuf", [as_protobuf(row) for row in rows], names, registry) == packed
+    assert through_codec("arrow", [as_arrow(row) for row in rows], names) == packed
     directory = tmp_path_factory.mktemp("capture")
     assert asyncio.run(through_capture([as_csv(r) for r in rows], names, directory)) == packed
