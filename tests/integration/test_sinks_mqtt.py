@@ -18,6 +18,7 @@ from mm_monitor.errors import ConfigError
 from mm_monitor.sinks import Sink
 from mm_monitor.sinks.mqtt import MqttConfig, MqttSink
 from tests.contracts.far_sides import MqttFar, context
+from tests.contracts.published import faults, schema_of
 from tests.services.mosquitto import Mosquitto
 from tests.services.wait import eventually
 from tests.unit.sinks.builders import START, S, Slot, breach, closed, opened, view
@@ -191,3 +192,17 @@ async def test_a_password_file_that_is_not_there_is_a_clear_error(tmp_path: Path
     sink = MqttSink(MqttConfig(password_file=missing), context())
     with pytest.raises(ConfigError, match=r"mqtt\.password_file: a readable file .*secret"):
         await sink.start()
+
+
+async def test_all_that_is_sent_is_as_the_documents_say(far: MqttFar, sink: Sink) -> None:
+    found = breach("M1")
+    sink.publish([view(SLOTS, [found])], [opened(found), closed(breach("M1"))])
+    wanted = {"maker-state", "mqtt-breach-event", "service-status"}
+
+    def seen() -> set[str]:
+        return {schema_of(message.topic.value, far.prefix) for message in far.messages}
+
+    await eventually(lambda: wanted <= seen())
+    assert seen() == wanted
+    for message in far.messages:
+        assert faults(schema_of(message.topic.value, far.prefix), far.payload(message)) == []
