@@ -22,6 +22,7 @@ from mm_monitor.assembly import (
     make_pricer,
     make_sinks,
     make_source,
+    make_tape,
     start_at,
 )
 from mm_monitor.config import Config, load_rulebooks
@@ -77,7 +78,8 @@ class App:
         self.stats = HealthStats()
         self.stats.worker = config.kafka.worker or (1, 1)
         self.stats.know_sink("journal")
-        self.journal = Journal(config.journal.directory, self._journal_failed)
+        keep = config.journal.keep_days
+        self.journal = Journal(config.journal.directory, self._journal_failed, keep_days=keep)
         self.stats.know_sink("ledger")
         self.ledger = LiveLedger(config.ledger.directory, self._ledger_failed)
         by_calendar = config.rulebooks.phases == "calendar"
@@ -102,8 +104,11 @@ class App:
             pricer=self.pricer,
         )  # fmt: skip
         self.stats.pricer = self.pricer
+        self.tape = make_tape(config, self.engine, now, self._journal_failed)
+        if self.tape is not None:
+            self.pump.judging = self.tape.judged
         self.parts = Parts(
-            self.engine, self.merge, self.source, self.agenda, self.stats, self.pricer
+            self.engine, self.merge, self.source, self.agenda, self.stats, self.pricer, self.tape
         )
         self.checkpoints.resume(self.parts)
         self.pump.rested = self._rested
@@ -187,6 +192,7 @@ class App:
             self.checkpoints.take(self._standing)
 
     def _standing(self, settings: dict[str, str]) -> State:
+        self._write_tape()  # whoever goes on from here must find what was before
         return standing(self.parts, settings, {sink.name: sink.pending for sink in self.sinks})
 
     def _unknown_before_start(self) -> None:
@@ -245,6 +251,13 @@ class App:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         self.journal.close()
+        if self.tape is not None:
+            self._write_tape()
+            self.tape.close()
+
+    def _write_tape(self) -> None:
+        if self.tape is not None:
+            self.tape.flush(self.merge.watermark)
 
     def _where_it_ends(self) -> State | None:
         """The last state; None if nothing was begun, somebody still pumps, or it is no longer ours to write."""
@@ -262,6 +275,8 @@ class App:
             self.stats.count_dead_letter(letter.reason.value, letter.maker)
         for stream in self.dead_letters:
             stream.put(letters)
+        if self.tape is not None:
+            self.tape.refused(len(letters))
 
     def _know_makers(self) -> None:
         """Those appointed since the last time get series of their own."""
@@ -270,7 +285,11 @@ class App:
 
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
         """Journal what came too late; the pump has counted it and marked its windows provisional."""
-        self.journal.late(self.now(), rows, controls, self._naming)
+        if self.tape is None:
+            self.journal.late(self.now(), rows, controls, self._naming)
+        else:
+            self.tape.late(rows, controls)
+            self.journal.late_batch(self.now(), rows, controls)
         for control in controls:
             if getattr(control, "raw", None) is not None:  # the source's own are told by itself
                 log.warning("came too late and was not applied", **control_entry(control))
@@ -341,6 +360,8 @@ class App:
         for sink in self.accruals:
             sink.keep(self.engine)
         self.journal.flush(self.now())
+        self._write_tape()
+        self.journal.forget(self.now())
 
     def _hand_over(self, events: Sequence[BreachEvent]) -> None:
         """Transitions to the sinks that pass them on; one that reconciles gets them with their picture."""

@@ -15,12 +15,14 @@ from mm_monitor.config import Config
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
+from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.errors import ConfigError
 from mm_monitor.health import HealthStats
 from mm_monitor.journal import Journal, kept_looks
 from mm_monitor.live_signals import LiveSignals
+from mm_monitor.recording.writer import TapeWriter
 from mm_monitor.reports.accruals import Value, messages
 from mm_monitor.sinks import create
 from mm_monitor.sinks.context import SinkContext
@@ -170,6 +172,17 @@ def make_engine(
     engine = WatchedEngine(rulebooks, reference, sources, daily=True, phases_judge=by_feed)
     signals.watch(engine)
     return engine
+
+
+def make_tape(
+    config: Config, engine: Engine, now: Callable[[], int], failed: Callable[[], None]
+) -> TapeWriter | None:
+    """Who writes down what is judged; None without a journal. A date ends by the first calendar that there is."""
+    if not (config.journal.directory and config.journal.tape):
+        return None
+    calendars = [e.rulebook.calendar for e in engine.evaluators if e.rulebook.calendar]
+    schedule = Schedule(calendars[0]) if calendars else None
+    return TapeWriter(Path(config.journal.directory), engine, schedule, now=now, failed=failed)
 
 
 def make_sinks(config: Config, context: SinkContext, engine: Engine) -> list[Sink]:

@@ -421,9 +421,15 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What no replay could know otherwise: idle partitions, feed gaps, the watermark."""
+    """What was judged, record by record, and what no replay could know otherwise ([revisions](revisions.md))."""
 
     directory: str = _key("", text, "Directory of the journal; empty: none.", path=True)
+    tape: bool = _key(
+        True, boolean, "Write down every record that is judged, a file for each trading date?"
+    )
+    keep_days: int = _key(
+        0, integer(0, MAX_INT), "Files older than so many days of our clock are removed; 0: none."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """The monitor's own record of what it decided and refused: JSON lines, a file a day of its clock.
 
 What a source decides (a feed down, an idle watermark), what was computed (theos) and what was not applied (late
-records) must be readable later; an empty directory name turns the journal off.
+records) must be readable later; an empty directory name turns the journal off. The records that were judged are
+beside it, in files that `recording` writes.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -27,6 +29,7 @@ NS = 1_000_000_000
 RETRY = 5 * NS  # after a failure
 log = structlog.get_logger("mm_monitor.journal")
 Entry = dict[str, object]
+_DATED = re.compile(r"(?:journal-)?(\d{4}-\d{2}-\d{2})\.(?:jsonl|tape|tape\.damaged)")
 _LOOK = '{"entry": "theo"'  # how its lines begin
 Naming = Callable[[np.void], Entry]
 
@@ -38,9 +41,13 @@ class Journal:
     can be written again.
     """
 
-    def __init__(self, directory: str, failed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, directory: str, failed: Callable[[], None] = lambda: None, *, keep_days: int = 0
+    ) -> None:
+        """Files older than `keep_days` of our clock are removed by `forget`; 0 = none."""
         self._directory = Path(directory) if directory else None
         self._failed = failed
+        self._keep_days, self._forgot = keep_days, ""
         self._day = ""
         self._file: IO[str] | None = None
         self._broken_until = 0  # ns of our clock; before it nothing is tried
@@ -89,6 +96,30 @@ class Journal:
             self.write("late", now, {**numbers, **name(row)})
         for control in controls:
             self.write("late_control", now, control_entry(control))
+
+    def late_batch(self, now: int, rows: Rows, controls: Sequence[Control]) -> None:
+        """That records came too late, in one entry, where the tape has them; the controls among them one by one."""
+        count = len(rows) - len(controls)
+        if count:
+            times = rows["ts"][~is_control(rows)]
+            entry = {"records": count, "first": int(times.min()), "last": int(times.max())}
+            self.write("late", now, entry)
+        for control in controls:
+            self.write("late_control", now, control_entry(control))
+
+    def forget(self, now: int) -> None:
+        """Remove what is too old to keep; looks once a day of our clock."""
+        today = _day_of(now)
+        if self._directory is None or not self._keep_days or self._forgot == today.isoformat():
+            return
+        self._forgot = today.isoformat()
+        oldest = (today - timedelta(days=self._keep_days)).isoformat()
+        for path in sorted(self._directory.iterdir()):
+            dated = _DATED.fullmatch(path.name)
+            if dated and dated[1] < oldest:
+                with suppress(OSError):
+                    path.unlink()
+                    log.info("journal_file_removed", file=str(path), keep_days=self._keep_days)
 
     def flush(self, now: int) -> bool:
         """Hand what was written to the operating system. Did it take it?"""

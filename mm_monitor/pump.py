@@ -60,6 +60,7 @@ class Pump:
     )  # that wait for the watermark before only those that hold it back are read
     arrived: Callable[[Delivery], None] = lambda delivery: None  # before a delivery is merged
     taken: Callable[[], None] = lambda: None  # after every delivery
+    judging: Callable[[Batch], None] = lambda batch: None  # before a slice is applied
     applied: Callable[[int], None] = lambda rows: None  # after every slice, with all rows so far
     rested: Callable[[], None] = lambda: (
         None
@@ -131,6 +132,7 @@ class Pump:
     def _apply(self, batch: Batch) -> None:
         if not len(batch.rows):
             return
+        self.judging(batch)
         started = time.perf_counter_ns()
         dead = self.engine.apply(batch)
         self.stats.apply.observe(time.perf_counter_ns() - started)

@@ -1,4 +1,4 @@
-"""A capture directory judged by one rulebook: the offline door, through the same pump as live."""
+"""A capture directory, or a recorded day, judged by one rulebook: the offline door, through the same pump as live."""
 
 from __future__ import annotations
 
@@ -24,18 +24,25 @@ from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.errors import InputError
 from mm_monitor.journal import kept_looks
 from mm_monitor.pump import Pump
+from mm_monitor.recording.day import read_day
+from mm_monitor.recording.frames import ENDING
 from mm_monitor.reports.details import build_details
 from mm_monitor.reports.report import RecordCounts, build_report
 from mm_monitor.sinks.dead_letter import letter_line
 from mm_monitor.sources.capture import CaptureSource
 from mm_monitor.sources.merge import Merge
-from mm_monitor.sources.preceded import Preceded
-from mm_monitor.sources.protocol import Delivery, Source
+from mm_monitor.sources.preceded import Before, Preceded
+from mm_monitor.sources.protocol import Delivery, FiniteSource, Refused, Source
+from mm_monitor.sources.recorded import RecordedSource
 from mm_monitor.sources.reference_files import load_reference
 from mm_monitor.theo.pricer import rows_of
 
 DAY = 86_400_000_000_000
 Progress = Callable[[str, int, int], None]  # stage, done, of
+Opened = tuple[Reference, FiniteSource]
+Timetable = tuple[
+    list[Control], tuple[int, int]
+]  # records, and the period from its start to its end
 
 
 @dataclass(slots=True)
@@ -85,29 +92,33 @@ async def replay(
     journal: Path | None = None,
     share: Share | None = None,
     prepare: Callable[[Evaluator], None] | None = None,
+    given: Opened | None = None,
+    until: int | None = None,
 ) -> Replayed:
     """Judge `capture`. InputError for a directory that cannot be judged; bad lines are counted, not fatal.
 
     `wrap` puts something between the files and the judge. With `watch` the details have signals. `resolution` is
     that of the clock of `ts_event`, ns. From a `journal` come the theos that a service computed on that day. With a
-    `share` only its classes are judged, and no maker. `prepare` may change the judge before its first record.
+    `share` only its classes are judged, and no maker. What is `given` is judged in the place of what `open_capture`
+    makes of the path; with `until` it is the picture as of that instant (ns), of the records before it alone. `prepare`
+    may change the judge before its first record.
     """
     tell = progress or (lambda stage, done, of: None)
-    reference = load_reference(capture)
-    reference.share = share
-    source = CaptureSource(capture, reference)
+    reference, source = given or open_capture(capture)
+    if share is not None:
+        reference.share = share
     await source.start()
-    timetable, period = timetable_of(source, rulebook, capture)
+    timetable, period = _until(timetable_of(source, rulebook, capture), until)
     _need_makers(reference, rulebook, capture)
     engine = (WatchedEngine if watch else Engine)(
         [rulebook], reference, source.part_names, calendar=source.star_phases is None
     )
-    (prepare or (lambda judge: None))(engine.evaluators[0])
+    if prepare is not None:
+        prepare(engine.evaluators[0])
     watched = engine if isinstance(engine, WatchedEngine) else None
-    dead = DeadLetterCount(dead_letters)
-    merge = Merge()
-    kept = [_journalled(journal, reference, period)] if journal is not None else []
-    whole: Source = Preceded(source, kept)
+    dead, merge = DeadLetterCount(dead_letters), Merge()
+    kept = [] if journal is None else [_journalled(journal, reference, period)]
+    whole = Before(Preceded(source, kept), until)
     pump = Pump(wrap(whole) if wrap else whole, merge, engine, dead)
     if watched is not None:
         pump.arrived = lambda delivery: watched.arrive(delivery.decoded, delivery.part)
@@ -116,16 +127,13 @@ async def replay(
     pump.take(Delivery(TIMETABLE_PART, decoded(timetable, 0), 0))
     await pump.run()
     await source.stop()
-    evaluator = engine.evaluators[0]
-    days = [*evaluator.ledger, *([evaluator.final] if evaluator.final else [])]
-    counts = _counts(engine, merge, dead)
+    days, counts = _days(engine, until), _counts(engine, merge, dead, source.refused)
     of_date = Judging.of(rulebook, reference.contracts)
     judging = replace(of_date, required_time=of_date.required_time * len(days))
+    watch_of = watched.watches[0] if watched else None
     return Replayed(
         report=build_report(days, judging, period, counts),
-        details=build_details(
-            days, judging, period, watched.watches[0] if watched else None, resolution
-        ),
+        details=build_details(days, judging, period, watch_of, resolution),
         days=days,
         judging=of_date,
         reference=reference,
@@ -134,11 +142,41 @@ async def replay(
     )
 
 
-def _counts(engine: Engine, merge: Merge, dead: DeadLetterCount) -> RecordCounts:
+def _until(asked: Timetable, until: int | None) -> Timetable:
+    """What is judged, as far as it lies before `until`."""
+    records, (start, end) = asked
+    if until is None:
+        return asked
+    return [record for record in records if record.ts < until], (start, min(end, until))
+
+
+def open_capture(path: Path, *, late: bool = False) -> Opened:
+    """Names and records of a capture directory, or of the file of a recorded day; InputError.
+
+    With `late` a recorded day has the records that came too late to be judged then.
+    """
+    if path.suffix == ENDING:
+        day = read_day(path)
+        return day.reference, RecordedSource(day, late=late)
+    reference = load_reference(path)
+    return reference, CaptureSource(path, reference)
+
+
+def _days(engine: Engine, until: int | None) -> list[StatusView]:
+    """The final picture of each trading date, or the one as of `until`."""
+    evaluator = engine.evaluators[0]
+    days = [*evaluator.ledger, *([evaluator.final] if evaluator.final else [])]
+    if until is None or evaluator.final:
+        return days
+    engine.advance(until)
+    return [*days, *engine.at(until)]
+
+
+def _counts(engine: Engine, merge: Merge, dead: DeadLetterCount, before: Refused) -> RecordCounts:
     return RecordCounts(
         applied=engine.records.applied,
-        late=merge.late,
-        dead_letter=dead.total,
+        late=merge.late + before.late,
+        dead_letter=dead.total + before.dead,
         duplicate=merge.duplicates,
         no_obligation=engine.records.no_obligation,
     )
@@ -164,9 +202,7 @@ def _need_makers(reference: Reference, rulebook: Rulebook, capture: Path) -> Non
         raise InputError(requirement, file=str(capture / "makers.csv"))
 
 
-def timetable_of(
-    source: CaptureSource, rulebook: Rulebook, capture: Path
-) -> tuple[list[Control], tuple[int, int]]:
+def timetable_of(source: FiniteSource, rulebook: Rulebook, capture: Path) -> Timetable:
     """What is judged: period records, and the calendar's phases where no line of the capture speaks for the market."""
     if source.star_phases is not None:
         start, end = source.star_phases

@@ -19,6 +19,7 @@ from mm_monitor.core.snapshot import engine_state, fill_engine
 from mm_monitor.errors import CheckpointError, SnapshotError
 from mm_monitor.health import HealthStats
 from mm_monitor.kernels import layout
+from mm_monitor.recording.writer import TapeWriter
 from mm_monitor.sources.merge import Merge
 from mm_monitor.theo.pricer import Pricer
 
@@ -50,6 +51,7 @@ class Parts:
     agenda: Resumable
     stats: HealthStats
     pricer: Pricer | None = None
+    tape: TapeWriter | None = None  # who writes down what is judged
 
 
 # Changes with the layout of any array that is kept, and with the schema of snapshots.
@@ -69,6 +71,7 @@ def standing(
         "source": parts.source.state(),
         "agenda": parts.agenda.state(),
         "pricer": None if parts.pricer is None else parts.pricer.state(),
+        "tape": None if parts.tape is None else parts.tape.state(),
         "pending": {name: list(events) for name, events in pending.items()},
         "stats": {
             "records": dict(stats.records),
@@ -92,6 +95,11 @@ def resume(parts: Parts, state: State) -> None:
     parts.agenda.restore(state["agenda"])
     if parts.pricer is not None and state["pricer"] is not None:
         parts.pricer.restore(state["pricer"])
+    if parts.tape is not None:
+        if state.get("tape") is None:
+            parts.tape.begin_midway()
+        else:
+            parts.tape.restore(state["tape"])
     stats, kept = parts.stats, state["stats"]
     stats.records.update(kept["records"])
     for reason, maker, n in kept["dead_letters"]:

@@ -46,7 +46,7 @@ from mm_monitor.core.reference_rows import announce
 from mm_monitor.errors import DecodeError
 from mm_monitor.kernels.reference_decode import Code
 from mm_monitor.sources.files import Table, find_table, need_table
-from mm_monitor.sources.protocol import Delivery
+from mm_monitor.sources.protocol import Delivery, Refused
 from mm_monitor.sources.table import REQUIRED, Ints, TableChunk
 
 PARTS = {
@@ -97,6 +97,7 @@ class CaptureSource:
         self._read_all = False
         self._bytes_read = 0
         self._star: tuple[int, int] | None = None
+        self.refused = Refused()  # a capture knows nothing of what was refused when it was made
 
     @property
     def parts(self) -> Sequence[int]:

@@ -5,7 +5,7 @@ The pump treats live and replay alike; everything that differs is behind this pr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,14 @@ class Delivery:
     duplicates: int = 0  # records skipped because their offset was seen before
     ts_recv: int = 0  # ns, our clock, newest record; 0 = unknown
     survey: tuple[int, int, int] | None = None  # kernels.survey of the rows, where it has been made
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Records that a source knows of and does not deliver, because they had been refused when they came."""
+
+    late: int = 0
+    dead: int = 0
 
 
 class Source(Protocol):
@@ -70,4 +78,34 @@ class Source(Protocol):
 
     async def stop(self) -> None:
         """Release everything; idempotent."""
+        ...
+
+
+class FiniteSource(Source, Protocol):
+    """A source that has an end, and knows what it is about before it is read."""
+
+    refused: Refused
+
+    @property
+    def part_names(self) -> Mapping[int, tuple[str, int]]:
+        """File or topic, and partition, of each part, for evidence."""
+        ...
+
+    @property
+    def star_phases(self) -> tuple[int, int] | None:
+        """First and last time of a phase of scope `*`; None if no record speaks for the market."""
+        ...
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How much has been read, and of how much."""
+        ...
+
+    @property
+    def ignored_files(self) -> list[str]:
+        """Tables that are there and are not read."""
+        ...
+
+    def quote_dates(self, date_of: Callable[[int], str]) -> set[str]:
+        """Dates that are to be judged, by a `date_of` that never steps back as time goes on."""
         ...

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mm_monitor.app import App
+from mm_monitor.recording.day import read_day
 from tests.integration.inside import applied, inside, past, slots, view_of
 from tests.integration.service import until
 from tests.integration.test_kafka_source import delete_before
@@ -158,8 +159,12 @@ async def test_a_late_record_is_counted_journalled_and_never_applied(venue: Venu
         assert found["M1", "C0"]["quoted_ns"] == found["M0", "C0"]["quoted_ns"]
         assert found["M1", "C0"]["lapses"] == 1  # before its first quote
     (entry,) = [e for e in venue.journal() if e["entry"] == "late"]
-    assert (entry["record"], entry["maker"], entry["contract"]) == ("quote", "M1", "C0")
-    assert (entry["ts"], entry["topic"]) == (late, venue.quotes_topic)
+    assert (entry["records"], entry["first"], entry["last"]) == (1, late, late)
+    (tape,) = (venue.folder / "journal").glob("*.tape")
+    day = read_day(tape)
+    (row,) = day.late.rows
+    assert (int(row["ts"]), day.reference.makers[int(row["maker"])]) == (late, "M1")
+    assert day.part_names[int(row["part"])] == (venue.quotes_topic, 0)
 
 
 @pytest.mark.criterion("TAPE-03")

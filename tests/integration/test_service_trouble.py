@@ -14,6 +14,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
+from mm_monitor.recording.day import read_day
 from tests.integration.inside import applied, inside, past, slots
 from tests.integration.service import until
 from tests.integration.subject import Subject, answered, total
@@ -156,7 +157,11 @@ async def test_a_flood_of_late_records_is_journalled_and_holds_nothing_up(venue:
         assert {row["state"] for row in slots(app).values()} == {"quoted"}
         last = await venue.quotes()
         await past(app, last + 1)
-    assert sum(entry["entry"] == "late" for entry in venue.journal()) == 20_000
+    late = [entry for entry in venue.journal() if entry["entry"] == "late"]
+    assert sum(entry["records"] for entry in late) == 20_000
+    assert len(late) < 100
+    (tape,) = (venue.folder / "journal").glob("*.tape")
+    assert len(read_day(tape).late.rows) == 20_000
 
 
 async def test_partitions_that_are_added_are_read_too(
