@@ -39,6 +39,7 @@ from mm_monitor.journal import Journal, control_entry, naming
 from mm_monitor.ledger import LiveLedger
 from mm_monitor.live_signals import LiveSignals
 from mm_monitor.pump import Pump
+from mm_monitor.recording.writer import TapeWriter
 from mm_monitor.reload import Reload
 from mm_monitor.restart import Checkpoints
 from mm_monitor.sinks.accruals import AccrualsSink
@@ -75,13 +76,7 @@ class App:
         now = now or clock
         self.config, self.now, self.clock = config, now, clock
         self.rulebooks = load_rulebooks(config)
-        self.stats = HealthStats()
-        self.stats.worker = config.kafka.worker or (1, 1)
-        self.stats.know_sink("journal")
-        keep = config.journal.keep_days
-        self.journal = Journal(config.journal.directory, self._journal_failed, keep_days=keep)
-        self.stats.know_sink("ledger")
-        self.ledger = LiveLedger(config.ledger.directory, self._ledger_failed)
+        self._begin_keeping()
         by_calendar = config.rulebooks.phases == "calendar"
         self.agenda = Agenda(self.rulebooks, phases=by_calendar)
         self.checkpoints = Checkpoints(config, self.rulebooks, self.agenda.date(now()), self.stats)
@@ -104,9 +99,7 @@ class App:
             pricer=self.pricer,
         )  # fmt: skip
         self.stats.pricer = self.pricer
-        self.tape = make_tape(config, self.engine, now, self._journal_failed)
-        if self.tape is not None:
-            self.pump.judging = self.tape.judged
+        self.tape = self._make_tape()
         self.parts = Parts(
             self.engine, self.merge, self.source, self.agenda, self.stats, self.pricer, self.tape
         )
@@ -126,6 +119,16 @@ class App:
         self.web = self._make_web()
         self._begin_unpublished()
 
+    def _begin_keeping(self) -> None:
+        """What outlives the process, but for checkpoints."""
+        config, self.stats = self.config, HealthStats()
+        self.stats.worker = config.kafka.worker or (1, 1)
+        self.stats.know_sink("journal")
+        keep = config.journal.keep_days
+        self.journal = Journal(config.journal.directory, self._journal_failed, keep_days=keep)
+        self.stats.know_sink("ledger")
+        self.ledger = LiveLedger(config.ledger.directory, self._ledger_failed)
+
     def _begin_unpublished(self) -> None:
         """Nobody pumps, nothing has been shown."""
         self.views: Sequence[StatusView] = ()
@@ -138,6 +141,12 @@ class App:
         self._at_rest = asyncio.Event()  # nobody pumps
         self._at_rest.set()
         self._pumped = False
+
+    def _make_tape(self) -> TapeWriter | None:
+        tape = make_tape(self.config, self.engine, self.now, self._journal_failed)
+        if tape is not None:
+            self.pump.judging = tape.judged
+        return tape
 
     def _make_web(self) -> WebServer:
         asked = WebSources(

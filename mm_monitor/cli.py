@@ -27,6 +27,7 @@ from mm_monitor import (
     cli_imports,
     cli_pricing,
     cli_reports,
+    cli_revisions,
     cli_studies,
     cli_top,
 )
@@ -54,6 +55,7 @@ cli_access.register(app)
 cli_doctor.register(app)
 cli_top.register(app)
 cli_imports.register(app, HELP)
+cli_revisions.register(app)
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from mm_monitor import cli_papers
+from mm_monitor import cli_papers, cli_revisions
 from mm_monitor.cli_words import Json, Rules, print_json
 from mm_monitor.errors import InputError, MonitorError
 
@@ -25,6 +25,7 @@ def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
                           context_settings=dict(help_options))  # fmt: skip
     app.add_typer(reports, name="report")
     cli_papers.register(reports)
+    cli_revisions.register_report(reports)
     reports.command(epilog="Example: mm-monitor report month ledger --month 2025-08")(month)
     reports.command(epilog="Example: mm-monitor report rollup monitor.toml ledger --follow")(rollup)
     reports.command(

@@ -78,6 +78,7 @@ class Replayed:
     reference: Reference
     rows: int
     ignored_files: list[str]
+    until: int | None = None  # where it was cut, before the period's end
 
 
 async def replay(
@@ -108,7 +109,7 @@ async def replay(
     if share is not None:
         reference.share = share
     await source.start()
-    timetable, period = _until(timetable_of(source, rulebook, capture), until)
+    timetable, period, until = _cut(timetable_of(source, rulebook, capture), source, until)
     _need_makers(reference, rulebook, capture)
     engine = (WatchedEngine if watch else Engine)(
         [rulebook], reference, source.part_names, calendar=source.star_phases is None
@@ -124,9 +125,7 @@ async def replay(
         pump.arrived = lambda delivery: watched.arrive(delivery.decoded, delivery.part)
     pump.taken = lambda: tell("reading", *source.progress)
     pump.applied = lambda rows: tell("judging", rows, rows + merge.buffered)
-    pump.take(Delivery(TIMETABLE_PART, decoded(timetable, 0), 0))
-    await pump.run()
-    await source.stop()
+    await _run(pump, timetable)
     days, counts = _days(engine, until), _counts(engine, merge, dead, source.refused)
     of_date = Judging.of(rulebook, reference.contracts)
     judging = replace(of_date, required_time=of_date.required_time * len(days))
@@ -139,15 +138,26 @@ async def replay(
         reference=reference,
         rows=pump.stats.apply_rows,
         ignored_files=source.ignored_files,
+        until=until,
     )
 
 
-def _until(asked: Timetable, until: int | None) -> Timetable:
-    """What is judged, as far as it lies before `until`."""
+def _cut(
+    asked: Timetable, source: FiniteSource, until: int | None
+) -> tuple[list[Control], tuple[int, int], int | None]:
+    """What is judged, as far as it lies before `until`, or before what the source has; and which of them cuts it."""
     records, (start, end) = asked
+    if until is None and source.judged_until is not None and source.judged_until < end:
+        until = source.judged_until
     if until is None:
-        return asked
-    return [record for record in records if record.ts < until], (start, min(end, until))
+        return records, (start, end), None
+    return [record for record in records if record.ts < until], (start, min(end, until)), until
+
+
+async def _run(pump: Pump, timetable: list[Control]) -> None:
+    pump.take(Delivery(TIMETABLE_PART, decoded(timetable, 0), 0))
+    await pump.run()
+    await pump.source.stop()
 
 
 def open_capture(path: Path, *, late: bool = False) -> Opened:

@@ -143,7 +143,7 @@ class TapeWriter:
     def _turn(self, ts: int, batch: Batch) -> None:
         """A trading date begins, or a life in the middle of one."""
         if self._date and self._end != -EVER:
-            self.flush(self._watermark)
+            self.flush(max(self._watermark, self._end))  # for a record after it is here
             self.close()
         self._date, self._end = self._date_of(ts)
         rows, controls = self._standing.now()

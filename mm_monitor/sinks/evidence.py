@@ -12,6 +12,7 @@ import structlog
 from mm_monitor.core.model import BreachEvent
 from mm_monitor.core.view import StatusView
 from mm_monitor.errors import ConfigError
+from mm_monitor.evidence.inbox import waiting
 from mm_monitor.evidence.keys import SealingKey
 from mm_monitor.evidence.log import Entry, EvidenceLog
 from mm_monitor.sinks.context import SinkContext
@@ -51,7 +52,8 @@ class EvidenceSink:
         self._health = context.health
         self._health.know_sink(self.name)
         key = SealingKey.load(Path(config.key_file))
-        self._evidence = EvidenceLog(Path(config.directory), key, context.service_id)
+        self._directory = Path(config.directory)
+        self._evidence = EvidenceLog(self._directory, key, context.service_id)
         self._worker = Worker()
         self._outbox: Outbox[BreachEvent] = Outbox(config.outbox_limit)
 
@@ -102,10 +104,17 @@ class EvidenceSink:
         while True:
             events = self._outbox.peek(WINDOW)
             entries = [self._entry(event) for event in events]
-            await asyncio.to_thread(self._evidence.append, entries, self._context.now())
+            await asyncio.to_thread(self._append, entries)
             self._outbox.confirm(events)
             if len(events) < WINDOW:
                 return
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        """These, and what other processes have left for the log."""
+        posted = waiting(self._directory)
+        self._evidence.append([*entries, *(entry for _, entry in posted)], self._context.now())
+        for path, _ in posted:
+            path.unlink(missing_ok=True)
 
     def _entry(self, event: BreachEvent) -> Entry:
         return {

@@ -88,8 +88,11 @@ class CaptureSource:
     of them before its listing is a quote on an unknown contract.
     """
 
-    def __init__(self, directory: Path, reference: Reference) -> None:
+    def __init__(self, directory: Path, reference: Reference, *, needs_quotes: bool = True) -> None:
+        """Without quotes it cannot be judged, unless it is not to be."""
         self._directory, self._reference = directory, reference
+        self._needs_quotes = needs_quotes
+        self.judged_until: int | None = None
         self._tables: dict[str, Table] = {}
         self._listed: dict[str, int] = {}  # contract -> ns of its first listing on the tape
         self._queue: deque[Delivery] = deque()
@@ -149,7 +152,8 @@ class CaptureSource:
 
     async def start(self) -> None:
         """Find the files, read their headers and the listings; InputError for a defect."""
-        self._tables["quotes"] = need_table(self._directory, "quotes")
+        if self._needs_quotes:
+            self._tables["quotes"] = need_table(self._directory, "quotes")
         for name in PARTS:
             table = find_table(self._directory, name)
             if table is not None:

@@ -85,6 +85,9 @@ class FiniteSource(Source, Protocol):
     """A source that has an end, and knows what it is about before it is read."""
 
     refused: Refused
+    judged_until: (
+        int | None
+    )  # event time before which all is there, where that may be before the period's end
 
     @property
     def part_names(self) -> Mapping[int, tuple[str, int]]:

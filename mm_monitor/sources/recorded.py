@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from mm_monitor.core.batch import Decoded
-from mm_monitor.core.model import Control, PhaseRecord
+from mm_monitor.core.model import PhaseRecord
 from mm_monitor.core.reference import ALL
 from mm_monitor.recording.day import RecordedDay, Tape
 from mm_monitor.sources.preceded import kept
@@ -26,8 +26,8 @@ class RecordedSource:
         tapes = [day.judged, day.late] if late else [day.judged]
         self._deliveries = deque(d for tape in tapes for d in _deliveries(tape))
         self._began = len(self._deliveries)
-        star = [c.ts for tape in tapes for c in tape.controls if _speaks_for_all(c)]
-        self._star = (min(star), max(star)) if star else None
+        self.judged_until = max((mark for _, mark in day.watermarks), default=None)
+        self._star = _period(tapes, self.judged_until)
         self.refused = Refused(0 if late else len(day.late.rows), day.dead)
 
     @property
@@ -97,8 +97,16 @@ class RecordedSource:
         self._deliveries.clear()
 
 
-def _speaks_for_all(control: Control) -> bool:
-    return isinstance(control, PhaseRecord) and control.scope == ALL
+def _period(tapes: Sequence[Tape], until: int | None) -> tuple[int, int] | None:
+    """From the first to the last phase of `*`; a market that has not closed goes on for as long as it was watched."""
+    said = [
+        c for tape in tapes for c in tape.controls if isinstance(c, PhaseRecord) and c.scope == ALL
+    ]
+    if not said:
+        return None
+    last = max(said, key=lambda record: record.ts)
+    end = last.ts if last.phase == "closed" or until is None else max(last.ts, until)
+    return min(record.ts for record in said), end
 
 
 def _deliveries(tape: Tape) -> list[Delivery]:
