@@ -26,13 +26,15 @@ from mm_monitor.assembly import (
     start_at,
 )
 from mm_monitor.config import Config, load_rulebooks
-from mm_monitor.core.batch import Rows
+from mm_monitor.core.batch import Batch, Rows
 from mm_monitor.core.model import BreachEvent, Control, DeadLetter, FeedRecord
 from mm_monitor.core.pieces import Pieces, whole
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
-from mm_monitor.errors import CheckpointError
+from mm_monitor.desk.noted import order_entry
+from mm_monitor.errors import CheckpointError, MonitorError
+from mm_monitor.evidence.inbox import post
 from mm_monitor.garbage import Garbage
 from mm_monitor.health import HealthStats, watch_loop
 from mm_monitor.journal import Journal, control_entry, naming
@@ -144,9 +146,28 @@ class App:
 
     def _make_tape(self) -> TapeWriter | None:
         tape = make_tape(self.config, self.engine, self.now, self._journal_failed)
-        if tape is not None:
-            self.pump.judging = tape.judged
+        self.pump.judging = self._judging
         return tape
+
+    def _judging(self, batch: Batch) -> None:
+        """This piece of the tape is about to be judged."""
+        if self.tape is not None:
+            self.tape.judged(batch)
+        if batch.controls:
+            self._note_orders(batch.controls.values(), late=False)
+
+    def _note_orders(self, controls: Iterable[Control], *, late: bool) -> None:
+        """Exemptions and planned maintenance go into the evidence log, with who ordered them and why."""
+        if not (self.config.evidence.directory and self.config.evidence.orders):
+            return
+        for control in controls:
+            entry = order_entry(control, late=late)
+            try:
+                if entry is not None:
+                    post(Path(self.config.evidence.directory), entry, sync=False)
+            except MonitorError as error:
+                self.stats.sink_failures["evidence"] += 1
+                log.error("order_not_noted", error=str(error), entry=entry)
 
     def _make_web(self) -> WebServer:
         asked = WebSources(
@@ -294,6 +315,7 @@ class App:
 
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
         """Journal what came too late; the pump has counted it and marked its windows provisional."""
+        self._note_orders(controls, late=True)
         if self.tape is None:
             self.journal.late(self.now(), rows, controls, self._naming)
         else:

@@ -22,6 +22,7 @@ from rich.console import Console
 from mm_monitor import (
     __version__,
     cli_access,
+    cli_desk,
     cli_doctor,
     cli_evidence,
     cli_imports,
@@ -56,6 +57,7 @@ cli_doctor.register(app)
 cli_top.register(app)
 cli_imports.register(app, HELP)
 cli_revisions.register(app)
+cli_desk.register(app)
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 

@@ -408,6 +408,9 @@ class Evidence:
         "Ed25519 private key (PEM) that seals a day, as `mm-monitor evidence keygen` makes one.",
         path=True,
     )
+    orders: bool = _key(
+        True, boolean, "Also exemptions and planned maintenance, with who ordered them and why?"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,11 @@ Entry = dict[str, Any]
 LARGEST = 16 << 20  # bytes of an entry
 
 
-def post(directory: Path, entry: Mapping[str, Any]) -> str:
-    """Leave an entry (`entry` says its kind) for the log in `directory`; returns its id. MonitorError if it can't."""
+def post(directory: Path, entry: Mapping[str, Any], *, sync: bool = True) -> str:
+    """Leave an entry (`entry` says its kind) for the log in `directory`; returns its id. MonitorError if it can't.
+
+    Without `sync` a power failure may take it; a process that is killed does not.
+    """
     body = json.dumps(entry, separators=(",", ":"), sort_keys=True).encode()
     if len(body) > LARGEST:
         raise MonitorError(f"evidence: an entry of at most {LARGEST} bytes, got {len(body)}")
@@ -34,7 +37,8 @@ def post(directory: Path, entry: Mapping[str, Any]) -> str:
         with draft.open("wb") as file:
             file.write(body)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         draft.replace(place / f"{id_}.json")
     except OSError as error:
         raise MonitorError(f"{place}: cannot be written: {error.strerror}") from None

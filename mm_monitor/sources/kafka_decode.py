@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+import msgspec
 import numpy as np
 
 from mm_monitor import kernels
@@ -17,7 +18,15 @@ from mm_monitor.codecs.control import KeyedRecord
 from mm_monitor.codecs.protocol import Chunk
 from mm_monitor.codecs.values import Values
 from mm_monitor.core.batch import Decoded
-from mm_monitor.core.model import BadReason, DeadLetter, RawRecord, ReferenceRecord
+from mm_monitor.core.model import (
+    BadReason,
+    Control,
+    DeadLetter,
+    ExemptionRecord,
+    FeedRecord,
+    RawRecord,
+    ReferenceRecord,
+)
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.reference_rows import BadRow, announce
 from mm_monitor.sources.ahead import refuse_far_ahead
@@ -49,7 +58,7 @@ class KafkaDecoder:
             feeds.reference: "reference",
         }
         self.feed_of = {topic: feed for topic, feed in topics.items() if topic}
-        self._held: list[KeyedRecord] = []
+        self._held: list[RawRecord] = []
 
     def decode(self, part: Part, fetched: Fetched, now: int) -> tuple[Decoded, Survey | None]:
         """Rows of what was fetched, and their survey if there are any; `now` is when it was received."""
@@ -59,6 +68,8 @@ class KafkaDecoder:
         decoded = codec.decode(Chunk(part.feed, part.number, raws), self._reference)
         if part.feed == "reference":
             decoded = self._without_accounts(self._without_held(decoded, now))
+        elif part.feed == "control":
+            decoded = self._without_planned(decoded, now)
         found, limit = _survey(decoded), now + self._max_ahead
         if found is not None and found[2] > limit:
             decoded = refuse_far_ahead(decoded, raws, codec, limit)
@@ -95,7 +106,7 @@ class KafkaDecoder:
                     self._reference.version += 1  # numbers of makers are cached
 
     def release_held(self, parts: Iterable[Part], now: int) -> list[Delivery]:
-        """Reference rows whose time has come."""
+        """Reference rows and planned records whose time has come."""
         if not self._held:
             return []
         held, self._held = self._held, []
@@ -104,18 +115,19 @@ class KafkaDecoder:
             raws = [r for r in held if (r.topic, r.partition) == (part.topic, part.partition)]
             chunk = Chunk(part.feed, part.number, raws)
             if raws:
-                decoded = self._codecs["reference"].decode(chunk, self._reference)
-                decoded = self._without_held(decoded, now)
+                decoded = self._codecs[part.feed].decode(chunk, self._reference)
+                hold = self._without_held if part.feed == "reference" else self._without_planned
+                decoded = hold(decoded, now)
                 if len(decoded.rows):
                     deliveries.append(Delivery(part.number, decoded, 0, ts_recv=now))
         return deliveries
 
     @property
-    def held(self) -> Sequence[KeyedRecord]:
-        """Reference rows whose time has not come, for a checkpoint."""
+    def held(self) -> Sequence[RawRecord]:
+        """Reference rows and planned records whose time has not come, for a checkpoint."""
         return tuple(self._held)
 
-    def hold(self, records: Iterable[KeyedRecord]) -> None:
+    def hold(self, records: Iterable[RawRecord]) -> None:
         """Those that a checkpoint had."""
         self._held += records
 
@@ -130,6 +142,17 @@ class KafkaDecoder:
             and control.ts > limit
         ]
         return _keep(decoded, [control.ts <= limit for control in decoded.controls])
+
+    def _without_planned(self, decoded: Decoded, now: int) -> Decoded:
+        """What is planned for later waits here, where its record says so: all else from the future is a mistake."""
+        limit = now + self._max_ahead
+        early = [control.ts > limit and _planned(control) for control in decoded.controls]
+        self._held += [
+            control.raw
+            for control, waits in zip(decoded.controls, early, strict=True)
+            if waits and isinstance(control, ExemptionRecord | FeedRecord) and control.raw
+        ]
+        return _keep(decoded, [not waits for waits in early])
 
     def _without_accounts(self, decoded: Decoded) -> Decoded:
         dead: list[DeadLetter] = []
@@ -146,6 +169,14 @@ class KafkaDecoder:
                     dead.append(DeadLetter(control.raw, BadReason.BAD_REFERENCE, detail))
         kept = _keep(decoded, [getattr(c, "table", "") != "accounts" for c in decoded.controls])
         return Decoded(kept.rows, kept.controls, [*kept.dead, *dead])
+
+
+def _planned(control: Control) -> bool:
+    """Is it an order of the desk, a record of its own with `"planned": "yes"`?"""
+    if not isinstance(control, ExemptionRecord | FeedRecord) or control.raw is None:
+        return False
+    value = control.raw.value.strip()
+    return value.startswith(b"{") and bool(msgspec.json.decode(value).get("planned") == "yes")
 
 
 def _survey(decoded: Decoded) -> Survey | None:

@@ -24,11 +24,9 @@ from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.errors import InputError
 from mm_monitor.kernels import layout
-from mm_monitor.replay import Progress, timetable_of
-from mm_monitor.sources.capture import CaptureSource
+from mm_monitor.replay import Progress, open_capture, timetable_of
 from mm_monitor.sources.merge import AFTER_ALL, Merge
 from mm_monitor.sources.protocol import Delivery
-from mm_monitor.sources.reference_files import load_reference
 from mm_monitor.studies.advice import would_be_valid
 
 STATES = {
@@ -106,8 +104,7 @@ async def timeline(
     capture: Path, rulebook: Rulebook, maker: str, contract: str, progress: Progress | None = None
 ) -> Timeline:
     """The timeline of one obligation. InputError for a capture, maker or contract that cannot be judged."""
-    reference = load_reference(capture)
-    source = CaptureSource(capture, reference)
+    reference, source = open_capture(capture)
     await source.start()
     records, period = timetable_of(source, rulebook, capture)
     _must_exist(reference, rulebook, maker, contract, capture)

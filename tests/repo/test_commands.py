@@ -19,7 +19,18 @@ from tests.repo.source import ROOT, files, relative
 PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| (`[^|]+`) \|", re.MULTILINE)
 # Need a broker of their own, or take their time.
-ELSEWHERE = ("run", "doctor", "top", "demo", "simulate --bootstrap", "report rollup", "report known")
+ELSEWHERE = (
+    "run",
+    "doctor",
+    "top",
+    "demo",
+    "simulate --bootstrap",
+    "report rollup",
+    "report known",
+    "exempt",
+    "acknowledge",
+    "reconcile",
+)
 
 
 def commands(command: Any = None, path: str = "mm-monitor") -> Iterator[tuple[str, Any]]:
