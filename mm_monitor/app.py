@@ -79,8 +79,7 @@ class App:
         self.config, self.now, self.clock = config, now, clock
         self.rulebooks = load_rulebooks(config)
         self._begin_keeping()
-        by_calendar = config.rulebooks.phases == "calendar"
-        self.agenda = Agenda(self.rulebooks, phases=by_calendar)
+        self.agenda = Agenda(self.rulebooks, phases=config.rulebooks.phases == "calendar")
         self.checkpoints = Checkpoints(config, self.rulebooks, self.agenda.date(now()), self.stats)
         self.reference = self.checkpoints.reference()
         self.begins = self.agenda.begins(now())
