@@ -18,6 +18,7 @@ NAMES = (
     "metrics",
     "latency",
     "memory",
+    "checkpoint",
     "instructions",
     "kafka",
     "scaleout",

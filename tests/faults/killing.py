@@ -163,13 +163,13 @@ format = "json"
         assert "checkpoint_refused" not in life.stderr, life.stderr
         return "checkpoint_found" in life.stderr
 
-    async def live_to_the_end(self) -> Outcome:
-        """Start, judge what is left, end in peace; what has come out of all lives."""
+    async def live_to_the_end(self, within: float = LIMIT) -> Outcome:
+        """Start, judge what is left within so many seconds, end in peace; what has come out of all lives."""
         life = self.life()
         life.start()
         try:
             await life.listening(LIMIT)
-            await answered(lambda: self._all_judged(life), timeout=LIMIT)
+            await answered(lambda: self._all_judged(life), timeout=within)
             counted = await _counted(life)
             life.signal(15)
             assert await life.wait() == 0, life.stderr

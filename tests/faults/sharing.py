@@ -175,7 +175,7 @@ class Group:
 async def undisturbed(stage: Stage) -> tuple[bytes, set[tuple[str, str]]]:
     """What one service that nothing befalls makes of the session: its day, and breaches of contracts told."""
     service = stage.service("never")
-    outcome = await service.live_to_the_end()
+    outcome = await service.live_to_the_end(2 * LIMIT)
     events = await service.events()
     return outcome.report, {said_of(e) for e in events if e["data"]["breach"]["contract"]}
 
