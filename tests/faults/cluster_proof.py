@@ -83,16 +83,18 @@ class Round:
 
     async def fault(self, name: str, do: Callable[[], Any]) -> None:
         """Do it, and wait until all shares have judged what was written after it."""
-        under_load = self.loaded
+        under_load, before = self.loaded, max(await self.group.watermarks())
         await asyncio.to_thread(do)  # a broker that is started answers by then
-        began, before = time.monotonic(), max(await self.group.watermarks())
+        began = time.monotonic()
 
         async def recovered() -> bool:
             now = await self.group.watermarks()
             return len(now) == SHARES and (min(now) > before + 1 or not self.loaded)
 
         await answered(recovered, 120, every=EVERY)
-        seconds = round(time.monotonic() - began - 1, 1)  # a second of session was waited for
+        seconds = round(
+            max(0.0, time.monotonic() - began - 1), 1
+        )  # a second of session was waited for
         self.faults.append({"fault": name, "under_load": under_load and self.loaded,
                             "seconds_to_recover": seconds})  # fmt: skip
 
