@@ -51,6 +51,8 @@ from mm_monitor.sources.clock import SteadyClock
 from mm_monitor.sources.merge import BEFORE_ALL, Merge
 from mm_monitor.sources.protocol import Delivery
 from mm_monitor.standing import Parts, State, standing
+from mm_monitor.surroundings import Vitals, around
+from mm_monitor.watching import Seen, Watching
 from mm_monitor.web.server import WebConfig, WebServer, WebSources
 
 log = structlog.get_logger("mm_monitor")
@@ -117,6 +119,8 @@ class App:
         self.prometheus.watch(self.sinks)
         self.accruals = [sink for sink in self.sinks if isinstance(sink, AccrualsSink)]
         self.dead_letters = make_dead_letters(config, self.stats)
+        self.watching = Watching(self.engine, config.http.watched, config.http.history)
+        self.pump.apply = self.watching.apply
         self.web = self._make_web()
         self._begin_unpublished()
 
@@ -169,11 +173,18 @@ class App:
                 log.error("order_not_noted", error=str(error), entry=entry)
 
     def _make_web(self) -> WebServer:
+        vitals = Vitals(
+            self.stats, self.sinks, self.now, self.is_ready, lambda: self.source.problem,
+            self.config.tape.silent_after,
+        )  # fmt: skip
         asked = WebSources(
             self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks, self.signals.told,
+            lambda: around(self.engine), vitals.doubts, vitals.health, self.now, self._look,
         )  # fmt: skip
         http = self.config.http
-        where = WebConfig(http.host, http.port, http.tokens_file, http.certfile, http.keyfile)
+        where = WebConfig(
+            http.host, http.port, http.tokens_file, http.certfile, http.keyfile, http.streams
+        )
         return WebServer(where, asked)
 
     # -- life ---------------------------------------------------------------------------------
@@ -437,6 +448,10 @@ class App:
         if self.source.problem:
             return True, f"ready, but {self.source.problem}"
         return True, "ready"
+
+    def _look(self, key: tuple[str, str, str], since: int, own: bool) -> Seen | None:
+        """One obligation as of the watermark; `own`: its maker asks."""
+        return self.watching.seen(key, self.merge.watermark, since, own=own)
 
     def _expects_traffic(self) -> bool:
         return any(bool(e.accruals.cons["e_run"].any()) for e in self.engine.evaluators)

@@ -319,6 +319,17 @@ class Http:
     )
     certfile: str = _key("", text, "Our certificate (PEM), for HTTPS; empty: HTTP.", path=True)
     keyfile: str = _key("", text, "Its private key (PEM).", path=True)
+    streams: int = _key(
+        500, COUNT, "Most browsers and programs that follow the live stream at a time."
+    )
+    watched: int = _key(
+        32,
+        COUNT,
+        "Most obligations whose quotes are remembered for a chart, each only while somebody looks at it.",
+    )
+    history: int = _key(
+        2_000, COUNT, "Most changes that are remembered of one; a change takes about 300 bytes."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class Pump:
     rested: Callable[[], None] = lambda: (
         None
     )  # between two polls: all that was read is in the merge or judged
+    apply: Callable[[Batch], list[DeadLetter]] | None = None  # in place of the engine's own
     pricer: Pricer | None = None  # computes the theos that the tape lacks, where it is to
     stopping: bool = False
     _paused: set[int] = field(default_factory=set)
@@ -134,7 +135,7 @@ class Pump:
             return
         self.judging(batch)
         started = time.perf_counter_ns()
-        dead = self.engine.apply(batch)
+        dead = self.engine.apply(batch) if self.apply is None else self.apply(batch)
         self.stats.apply.observe(time.perf_counter_ns() - started)
         self.stats.apply_rows += len(batch.rows)
         self.stats.no_obligation = self.engine.records.no_obligation

@@ -14,27 +14,21 @@ from pathlib import Path
 import numpy as np
 
 from mm_monitor.core.batch import Batch, Rows
-from mm_monitor.core.days import days_left
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.explain import Standing, failures, spread_limit
-from mm_monitor.core.model import REASONS, Kind
+from mm_monitor.core.model import Kind
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.errors import InputError
 from mm_monitor.kernels import layout
 from mm_monitor.replay import Progress, open_capture, timetable_of
+from mm_monitor.slot_look import standing_of, state_of
 from mm_monitor.sources.merge import AFTER_ALL, Merge
 from mm_monitor.sources.protocol import Delivery
 from mm_monitor.studies.advice import would_be_valid
 
-STATES = {
-    layout.VALID: "quoted",
-    layout.UNKNOWN: "unknown",
-    layout.EXEMPT: "exempt",
-    layout.DEEMED: "deemed",
-}
 SUMS = {
     "quoted": "quoted",
     "deemed": "quoted",
@@ -203,8 +197,8 @@ class _Reader:
         if slot is None:
             return Moment(t, "not_obliged", "", (), None, layout.LONG_AGO, -1, -1, None, ())
         row, con = evaluator.accruals.slots[slot], evaluator.accruals.cons[self.contract]
-        quote = self._standing(row, con)
-        state, reason = _state(int(row["state"]), bool(con["e_run"]), bool(con["n_run"]))
+        quote = standing_of(evaluator, self.contract, row, con)
+        state, reason = state_of(row, con)
         rulebook = evaluator.rulebook
         failed = tuple(failures(quote, rulebook).items()) if state in ("lapsed", "unknown") else ()
         limit = spread_limit(quote, rulebook)
@@ -214,24 +208,3 @@ class _Reader:
             tuple(would_be_valid(quote, rulebook, [name for name, _ in failed], reason)),
             evaluator.edges.via(int(con["theo_via"])),
         )  # fmt: skip
-
-    def _standing(self, row: np.void, con: np.void) -> Standing:
-        evaluator, under = self.evaluator, int(con["under"])
-        relief = evaluator.edges.relief(int(row["relax"]), bool(con["stress"]))
-        return Standing(
-            int(row["bid"]), int(row["ask"]), int(row["bid_size"]), int(row["ask_size"]), int(con["tick"]),
-            int(con["theo"]) if con["theo_ok"] else None, relief, bool(row["ex"] & layout.STALE),
-            bool(row["ex"] & layout.ONE_SIDE), bool(row["ex"] & layout.FRESH),
-            days_left(evaluator.reference.contracts[self.contract], evaluator.day),
-            None if under == layout.LONG_AGO else under, int(con["min_size"]),
-        )  # fmt: skip
-
-
-def _state(state: int, obliged: bool, counted: bool) -> tuple[str, str]:
-    if not obliged or state == layout.NONE:
-        return "not_obliged", ""
-    if not counted:
-        return "exempt", ""
-    if state in STATES:
-        return STATES[state], ""
-    return "lapsed", REASONS[state - layout.LAPSED]

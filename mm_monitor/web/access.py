@@ -77,7 +77,17 @@ class Access:
         """The scope of a request with that header; None: it has none."""
         if self._tokens is None:
             return OPERATIONS
-        token = _token_of(authorization)
+        return self.scope_of_token(_token_of(authorization), address)
+
+    @property
+    def asks(self) -> bool:
+        """Does anybody need a token?"""
+        return self._tokens is not None
+
+    def scope_of_token(self, token: str, address: str) -> Scope | None:
+        """The scope of a token that came from that address; None: it is none."""
+        if self._tokens is None:
+            return OPERATIONS
         found = self._tokens.get(_digest(token)) if token else None
         if found is None and token:
             self._failed(address)

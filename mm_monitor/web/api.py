@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from mm_monitor import outlook
 from mm_monitor.core.model import REASONS, Breach, State
 from mm_monitor.core.view import PresenceRow, StatusView
@@ -26,7 +28,7 @@ def status(views: Sequence[StatusView]) -> list[Json]:
             **_head(view),
             "period": {"start": view.period_start, "end": view.period_end},
             "obligations": len(view.obligations.maker),
-            "open_breaches": sum(breach.end is None for breach in view.breaches),
+            "open_breaches": sum(one.end is None for one in view.breaches),
             "makers": _presences(view.maker_rows, 0, view),
             "classes": _presences(view.class_rows, 1, view),
         }
@@ -64,21 +66,47 @@ def obligations(view: StatusView, rows: Sequence[int]) -> list[Json]:
     ]
 
 
-def matching(view: StatusView, maker: str, klass: str) -> list[int]:
-    """Indices of the obligations of `maker` in `klass`; an empty name matches all."""
+def matching(view: StatusView, maker: str, klass: str, contract: str = "") -> list[int]:
+    """Indices of the obligations of `maker` in `klass` on `contract`; an empty name matches all."""
     columns = view.obligations
-    pairs = zip(columns.maker.tolist(), columns.klass.tolist(), strict=True)
+    found = np.ones(len(columns.maker), np.bool_)
+    for wanted, names, column in (
+        (maker, view.makers, columns.maker),
+        (klass, view.classes, columns.klass),
+        (contract, view.contracts, columns.contract),
+    ):
+        if wanted:
+            found &= column == (list(names).index(wanted) if wanted in names else -1)
+    rows: list[int] = np.flatnonzero(found).tolist()
+    return rows
+
+
+def least_slack_first(view: StatusView, rows: Sequence[int]) -> list[int]:
+    """The same indices, those first that may lose least; by lapsed time where nothing is required."""
+    columns, which = view.obligations, np.asarray(rows, dtype=np.intp)
+    order = columns.slack[which] if view.required is not None else -columns.lapsed[which]
+    found: list[int] = which[np.argsort(order, kind="stable")].tolist()
+    return found
+
+
+def holes(view: StatusView) -> list[Json]:
+    """PRES-08: contracts on which nobody was valid for a while, the longest first."""
+    found = sorted((pair for pair in view.market_hole if pair[1]), key=lambda p: (-p[1], p[0]))
+    klass = dict(
+        zip(view.obligations.contract.tolist(), view.obligations.klass.tolist(), strict=True)
+    )
+    index = {name: i for i, name in enumerate(view.contracts)}
     return [
-        i
-        for i, (m, k) in enumerate(pairs)
-        if maker in ("", view.makers[m]) and klass in ("", view.classes[k])
+        {"contract": name, "class": view.classes[klass[index[name]]], "hole_ns": ns}
+        for name, ns in found
+        if index[name] in klass
     ]
 
 
 def breaches(views: Sequence[StatusView]) -> Iterator[Json]:
     """All breaches of the trading date, newest start first."""
-    found = [breach for view in views for breach in view.breaches]
-    return map(_breach, sorted(found, key=lambda breach: breach.start, reverse=True))
+    found = [one for view in views for one in view.breaches]
+    return map(breach, sorted(found, key=lambda one: one.start, reverse=True))
 
 
 def signals(told: Told) -> Iterator[Json]:
@@ -159,22 +187,23 @@ def _presence(row: PresenceRow, view: StatusView) -> Json:
     }
     if row.klass:
         return {**made, "class": row.klass}
-    mine = (breach for breach in view.breaches if breach.maker == row.maker)
-    return {**made, "open_breaches": sum(breach.end is None for breach in mine)}
+    mine = (one for one in view.breaches if one.maker == row.maker)
+    return {**made, "open_breaches": sum(one.end is None for one in mine)}
 
 
-def _breach(breach: Breach) -> Json:
+def breach(one: Breach) -> Json:
+    """One breach with its evidence."""
     return {
-        "id": breach.id,
-        "rulebook": {"id": breach.rulebook, "version": breach.version},
-        "kind": breach.kind,
-        "maker": breach.maker,
-        "contract": breach.contract,
-        "class": breach.klass,
-        "start": breach.start,
-        "start_text": rfc3339(breach.start),
-        "end": breach.end,
-        "end_text": None if breach.end is None else rfc3339(breach.end),
-        "reason": breach.reason,
-        "evidence": dict(breach.evidence),
+        "id": one.id,
+        "rulebook": {"id": one.rulebook, "version": one.version},
+        "kind": one.kind,
+        "maker": one.maker,
+        "contract": one.contract,
+        "class": one.klass,
+        "start": one.start,
+        "start_text": rfc3339(one.start),
+        "end": one.end,
+        "end_text": None if one.end is None else rfc3339(one.end),
+        "reason": one.reason,
+        "evidence": dict(one.evidence),
     }

@@ -11,11 +11,17 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from mm_monitor.web.access import Access, Scope
+from mm_monitor.web.login import cookie_token, forget, is_foreign, wants_page
 
 SCOPE = web.RequestKey("scope", Scope)  # not set where probes ask
-OPEN = frozenset(
+PROBES = frozenset(
     {"/healthz", "/readyz"}
-)  # probes have no tokens, and are told no more than yes or no
+)  # they have no tokens, and are told no more than yes or no
+LOGIN = frozenset(
+    {"/login", "/logout", "/api/v1/openapi.json"}
+)  # and what is under STATIC: the program, no number
+STATIC = "/static/"
+STREAM = "/api/v1/stream"  # has bounds of its own (stream.py)
 AT_ONCE = 1000  # requests that are answered at the same time: many, for those that hang must not shut out the others
 ANSWER_SECONDS = 30.0  # for a client to read its answer; then it is cut off
 MOST_BYTES = 16_384  # of a request's body; nothing that is read here has one
@@ -31,13 +37,14 @@ def guard(access: Access) -> Middleware:
         address = request.remote or ""
         if access.is_guessing(address):
             raise web.HTTPTooManyRequests(headers={hdrs.RETRY_AFTER: "60"})
-        scope = access.scope(request.headers.get(hdrs.AUTHORIZATION, ""), address)
-        if scope is None and request.path not in OPEN:
-            challenge = 'Basic realm="mm-monitor", charset="UTF-8"'
-            raise web.HTTPUnauthorized(text="a token", headers={hdrs.WWW_AUTHENTICATE: challenge})
+        if is_foreign(request):
+            raise web.HTTPForbidden(text="a request of our own page")
+        scope = _scope(access, request, address)
+        if scope is None and not is_open(request.path):
+            return _refused(request)
         if scope is not None:
             request[SCOPE] = scope
-        if request.path in OPEN:
+        if request.path in PROBES or request.path == STREAM:
             return await handler(request)
         if busy >= AT_ONCE:
             raise web.HTTPServiceUnavailable(headers={hdrs.RETRY_AFTER: "1"})
@@ -53,6 +60,34 @@ def guard(access: Access) -> Middleware:
             busy -= 1
 
     return handle
+
+
+def is_open(path: str) -> bool:
+    """May anybody ask for it?"""
+    return path in PROBES or path in LOGIN or path.startswith(STATIC)
+
+
+def _scope(access: Access, request: web.Request, address: str) -> Scope | None:
+    """By the header, and where there is none by the cookie."""
+    header = request.headers.get(hdrs.AUTHORIZATION, "")
+    if header or not (cookie := cookie_token(request)):
+        return access.scope(header, address)
+    return access.scope_of_token(cookie, address)
+
+
+def _refused(request: web.Request) -> web.StreamResponse:
+    """A person is led to the page that asks for the token; a script of ours must not make the browser ask for it."""
+    if wants_page(request):
+        answer = web.Response(status=303, headers={hdrs.LOCATION: "/login"})
+    elif "Sec-Fetch-Mode" in request.headers:
+        bearer = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="mm-monitor"'}
+        answer = web.json_response({"error": "a token"}, status=401, headers=bearer)
+    else:
+        challenge = 'Basic realm="mm-monitor", charset="UTF-8"'
+        raise web.HTTPUnauthorized(text="a token", headers={hdrs.WWW_AUTHENTICATE: challenge})
+    if cookie_token(request):
+        forget(answer, request)
+    return answer
 
 
 def scope_of(request: web.Request) -> Scope | None:

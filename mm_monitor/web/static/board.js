@@ -1,112 +1,143 @@
-// The live table of makers: asks for the estimate once a second and writes it into the page as text.
-"use strict";
+// The frame: follows the stream, knows which page is open, and brings it up to date with every board.
+import { contractPage } from "./contract.js";
+import { classPage, makerPage } from "./details.js";
+import { h, href, show } from "./dom.js";
+import { clock } from "./format.js";
+import { breachPage, breachesPage, healthPage, holesPage } from "./lists.js";
+import { overviewPage } from "./overview.js";
+import { language, speak, store, stored, t } from "./words.js";
 
-const EVERY_MS = 1000;
-const NS = 1e9;
-const board = document.getElementById("board");
-const chip = document.getElementById("state");
-const sections = new Map();
+const QUIET_MS = 5000; // without a board for so long, what is shown is old
+const top = document.getElementById("top");
+const banners = document.getElementById("banners");
+const main = document.getElementById("main");
+const PAGES = {
+  "": overviewPage, maker: makerPage, class: classPage, contract: contractPage,
+  breaches: breachesPage, breach: breachPage, holes: holesPage, health: healthPage,
+};
+const TABS = [["", "overview"], ["breaches", "breaches"], ["holes", "holes"], ["health", "health"]];
 
-// Decimal text with nine digits, cut and never rounded: 89.999 % must not read as 90 %.
-function percent(text) {
-  if (text === null) return "–";
-  const [whole, digits] = text.split(".");
-  return `${Number(whole + digits.slice(0, 2))}.${digits.slice(2, 4)} %`;
-}
+// What every page is handed: the newest board, the parts of its address, and answers it has asked for.
+const state = { board: null, lost: false, heard: 0, path: [], answers: new Map(), asking: new Set(), redraw: draw, ask };
 
-function duration(ns) {
-  if (ns === null) return "–";
-  const seconds = Math.floor(Math.abs(ns) / NS);
-  const sign = ns < 0 ? "−" : "";
-  if (seconds < 60) return `${sign}${seconds} s`;
-  if (seconds < 3600) return `${sign}${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  return `${sign}${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-}
-
-function cell(text, className = "") {
-  const made = document.createElement("td");
-  made.textContent = text;
-  made.className = className;
-  return made;
-}
-
-function meter(maker) {
-  const made = cell("");
-  const bar = document.createElement("span");
-  const fill = document.createElement("i");
-  bar.className = `meter ${maker.verdict}`;
-  fill.style.width = `${Number(maker.presence ?? 0) * 100}%`;
-  bar.append(fill);
-  made.append(bar, percent(maker.presence));
-  return made;
-}
-
-function slack(maker) {
-  const made = cell(duration(maker.slack_ns), `number${maker.slack_ns < 0 ? " breached" : ""}`);
-  const told = [];
-  if (maker.to_unreachable_ns !== null) told.push(`at this burn out of reach in ${duration(maker.to_unreachable_ns)}`);
-  if (maker.failure_probability !== null) told.push(`chance to fail by the close ${Math.round(maker.failure_probability * 100)} % (a model)`);
-  made.title = told.join("; ");
-  return made;
-}
-
-function row(maker, required) {
-  const made = document.createElement("tr");
-  const verdict = maker.unreachable ? "out of reach" : maker.verdict.replace("_", " ");
-  made.append(
-    cell(maker.maker),
-    meter(maker),
-    cell(percent(required), "number dim"),
-    slack(maker),
-    cell(verdict, `verdict ${maker.unreachable ? "breached" : maker.verdict}`),
-    cell(`${maker.lapsed_now} / ${maker.obligations}`, "number"),
-    cell(percent(maker.coverage), "number"),
-    cell(duration(maker.unknown_ns), `number${maker.unknown_ns > 0 ? " indeterminate" : " dim"}`),
-    cell(maker.open_breaches, `number${maker.open_breaches > 0 ? " breached" : " dim"}`),
-    cell(maker.dominant_reason || "–", "dim"),
-  );
-  return made;
-}
-
-function section(id) {
-  if (!sections.has(id)) {
-    const made = document.getElementById("rulebook").content.firstElementChild.cloneNode(true);
-    board.append(made);
-    sections.set(id, made);
+// The answer to an API path, null until it is there; it is asked for again with every board.
+function ask(path) {
+  if (!state.asking.has(path)) {
+    state.asking.add(path);
+    if (!state.answers.has(path)) fetchOne(path).then(draw);
   }
-  return sections.get(id);
+  return state.answers.get(path) ?? null;
 }
 
-function show(book) {
-  const part = section(book.rulebook.id);
-  const at = new Date(book.at / 1e6).toLocaleString();
-  part.querySelector("h2").textContent = `${book.rulebook.id} v${book.rulebook.version}`;
-  part.querySelector(".facts").textContent =
-    `${book.trading_date || "no trading date"} · ${at}${book.estimate ? " (estimate)" : ""} · ` +
-    `${book.obligations} obligations · judged by ${book.judged_by.replaceAll("_", " ")}`;
-  part.querySelector("tbody").replaceChildren(...book.makers.map((m) => row(m, book.required)));
-}
-
-function mark(kind, text) {
-  chip.className = `chip ${kind}`;
-  chip.textContent = text;
-}
-
-async function refresh() {
+async function fetchOne(path) {
   try {
-    const answer = await fetch("/api/v1/status?at=now", { signal: AbortSignal.timeout(5000) });
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    const status = await answer.json();
-    const ids = new Set(status.rulebooks.map((book) => book.rulebook.id));
-    for (const [id, part] of sections) {
-      if (!ids.has(id)) { part.remove(); sections.delete(id); }
-    }
-    status.rulebooks.forEach(show);
-    mark(status.ready ? "ready" : "waiting", status.ready ? "live" : `not ready: ${status.reason}`);
-  } catch (error) {
-    mark("lost", `no answer from the monitor (${error.message}); the table is old`);
-  }
-  setTimeout(refresh, EVERY_MS);
+    const answer = await fetch(path, { signal: AbortSignal.timeout(10000) });
+    if (answer.status === 401) location.assign("/login");
+    state.answers.set(path, answer.ok ? await answer.json() : { error: answer.status });
+  } catch { /* the stream tells that the monitor does not answer */ }
 }
 
-refresh();
+async function heard(board) {
+  Object.assign(state, { board, lost: false, heard: Date.now() });
+  await Promise.all([...state.asking].map(fetchOne));
+  draw();
+}
+
+function draw() {
+  const { board, path } = state;
+  document.getElementById("skip").textContent = t("skip");
+  show(top, header());
+  show(banners, warnings());
+  document.body.classList.toggle("doubtful", state.lost || (board !== null && !board.vouched));
+  state.asking.clear();
+  const page = PAGES[path[0] ?? ""];
+  if (page === undefined) show(main, h("p", {}, t("no_such")));
+  else if (board === null) show(main, h("p", { class: "dim" }, `${t("connecting")} …`));
+  else show(main, page(state));
+}
+
+function header() {
+  const { board, path } = state;
+  const zone = board?.rulebooks[0]?.around?.zone ?? "UTC";
+  const tabs = TABS.filter(([name]) => !(board?.maker && (name === "holes" || name === "health")));
+  const own = board?.maker ? h("span", { class: "chip" }, t("own_board", { maker: board.maker })) : "";
+  return [
+    h("a", { class: "brand", href: "#/" }, h("img", { src: "/static/icon.svg", alt: "", width: 22, height: 22 }), "mm-monitor"),
+    own,
+    h("nav", { "aria-label": "mm-monitor" }, tabs.map(([name, word]) => tab(name, word, path[0] ?? "", board))),
+    h("div", { class: "tools" },
+      h("span", { class: `pulse ${state.lost ? "lost" : board?.vouched === false ? "waiting" : "ready"}`, id: "state", role: "status" },
+        state.lost ? "×" : "", h("span", {}, board === null ? t("connecting") : state.lost ? t("lost", { at: "" }).split(/[.。]/)[0].trim() : board.vouched ? t("live") : t("doubt"))),
+      board?.rulebooks[0] ? h("time", { title: zone }, clock(board.rulebooks[0].at, zone), h("small", {}, zone.split("/").pop().replace("_", " "))) : "",
+      choice("language", [["en", "English"], ["zh", "中文"]], language(), (name) => { speak(name); draw(); }),
+      choice("theme", ["auto", "light", "dark"].map((name) => [name, t(`theme_${name}`)]), stored("theme") ?? "auto", dress),
+      board?.tokens ? h("form", { method: "post", action: "/logout" }, h("button", { class: "plain", type: "submit" }, t("logout"))) : ""),
+  ];
+}
+
+function tab(name, word, here, board) {
+  const open = name === "breaches" ? board?.rulebooks.reduce((sum, one) => sum + one.open_breaches, 0) : 0;
+  return h("a", { href: href(...(name ? [name] : [])), "aria-current": here === name ? "page" : null }, t(word),
+    open ? h("span", { class: "badge" }, open) : "");
+}
+
+function choice(word, options, now, chosen) {
+  return h("select", { "aria-label": t(word), onchange: (event) => chosen(event.target.value) },
+    options.map(([name, text]) => h("option", { value: name, selected: name === now }, text)));
+}
+
+function dress(name) {
+  store("theme", name);
+  if (name === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = name;
+  draw();
+}
+
+function warnings() {
+  const { board } = state;
+  const found = [];
+  const zone = board?.rulebooks[0]?.around?.zone ?? "UTC";
+  if (state.lost) found.push(h("p", { class: "banner bad", role: "alert" }, h("b", {}, t("lost", { at: state.heard ? clock(state.heard * 1e6, zone) : "–" }))));
+  if (board && !board.vouched) {
+    const why = board.doubts.map((one) => t(`doubt_${one.code}`, one)).join(" · ");
+    found.push(h("p", { class: "banner doubt", role: "alert" }, h("b", {}, `${t("doubt")}. `), why));
+  }
+  for (const { around } of board?.rulebooks ?? []) {
+    if (around?.stress.length) {
+      const scopes = around.stress.map((scope) => (scope === "*" ? t("everywhere") : scope)).join(", ");
+      found.push(h("p", { class: "banner stress" }, h("b", {}, `${t("stress")}. `), t("stress_in", { scopes })));
+    }
+  }
+  return found;
+}
+
+function follow() {
+  const stream = new EventSource("/api/v1/stream");
+  stream.addEventListener("board", (event) => heard(JSON.parse(event.data)));
+  stream.addEventListener("error", async () => {
+    if (stream.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    await fetchOne("/api/v1/board"); // leads to the login page when that is why
+    setTimeout(follow, 2000);
+  });
+}
+
+function turn() {
+  const parts = location.hash.replace(/^#\/?/, "").split("/");
+  if (location.hash === "#main") return; // the link that skips to the content
+  state.path = parts.map(decodeURIComponent).filter((part, i) => part || i);
+  state.answers.clear();
+  draw();
+  document.title = [...state.path.slice(0, 1).map((name) => t(name)), ...state.path.slice(2), "mm-monitor"].join(" · ");
+  scrollTo(0, 0);
+}
+
+setInterval(() => {
+  if (!state.lost && Date.now() - state.heard > QUIET_MS && (state.board || performance.now() > QUIET_MS)) {
+    state.lost = true;
+    draw();
+  }
+}, 500);
+addEventListener("hashchange", turn);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+turn();
+follow();

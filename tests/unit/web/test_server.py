@@ -73,6 +73,7 @@ async def test_the_page_and_its_parts_are_served_under_a_strict_policy(
         ("/static/board.js", "text/javascript"),
         ("/static/board.css", "text/css"),
         ("/static/icon.svg", "image/svg+xml"),
+        ("/static/vendor/uPlot.LICENSE.txt", "text/plain"),
     ):
         async with client.get(path) as answer:
             assert answer.status == 200
