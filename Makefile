@@ -14,7 +14,7 @@ DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
 # Half of what keeps a processor busy.
 LAWS := tests/kernels $(filter-out tests/laws/test_mutants.py,$(wildcard tests/laws/test_*.py))
 # What looks at the clock: nothing in a hurry runs beside it.
-SERVICE_TESTS := tests/integration tests/services tests/contracts tests/faults tests/deploy
+SERVICE_TESTS := tests/board tests/integration tests/services tests/contracts tests/faults tests/deploy
 ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
 # The sanitizer must be in the process before anything allocates; numpy and Python keep their leaks.
 ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALLOC=malloc \
@@ -27,7 +27,7 @@ beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo stack tour test test-long proofs fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming services helm \
+.PHONY: help preflight venv build build-debug build-asan demo stack tour test test-long proofs fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming screenshots services helm \
         packaging versions clean
 
 help: ## this list
@@ -164,7 +164,7 @@ lint: $(VENV)/.dev build ## ruff, formatting, mypy --strict, stubs against the c
 	@$(PY) -m mypy
 	@$(PY) -m mypy.stubtest $(KERNELS)
 
-services: $(VENV)/.dev ## fetch the real services that tests talk to (Kafka, Prometheus, Alertmanager, Mosquitto)
+services: $(VENV)/.dev ## fetch the real services that tests talk to (Kafka, Prometheus, Alertmanager, Mosquitto, Chromium)
 	@$(PY) -m tests.services.install
 
 helm: $(VENV)/.dev ## build Helm, for the tests of the chart, by Go from its module proxy (minutes, once)
@@ -193,6 +193,9 @@ audit: build/lock/.made ## known weaknesses of what is in the lock, by the Pytho
 
 versions: $(VENV)/.dev
 	@$(PY) -m tests.services.versions
+
+screenshots: $(VENV)/.dev build services ## the pictures of the board in docs/pictures, taken of a demo by Chromium
+	@$(PY) -m tests.board.screenshots
 
 bench: $(VENV)/.dev build services ## the benchmarks; results as JSON with commit, cpu and versions
 	@$(PY) -m benchmarks

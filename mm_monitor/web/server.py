@@ -184,9 +184,7 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 
 
 @web.middleware
-async def _answer_errors_as_json(
-    request: web.Request, handler: Handler
-) -> web.StreamResponse:
+async def _answer_errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPError as error:

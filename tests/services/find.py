@@ -49,6 +49,18 @@ def helm() -> str | None:
     return program("helm") or (str(built) if built.exists() else None)
 
 
+def chromium() -> str | None:
+    """A browser."""
+    return program("chromium", "chromium-browser", "google-chrome")
+
+
+def chinese_font() -> str | None:
+    """A font with Chinese characters, for pictures of pages."""
+    folders = (Path("/usr/share/fonts/truetype/wqy"), Path("/usr/share/fonts/opentype/noto"))
+    found = [font for folder in folders for font in folder.glob("*.tt[cf]")]
+    return str(found[0]) if found else None
+
+
 def java() -> str | None:
     """The Java runtime, of JAVA_HOME first."""
     home = os.environ.get("JAVA_HOME")

@@ -19,6 +19,8 @@ _PACKAGES = {
     "mosquitto": ("mosquitto", find.mosquitto),
     "prometheus": ("prometheus", find.prometheus),
     "prometheus-alertmanager": ("prometheus-alertmanager", find.alertmanager),
+    "chromium": ("", find.chromium),
+    "fonts-wqy-microhei": ("", find.chinese_font),
     "default-jre-headless": ("", find.java),
     "maven": ("", lambda: find.program("mvn")),
 }

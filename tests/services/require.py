@@ -32,6 +32,7 @@ _CHECKS: dict[str, Callable[[], str | None]] = {
     "mosquitto": lambda: _program_missing("mosquitto", find.mosquitto),
     "prometheus": lambda: _program_missing("prometheus", find.prometheus),
     "promtool": lambda: _program_missing("promtool", find.promtool),
+    "chromium": lambda: _program_missing("chromium", find.chromium),
     "alertmanager": lambda: _program_missing("prometheus-alertmanager", find.alertmanager),
     "amtool": lambda: _program_missing("amtool", find.amtool),
 }

@@ -41,6 +41,7 @@ def version(name: str) -> str:
         "prometheus": find.prometheus,
         "promtool": find.promtool,
         "alertmanager": find.alertmanager,
+        "chromium": find.chromium,
     }
     return _number(_output([str(programs[name]()), "--version"]))
 
@@ -49,7 +50,7 @@ def main() -> int:
     """One line for each service; 1 when one is missing and CI=true."""
     versions = {
         name: version(name)
-        for name in ("kafka", "mosquitto", "prometheus", "promtool", "alertmanager")
+        for name in ("kafka", "mosquitto", "prometheus", "promtool", "alertmanager", "chromium")
     }
     print("Real services used:")
     for name, words in versions.items():

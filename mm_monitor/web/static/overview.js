@@ -52,7 +52,7 @@ export function head(book) {
 }
 
 export function tile(number, words, kind = "", sub = "") {
-  return h("div", { class: `tile ${kind}` }, h("b", {}, number), h("span", {}, words), sub ? h("small", {}, sub) : "");
+  return h("div", { class: `tile ${kind}` }, h("b", {}, number), h("span", {}, words), sub ? h("small", { class: sub.startsWith("/") ? "beside" : null }, sub) : "");
 }
 
 function tiles(book, board) {
@@ -105,13 +105,18 @@ function cell(row, book, sum = false) {
   const kind = standing(row, book);
   const out = row.lapsed_now ? t("lapsed_now", { n: row.lapsed_now }) : "";
   const unknown = row.unknown_now ? t("unknown_now", { n: row.unknown_now }) : "";
-  const label = `${row.maker} ${row.class ?? ""}: ${percent(row.presence)}, ${verdict(row, book)}, ${t("slack")} ${slack(row)} ${t("min")}. ${out} ${unknown}`;
   const path = row.class ? ["maker", book.rulebook.id, row.maker, row.class] : ["maker", book.rulebook.id, row.maker];
   return h("td", { class: `${shade(row, book)}${sum ? " sum" : ""}${row.unknown_now ? " hatched" : ""}` },
-    h("a", { href: href(...path), "aria-label": label, title: [out, unknown].filter(Boolean).join(", ") || null },
+    h("a", { href: href(...path), title: [out, unknown].filter(Boolean).join(", ") || null },
+      spoken(`${row.maker} ${row.class ?? ""}: `),
       h("span", { class: "first" }, h("i", { "aria-hidden": "true" }, SIGNS[kind]), percent(row.presence)),
-      h("span", { class: "second" }, slack(row), h("small", {}, row.lapsed_now ? ` ${row.lapsed_now}▾` : ""))));
+      spoken(` ${verdict(row, book)}. ${out} `),
+      row.lapsed_now ? h("span", { class: "out", "aria-hidden": "true" }, `▾${row.lapsed_now}`) : "",
+      spoken(`${unknown} ${t("slack")} `),
+      h("span", { class: "second" }, `${slack(row)} ${t("slack_unit")}`)));
 }
+
+const spoken = (text) => h("span", { class: "spoken" }, text);
 
 // The arrow keys go from cell to cell.
 function walk(event) {
