@@ -16,6 +16,7 @@ NAMES = (
     "decode",
     "view",
     "metrics",
+    "board",
     "latency",
     "memory",
     "checkpoint",

@@ -146,7 +146,7 @@ class Watching:
 
     # -- who looks ------------------------------------------------------------------------------
 
-    def seen(self, key: Key, watermark: int, since: int = 0, *, own: bool = False) -> Seen | None:
+    def seen(self, key: Key, watermark: int, since: int = -1, *, own: bool = False) -> Seen | None:
         """The obligation now, which is watched from here on; None if there is none. `own`: its maker asks."""
         evaluator = next((e for e in self._engine.evaluators if e.rulebook.id == key[0]), None)
         reference = self._engine.reference

@@ -22,11 +22,13 @@ from mm_monitor.errors import ConfigError
 from mm_monitor.web.access import Access, read_tokens
 from mm_monitor.web.guard import MOST_BYTES, guard
 from mm_monitor.web.pages import Pages, WebSources, json_answer
+from mm_monitor.web.stream import Hub
 
 __all__ = ["WebConfig", "WebServer", "WebSources", "application"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_HUB = web.AppKey("hub", Hub)
 STREAMS = 500  # clients that may follow the stream at a time
 _TYPES = {
     ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml",
@@ -70,6 +72,12 @@ class WebServer:
         self._runner: web.AppRunner | None = None
         self._access = Access(None)
         self.port = config.port
+        self._app: web.Application | None = None
+
+    @property
+    def following(self) -> int:
+        """How many follow the stream."""
+        return 0 if self._app is None else self._app[_HUB].following
 
     @property
     def url(self) -> str:
@@ -87,7 +95,7 @@ class WebServer:
         """Listen. Raises MonitorError when the address cannot be had, or a file that is named cannot be used."""
         config = self._config
         self.admit(config.tokens_file)
-        app = application(self._sources, self._access, config.streams)
+        app = self._app = application(self._sources, self._access, config.streams)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2, logger=_log_of_requests())
         await runner.setup()
         site = web.TCPSite(runner, config.host, config.port, ssl_context=_tls(config))
@@ -138,6 +146,7 @@ def application(sources: WebSources, access: Access, streams: int = STREAMS) -> 
     app = web.Application(middlewares=middlewares, client_max_size=MOST_BYTES)
     app.on_response_prepare.append(_add_headers)
     pages = Pages(sources, access, streams)
+    app[_HUB] = pages.hub
     app.on_shutdown.append(pages.hub.close)
     for path, file in _static().items():
         app.router.add_get(path, _file(file))

@@ -37,6 +37,11 @@ class Hub:
         self._beat: asyncio.Task[None] | None = None
         self._closed = False
 
+    @property
+    def following(self) -> int:
+        """How many there are."""
+        return len(self._clients)
+
     async def follow(self, request: web.Request, scope: Scope) -> web.StreamResponse:
         """Answer until the client leaves or the server closes; 503 when there are too many."""
         if len(self._clients) >= self._most or self._closed:

@@ -21,6 +21,7 @@ from tests.integration.test_service_trouble import signal_to
 from tests.integration.venue import SECOND, Quoting, Venue, local, noon_zone, rulebook
 from tests.services.kafka import Kafka
 from tests.services.require import require_service
+from tests.unit.web.test_openapi import DOCUMENT, validator
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.services]
 
@@ -269,6 +270,16 @@ async def test_stress_and_exemptions_are_told(stage: Stage) -> None:
     await stage.venue.control("stress", scope="K1", action="end")
     await stage.venue.control("exemption", scope="C1", maker="M2", kind="technical", action="end")
     await person.until("!document.querySelector('#banners').innerText.includes('Stress')")
+
+
+async def test_every_answer_of_the_service_is_as_the_document_says(stage: Stage) -> None:
+    for path in DOCUMENT["paths"]:
+        if path in ("/api/v1/stream", "/version"):
+            continue
+        for query in ("?maker=M1&contract=C0", "?maker=M2&contract=C1&rulebook=live", "?limit=3"):
+            told = await stage.api(path.removeprefix("/api/v1/") + query)
+            if "error" not in told:
+                assert [e.message for e in validator(path).iter_errors(told)] == [], path
 
 
 async def test_a_lost_broker_greys_the_verdicts_until_it_is_back(stage: Stage) -> None:

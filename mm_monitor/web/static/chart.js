@@ -43,7 +43,7 @@ function options(place, seen, zone) {
     axes: [{ ...axis, space: 80, values: (_, splits) => splits.map((seconds) => clocks(zone).format(seconds * 1e3)) }, { ...axis, size: 76 }],
     series: [
       { label: t("now"), value: (_, seconds) => (seconds === null ? "–" : new Date(seconds * 1e3).toLocaleTimeString(language() === "zh" ? "zh-CN" : "en-GB", { timeZone: zone })) },
-      line(`${t("band")} ↑`, "band-line", 1, [2, 3]), line(`${t("band")} ↓`, "band-line", 1, [2, 3]),
+      line(`${t("band_edge")} ↑`, "band-line", 1, [2, 3]), line(`${t("band_edge")} ↓`, "band-line", 1, [2, 3]),
       line(t("theo"), "theo", 1.5, [6, 4]), line(t("bid"), "bid", 2), line(t("ask"), "ask", 2),
     ],
     bands: [{ series: [1, 2], fill: colour("band") }],

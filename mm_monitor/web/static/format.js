@@ -16,6 +16,7 @@ export function duration(ns) {
   if (ns === null || ns === undefined) return NONE;
   const sign = ns < 0 ? "−" : "";
   const seconds = Math.floor(Math.abs(ns) / NS);
+  if (Math.abs(ns) < 1e9) return `${sign}${Math.floor(Math.abs(ns) / 1e6)} ms`;
   if (seconds < 10) return `${sign}${(Math.floor(Math.abs(ns) / 1e8) / 10).toFixed(1)} ${t("s")}`;
   if (seconds < 60) return `${sign}${seconds} ${t("s")}`;
   if (seconds < 3600) return `${sign}${Math.floor(seconds / 60)} ${t("min")} ${seconds % 60} ${t("s")}`;

@@ -5,7 +5,11 @@ import { NONE, bytes, clock, count, duration, stamp } from "./format.js";
 import { tile, time_left } from "./overview.js";
 import { known, t } from "./words.js";
 
-const why = (one) => (one.reason ? t(one.reason) : t(`kind_${one.kind}`));
+// The reason of a breach; where it has none, as at maker level, what most of the time was lost by.
+function why(one, row) {
+  const reason = one.reason || one.evidence?.dominant_reason || row?.reason;
+  return reason ? t(reason) : t(`kind_${one.kind}`);
+}
 
 function rowOf(one, book) {
   const rows = one.class ? book.classes : book.makers;
@@ -19,7 +23,7 @@ export function breachRows(breaches, book) {
       h("th", { scope: "row" }, h("a", { href: href("breach", one.id) }, t(`kind_${one.kind}`)), one.end === null ? "" : h("span", { class: "dim" }, ` · ${t("closed")}`)),
       h("td", {}, one.maker ? link(one.maker, "maker", book.rulebook.id, one.maker) : NONE),
       h("td", {}, one.contract && one.maker ? link(one.contract, "contract", book.rulebook.id, one.maker, one.contract) : one.contract || NONE),
-      h("td", {}, why(one)), h("td", {}, clock(one.start, zone)), number(duration((one.end ?? book.at) - one.start)),
+      h("td", {}, why(one, rowOf(one, book))), h("td", {}, clock(one.start, zone)), number(duration((one.end ?? book.at) - one.start)),
       h("td", { class: "dim" }, one.end === null ? time_left(rowOf(one, book), book) : NONE))), t("breaches"));
 }
 
@@ -47,7 +51,7 @@ export function breachPage(state) {
     h("div", { class: "title" }, h("h1", {}, t(`kind_${one.kind}`)), h("span", { class: `verdict ${one.end === null ? "below" : "none"}` }, t(one.end === null ? "open" : "closed"))),
     h("div", { class: "tiles answers" },
       tile(one.maker ? link(one.maker, "maker", one.rulebook.id, one.maker) : NONE, t("who"), "", [one.class, one.contract].filter(Boolean).join(" · ")),
-      tile(why(one), t("why")), tile(clock(one.start, zone), t("since"), "", `${t("lasted")} ${duration((one.end ?? book.at) - one.start)}`),
+      tile(why(one, rowOf(one, book)), t("why")), tile(clock(one.start, zone), t("since"), "", `${t("lasted")} ${duration((one.end ?? book.at) - one.start)}`),
       tile(one.end === null ? time_left(rowOf(one, book), book) : t("closed"), t("how_long"))),
     h("div", { class: "columns even" },
       h("div", { class: "card" }, h("h2", {}, t("evidence")), tree(one.evidence, zone)),
@@ -64,7 +68,8 @@ function tree(value, zone, name = "") {
     return h("dl", { class: "tree" }, Object.entries(value).map(([key, one]) => h("div", {}, h("dt", {}, known(key) ? t(key) : key.replaceAll("_", " ").replace(/ ns$/, "")), h("dd", {}, tree(one, zone, key)))));
   }
   if (["ts_event", "began", "at"].includes(name)) return clock(value, zone);
-  return name.endsWith("_ns") ? duration(value) : String(value);
+  if (name.endsWith("_ns")) return duration(value);
+  return known(value) ? t(value) : String(value);
 }
 
 // Command lines to copy.

@@ -109,11 +109,12 @@ function cell(row, book, sum = false) {
   return h("td", { class: `${shade(row, book)}${sum ? " sum" : ""}${row.unknown_now ? " hatched" : ""}` },
     h("a", { href: href(...path), title: [out, unknown].filter(Boolean).join(", ") || null },
       spoken(`${row.maker} ${row.class ?? ""}: `),
-      h("span", { class: "first" }, h("i", { "aria-hidden": "true" }, SIGNS[kind]), percent(row.presence)),
+      h("span", { class: "first" }, h("i", { "aria-hidden": "true" }, SIGNS[kind]), percent(row.presence).replace(" %", "")),
+      spoken(" %"),
       spoken(` ${verdict(row, book)}. ${out} `),
       row.lapsed_now ? h("span", { class: "out", "aria-hidden": "true" }, `▾${row.lapsed_now}`) : "",
       spoken(`${unknown} ${t("slack")} `),
-      h("span", { class: "second" }, `${slack(row)} ${t("slack_unit")}`)));
+      h("span", { class: "second" }, slack(row)), spoken(` ${t("slack_unit")}`)));
 }
 
 const spoken = (text) => h("span", { class: "spoken" }, text);
@@ -138,6 +139,8 @@ export function time_left(row, book) {
   return t("left_slack", { time: duration(Math.floor(row.slack_ns / Math.max(1, row.obligations))) });
 }
 
+const why = (row) => (row.reason ? t(row.reason) : "");
+
 function attention(book) {
   const zone = book.around?.zone ?? "UTC";
   const bad = book.makers.filter((row) => ["below", "gone", "doubt"].includes(standing(row, book)) || row.to_unreachable_ns !== null);
@@ -148,7 +151,7 @@ function attention(book) {
     bad.length === 0 ? h("p", { class: "calm" }, t("calm")) : h("ol", { class: "attention" }, bad.slice(0, 12).map((row) => {
       const breach = opened(row);
       return h("li", { "data-key": row.maker }, h("div", { class: "who" }, link(row.maker, "maker", book.rulebook.id, row.maker), badge(row, book)),
-        h("div", { class: "what" }, h("span", {}, percent(row.presence)), row.reason ? h("span", {}, t(row.reason)) : ""),
+        h("div", { class: "what" }, h("span", {}, percent(row.presence)), h("span", {}, why(row))),
         h("div", { class: "dim small" }, time_left(row, book)),
         breach ? h("div", { class: "small" }, h("a", { href: href("breach", breach.id) }, `${t(`kind_${breach.kind}`)}`), h("span", { class: "dim" }, ` ${t("since")} ${clock(breach.start, zone)}`)) : "");
     })));
