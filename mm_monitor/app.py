@@ -119,8 +119,6 @@ class App:
         self.prometheus.watch(self.sinks)
         self.accruals = [sink for sink in self.sinks if isinstance(sink, AccrualsSink)]
         self.dead_letters = make_dead_letters(config, self.stats)
-        self.watching = Watching(self.engine, config.http.watched, config.http.history)
-        self.pump.apply = self.watching.apply
         self.web = self._make_web()
         self._begin_unpublished()
 
@@ -173,6 +171,9 @@ class App:
                 log.error("order_not_noted", error=str(error), entry=entry)
 
     def _make_web(self) -> WebServer:
+        http = self.config.http
+        self.watching = Watching(self.engine, http.watched, http.history)
+        self.pump.apply = self.watching.apply
         vitals = Vitals(
             self.stats, self.sinks, self.now, self.is_ready, lambda: self.source.problem,
             self.config.tape.silent_after,
@@ -181,7 +182,6 @@ class App:
             self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks, self.signals.told,
             lambda: around(self.engine), vitals.doubts, vitals.health, self.now, self._look,
         )  # fmt: skip
-        http = self.config.http
         where = WebConfig(
             http.host, http.port, http.tokens_file, http.certfile, http.keyfile, http.streams
         )
