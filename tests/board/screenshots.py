@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 MOST_BYTES = 200_000
 SPEED = 60  # seconds of the session a second
 WATCHED = 25.0  # seconds for a chart to fill
-DESK = {"width": 1180, "height": 690}
+DESK = {"width": 1340, "height": 660}
 PHONE = {"width": 400, "height": 800}
 
 
