@@ -28,7 +28,7 @@ beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help preflight venv build build-debug build-asan demo stack tour test test-long proofs fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming screenshots services helm \
-        packaging versions clean
+        packaging dist versions clean
 
 help: ## this list
 	@echo "mm-monitor: who keeps the quoting obligation, exactly"
@@ -190,6 +190,9 @@ lock: build/lock/.made ## deploy/requirements.lock: what the monitor needs, pinn
 
 audit: build/lock/.made ## known weaknesses of what is in the lock, by the Python Packaging Advisory Database
 	@build/lock/bin/python -m pip_audit --strict --disable-pip --require-hashes -r deploy/requirements.lock
+
+dist: $(VENV)/.dev ## what a release has, in dist/: sdist and wheel (built twice, equal bytes), manual page, bill of materials, checksums
+	@$(PY) tests/packaging/release.py dist
 
 versions: $(VENV)/.dev
 	@$(PY) -m tests.services.versions
