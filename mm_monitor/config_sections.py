@@ -21,6 +21,7 @@ from mm_monitor.config_values import (
     QUOTES_CODEC,
     SOME_TIME,
     addresses_of,
+    mqtt_prefix_of,
     partitions_of,
     rate_of,
     share_of,
@@ -394,7 +395,7 @@ class Mqtt:
     )
     certfile: str = _key("", text, "Our certificate (PEM), for mutual TLS.", path=True)
     keyfile: str = _key("", text, "Its private key (PEM).", path=True)
-    topic_prefix: str = _key("mm-monitor", filled, "First levels of every topic.")
+    topic_prefix: str = _key("mm-monitor", mqtt_prefix_of, "First levels of every topic.")
     qos: int = _key(1, integer(0, 2), "Quality of service: 0, 1 or 2.")
     outbox_limit: int = _key(
         100_000, COUNT, "Most events kept while the broker is away; the oldest go first."

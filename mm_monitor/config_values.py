@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from mm_monitor.codecs.fix_quotes import MAKER_TAGS
@@ -75,9 +76,29 @@ def worker_of(value: object, place: Place) -> tuple[int, int] | None:
 
 def url_of(value: object, place: Place) -> str:
     """An address that begins with http:// or https://."""
-    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]+\S*", value):
+    if (
+        not isinstance(value, str)
+        or not re.fullmatch(r"https?://[^\s/]+\S*", value)
+        or not _has_port(value)
+    ):
         raise UnitError('an address such as "http://127.0.0.1:9093"')
     return value
+
+
+def _has_port(url: str) -> bool:
+    """A port that can be, or none."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def mqtt_prefix_of(value: object, place: Place) -> str:
+    """First levels of MQTT topics: in what is published, + and # stand for nothing."""
+    text = filled(value, place)
+    if set(text) & set("+#\0") or text.startswith("$"):
+        raise UnitError("first levels of a topic, without + and #, and not beginning with $")
+    return text
 
 
 def url_or_none(value: object, place: Place) -> str:
