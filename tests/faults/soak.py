@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import numpy as np
 from confluent_kafka import Producer
 
@@ -201,6 +202,7 @@ async def soak(subject: Subject, market: Market, seconds: float, every: float) -
             while (passed := time.monotonic() - began) < seconds:
                 await asyncio.sleep(min(every, seconds - passed))
                 samples.append({"second": round(time.monotonic() - began)} | await _look(subject))
+                sys.stderr.write(f"{json.dumps(samples[-1])}\n")
         finally:
             market.over.set()
             await asyncio.to_thread(market.join)
@@ -214,7 +216,15 @@ async def soak(subject: Subject, market: Market, seconds: float, every: float) -
 
 
 async def _look(subject: Subject) -> dict[str, float]:
-    text = await subject.text()
+    """What the service says of itself; an answer that broke off on a busy machine is asked for again."""
+    for left in (2, 1, 0):
+        try:
+            text = await subject.text()
+            break
+        except aiohttp.ClientError:
+            if not left or not subject.alive:
+                raise
+            await asyncio.sleep(1)
     ticks = sum(total(text, "mm_monitor_records_total", kind=kind) for kind in ("quote", "theo"))
     return {"ticks": ticks} | {key: total(text, name) for key, name in GAUGES.items()}
 
