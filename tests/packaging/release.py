@@ -6,11 +6,13 @@ in them is that of the commit. Beside them: the manual page, a bill of materials
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import venv
 from pathlib import Path
@@ -37,7 +39,31 @@ def built(out: Path) -> dict[str, str]:
         clone = Path(name) / "source"
         run("git", "clone", "--quiet", ROOT, clone)
         run(sys.executable, "-m", "build", "--outdir", out, clone, SOURCE_DATE_EPOCH=committed)
+    (sdist,) = out.glob("*.tar.gz")
+    even(sdist, int(committed))
     return {path.name: digest(path) for path in sorted(out.iterdir())}
+
+
+def even(sdist: Path, when: int) -> None:
+    """Write an sdist anew without what differs between builds: times, owners, order."""
+    with tarfile.open(sdist) as old:
+        members = [(m, old.extractfile(m)) for m in sorted(old.getmembers(), key=lambda m: m.name)]
+        with (
+            sdist.with_suffix(".even").open("wb") as file,
+            gzip.GzipFile("", "wb", fileobj=file, mtime=when) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as new,
+        ):
+            for member, data in members:
+                member.mtime, member.uid, member.gid, member.uname, member.gname = (
+                    when,
+                    0,
+                    0,
+                    "",
+                    "",
+                )
+                member.pax_headers = {}
+                new.addfile(member, data)
+    sdist.with_suffix(".even").replace(sdist)
 
 
 def digest(path: Path) -> str:
