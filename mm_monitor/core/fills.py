@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mm_monitor.core.batch import Rows
 from mm_monitor.core.model import FillRecord
@@ -60,16 +61,26 @@ def _become(e: Evaluator, slot: int, t: int, whole: Rows) -> None:
     ]
     if not any(moved) and min(less) >= 0:
         _shrink(e, slot, t, int(whole["flags"][0]), *less)
-    elif not s["unk"]:  # else it is not known what stands, and a fill does not tell
+    elif not s["unk"] & layout.BAD:  # else it is not known what stands, and a fill does not tell
         part, offset = divmod(int(s["src"]), 1 << layout.SRC_OFFSET_BITS)
         whole["ts"], whole["part"], whole["offset"] = t, part & 0xFFFF, offset
         quoted = _quoted(e, slot, t)
-        edges = e.accruals.apply(whole, e.counts.copy())
+        edges = _apply(e, slot, whole)
         for chunk in edges:  # RESP-02: a turn, but not by a quote
             chunk["kind"][chunk["kind"] == layout.ANSWERED] = layout.WATCHED
         if not quoted:
             e.accruals.slots["by"][slot] &= ~np.uint8(layout.BY_QUOTE)
         e.after_control(edges, t)
+
+
+def _apply(e: Evaluator, slot: int, whole: Rows) -> list[NDArray[np.void]]:
+    """As a quote would be taken, but no snapshot: what a feed has made unknown waits for a quote as before."""
+    slots, waits = e.accruals.slots, e.accruals.slots["unk"][slot]
+    slots["unk"][slot] |= layout.DOWN if waits else 0
+    edges = e.accruals.apply(whole, e.counts.copy())
+    if waits:
+        slots["unk"][slot] = waits
+    return edges
 
 
 def _quoted(e: Evaluator, slot: int, t: int) -> bool:

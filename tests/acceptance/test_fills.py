@@ -5,6 +5,7 @@ The minimum size is 5; a quote has 10 on each side.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,24 @@ def test_a_rest_that_a_fill_begins_counts_back_too(tmp_path: Path) -> None:
     report = filled(tmp_path, "1500 buy 10", rules=rules, **tables)
     # what the fill left stood for 190 ns only; the quote of 1690 rests long enough
     assert report.reasons() == {"flicker": 190}
+
+
+def test_a_fill_lets_another_account_lead_while_a_feed_is_waited_for(tmp_path: Path) -> None:
+    rules = (
+        SHRINKS
+        + 'min_rest = { at_least = "300ns", counts = "from_then" }\n[accounts]\nrollup = "best"\n'
+    )
+    lower = partial(quote, bid="0.9999", ask="1.0000", maker="B")
+    tables: dict[str, Any] = {
+        "accounts": ["A,M0", "B,M0"],
+        "headers": {"accounts": "account,maker"},
+        "quotes": [lower(1000), quote(1001, maker="A"), lower(1900, bid_size=9)],
+        "feed": ["1100,*,*,down", "1200,*,*,up"],
+    }  # fmt: skip
+    # of equals the earlier name leads, A; B does from the fill on, which tells nobody that the feed is whole again
+    report = judge(tmp_path, rules, fills=["1500,A,C0,buy,1.0000,2"], **tables)
+    # lapsed until what stands at 1900 has stood since 1500: 100 from the open; then A's rest is not over by 1100
+    assert (report.times(), report.reasons()) == (
+        Times(quoted=100, lapsed=100, unknown=800),
+        {"flicker": 100},
+    )
