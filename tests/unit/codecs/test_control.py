@@ -209,5 +209,5 @@ def test_the_registry_knows_its_codecs() -> None:
     assert codec_for("quotes", "packed").name == "packed"
     assert codec_for("theo", "json").name == "json"
     assert codec_for("control", "packed").name == "control"
-    with pytest.raises(MonitorError, match="json, packed, got 'xml'"):
+    with pytest.raises(MonitorError, match="arrow, avro, fix, json, packed, protobuf, got 'xml'"):
         codec_for("quotes", "xml")
