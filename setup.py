@@ -20,7 +20,8 @@ OUT = f"build/{MODE}"
 SANITIZE = ["-fsanitize=address"] if MODE == "asan" else []
 QUIET = ["-Wno-address-of-packed-member"]  # x86 and ARM64 read any address
 EXACT = ["-ffp-contract=off"]  # every double is rounded where the source says, on every machine
-SAME = ["-g0"]  # no word of the directory that it was built in: equal sources, equal bytes
+FAST = ["-O3", "-g0"]  # no word of the directory that it was built in: equal sources, equal bytes
+DEBUGGING = ["-O1", "-g", *SANITIZE]
 
 KERNELS = {
     "mm_monitor.kernels._engine": "cext/engine.pyx",
@@ -67,7 +68,7 @@ def extension(name: str, source: str) -> Extension:
         include_dirs=["cext"],
         depends=HEADERS,
         define_macros=[("MM_DEBUG", "1" if DEBUG else "0")],
-        extra_compile_args=[*QUIET, *EXACT, *(["-O1", "-g", *SANITIZE] if DEBUG else ["-O3", *SAME])],
+        extra_compile_args=[*QUIET, *EXACT, *(DEBUGGING if DEBUG else FAST)],
         extra_link_args=SANITIZE,
     )
 
