@@ -14,7 +14,9 @@ DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
 # Half of what keeps a processor busy.
 LAWS := tests/kernels $(filter-out tests/laws/test_mutants.py,$(wildcard tests/laws/test_*.py))
 # What looks at the clock: nothing in a hurry runs beside it.
-SERVICE_TESTS := tests/board tests/integration tests/services tests/contracts tests/faults tests/deploy
+SERVICE_TESTS := tests/integration
+# The same, with services of their own: each half mostly waits.
+WORLD_TESTS := tests/board tests/contracts tests/deploy tests/faults tests/services
 ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
 # The sanitizer must be in the process before anything allocates; numpy and Python keep their leaks.
 ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALLOC=malloc \
@@ -23,6 +25,10 @@ ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALL
 # Two commands at once, for two cores: what the first says is kept in build/$(1).log and shown when both have ended.
 beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?; \
   wait $$other; other=$$?; cat build/$(1).log; exit $$((mine | other))
+
+# The same with a third, in no hurry: what is first is kept in build/$(1).log, what is second in build/$(3).log.
+beside_both = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & first=$$!; ($(4)) >build/$(3).log 2>&1 & second=$$!; $(5); mine=$$?; \
+  wait $$first; first=$$?; wait $$second; second=$$?; cat build/$(1).log build/$(3).log; exit $$((mine | first | second))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -124,9 +130,10 @@ test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with b
 	@$(MAKE) --no-print-directory build lint
 	@echo "==> tests: on the release build, laws and kernels beside what else waits for nothing"
 	@$(call beside,laws,$(PYTEST) -q -m "not slow" $(LAWS),\
-	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,$(LAWS) $(SERVICE_TESTS)))
-	@echo "==> tests: against real services, which mostly wait; beside them what is in no hurry"
-	@$(call beside,builds,nice -n 19 $(MAKE) --no-print-directory test-asan packaging test-debug,\
+	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,$(LAWS) $(SERVICE_TESTS) $(WORLD_TESTS)))
+	@echo "==> tests: against real services, which mostly wait, in two halves; beside them what is in no hurry"
+	@$(call beside_both,builds,nice -n 19 $(MAKE) --no-print-directory test-asan packaging test-debug,\
+	  worlds,$(PYTEST) -q -m "not slow" $(WORLD_TESTS),\
 	  $(PYTEST) -q -m "not slow" $(SERVICE_TESTS))
 	@$(MAKE) --no-print-directory versions
 
