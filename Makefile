@@ -22,13 +22,14 @@ ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
 ASAN_ENV     = LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) PYTHONMALLOC=malloc \
                ASAN_OPTIONS=detect_leaks=0:alloc_dealloc_mismatch=0
 
-# Two commands at once, for two cores: what the first says is kept in build/$(1).log and shown when both have ended.
-beside = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & other=$$!; $(3); mine=$$?; \
-  wait $$other; other=$$?; cat build/$(1).log; exit $$((mine | other))
-
-# The same with a third, in no hurry: what is first is kept in build/$(1).log, what is second in build/$(3).log.
-beside_both = mkdir -p build; ($(2)) >build/$(1).log 2>&1 & first=$$!; ($(4)) >build/$(3).log 2>&1 & second=$$!; $(5); mine=$$?; \
-  wait $$first; first=$$?; wait $$second; second=$$?; cat build/$(1).log build/$(3).log; exit $$((mine | first | second))
+# Commands at once, for two cores: the last in the foreground, the others' words kept in build/NAME.log and shown once
+# all have ended. (strip: a name after a line break begins with a blank.)
+in_background = ($(2)) >build/$(strip $(1)).log 2>&1 & $(strip $(1))=$$!
+ended         = wait $$$(strip $(1)); $(strip $(1))=$$?; cat build/$(strip $(1)).log
+beside        = mkdir -p build; $(call in_background,$(1),$(2)); $(3); mine=$$?; $(call ended,$(1)); \
+  exit $$((mine | $(strip $(1))))
+beside_both   = mkdir -p build; $(call in_background,$(1),$(2)); $(call in_background,$(3),$(4)); $(5); mine=$$?; \
+  $(call ended,$(1)); $(call ended,$(3)); exit $$((mine | $(strip $(1)) | $(strip $(3))))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

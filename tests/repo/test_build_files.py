@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import subprocess
 import tomllib
 
 from packaging.requirements import Requirement
@@ -83,3 +84,12 @@ def test_the_lock_has_all_that_we_need_within_our_ranges_and_every_hash() -> Non
     ):
         assert pinned[wanted.name] in wanted.specifier, wanted
     assert "--find-links" not in text
+
+
+def test_the_shell_can_read_every_recipe() -> None:
+    """A macro with a blank too many is noticed only where it runs, which for the last stage is late."""
+    for target in ("demo", "test", "test-long", "fuzz", "packaging"):
+        # The shell reads and runs nothing; `make -n` would run the lines that call make.
+        command = ["make", "--always-make", target, ".SHELLFLAGS=-nc"]
+        read = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        assert not read.returncode, f"make {target}: {read.stderr}"
