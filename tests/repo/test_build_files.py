@@ -91,5 +91,7 @@ def test_the_shell_can_read_every_recipe() -> None:
     for target in ("demo", "test", "test-long", "fuzz", "packaging"):
         # The shell reads and runs nothing; `make -n` would run the lines that call make.
         command = ["make", "--always-make", target, ".SHELLFLAGS=-nc"]
-        read = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        read = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        )
         assert not read.returncode, f"make {target}: {read.stderr}"
