@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.subject import Subject, answered, run_command
-from tests.integration.venue import MAKERS, SECOND, Quoting, Venue, rulebook
+from tests.integration.venue import MAKERS, Quoting, Venue, rulebook
 from tests.services.kafka import Kafka
 
 RULES = '[spread]\nterms = [{ relative = "3%", of = "theo" }]\n[presence]\nrequired = "90%"\n'
@@ -139,6 +139,7 @@ async def test_a_broker_that_goes_away_costs_known_time_and_nothing_else(
         assert await ready(subject) == "ready"
         await answered(lambda: read(subject, 36))
         await asyncio.to_thread(kafka.kill)
+        gone = time.time_ns()
 
         async def problem() -> str:
             status, body = await subject.get("readyz")
@@ -147,6 +148,7 @@ async def test_a_broker_that_goes_away_costs_known_time_and_nothing_else(
 
         assert re.match("ready, but .*connection refused", await answered(problem))
         await asyncio.to_thread(kafka.start)
+        await venue.led()
         heard = [await venue.theo(), await venue.quotes()]
         await answered(lambda: read(subject, 42))
 
@@ -156,13 +158,21 @@ async def test_a_broker_that_goes_away_costs_known_time_and_nothing_else(
         await answered(mended)
         assert await subject.metric("mm_monitor_duplicate_records_total") == 0
         assert await subject.metric("mm_monitor_dead_letters_total") == 0
-        # Time had moved on a little before the loss showed: those `down`s of ours came late.
+
+        def late(entry: str) -> list[dict[str, Any]]:
+            return [e for e in venue.journal() if e["entry"] == entry]
 
         async def told() -> bool:
-            late = [e["record"] for e in venue.journal() if e["entry"] == "late_control"]
-            return late == ["feed"] * int(await subject.metric("mm_monitor_late_records_total"))
+            counted = await subject.metric("mm_monitor_late_records_total")
+            return bool(
+                counted == len(late("late_control")) + sum(e["records"] for e in late("late"))
+            )
 
         await answered(told)  # the journal is flushed a moment after a record is counted
+        # Time had moved on a little before the loss showed: those `down`s of ours came late. And of two topics that
+        # are read again the quotes may come first: nobody waits for a theo's partition that is down.
+        assert {e["record"] for e in late("late_control")} <= {"feed"}
+        assert {e[end] for e in late("late") for end in ("first", "last")} <= {heard[0]}
         feed = [e for e in venue.journal() if e.get("record") == "feed"]
         for scope in ("K0", "K1"):
             of = [e for e in feed if e["scope"] == scope]
@@ -177,7 +187,7 @@ async def test_a_broker_that_goes_away_costs_known_time_and_nothing_else(
         for row in await answered(known):
             down = [e for e in feed if (e["scope"], e["status"]) == (row["class"], "down")]
             assert row["unknown_ns"] == heard[-1] - down[-1]["ts"]  # what stands is known by quotes
-            assert heard[-1] - last_heard - row["unknown_ns"] < SECOND
+            assert last_heard <= down[-1]["ts"] <= gone
         assert len(subject.logs) < 50, subject.stderr
         subject.signal(signal.SIGTERM)
         assert await subject.wait() == 0

@@ -166,6 +166,13 @@ class Venue:
 
     # -- reading --------------------------------------------------------------------------------
 
+    async def led(self) -> None:
+        """Return once a broker leads every partition again: until then a producer retries, and its records age."""
+        topics = (self.quotes_topic, self.theo_topic)
+        partitions = [TopicPartition(topic, of) for topic in topics for _, of in CONTRACTS.values()]
+        async with AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap) as consumer:
+            await consumer.end_offsets(partitions)  # asks the leaders themselves, until they answer
+
     async def read(self, topic: str, partition: int = 0) -> list[Any]:
         """The JSON of all records of a partition."""
         async with AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap) as consumer:
