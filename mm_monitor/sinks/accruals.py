@@ -24,7 +24,6 @@ from mm_monitor.formats import json_bytes
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.outbox import Backoff, Worker
 
-STOP_SECONDS = 3.0
 WINDOW = 200  # messages handed to the producer before their confirmations are awaited
 MAX_BYTES = 64 << 20  # of a message before it is compressed
 
@@ -94,7 +93,7 @@ class AccrualsSink:
 
     async def stop(self) -> None:
         """Deliver what can be delivered within a few seconds."""
-        await self._worker.stop(STOP_SECONDS)
+        await self._worker.stop()
 
     @property
     def pending(self) -> Sequence[BreachEvent]:

@@ -24,7 +24,6 @@ from mm_monitor.sinks.outbox import Backoff, Worker
 
 PATH = "/api/v2/alerts"
 BODY_ALERTS = 1_000
-STOP_SECONDS = 3.0
 
 _log = structlog.get_logger("mm_monitor.sinks.alertmanager")
 
@@ -161,7 +160,7 @@ class _Target:
         self._worker.wake()
 
     async def stop(self) -> None:
-        await self._worker.stop(STOP_SECONDS)
+        await self._worker.stop()
 
     @property
     def lag_seconds(self) -> float:

@@ -28,7 +28,6 @@ WINDOW = 500  # letters written, or handed to the producer, at once
 QUEUE = 100_000
 MAX_BYTES = 1_000_000  # of a record: brokers refuse more unless told otherwise
 MAX_VALUE = 700_000  # of its bytes, before base64
-STOP_SECONDS = 3.0
 IDLE_SECONDS = 1.0
 
 _log = structlog.get_logger("mm_monitor.sinks.dead_letter")
@@ -99,7 +98,7 @@ class DeadLetterFile:
 
     async def stop(self) -> None:
         """Write what waits and close; idempotent."""
-        await self._worker.stop(STOP_SECONDS)
+        await self._worker.stop()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -163,7 +162,7 @@ class DeadLetterTopic:
 
     async def stop(self) -> None:
         """Deliver for a few seconds what waits, then disconnect; idempotent."""
-        await self._worker.stop(STOP_SECONDS)
+        await self._worker.stop()
 
     async def _run(self) -> None:
         backoff = Backoff()

@@ -10,17 +10,16 @@ from pathlib import Path
 import structlog
 
 from mm_monitor.core.model import BreachEvent
-from mm_monitor.core.view import StatusView
 from mm_monitor.errors import ConfigError
 from mm_monitor.evidence.inbox import waiting
 from mm_monitor.evidence.keys import SealingKey
 from mm_monitor.evidence.log import Entry, EvidenceLog
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.events import event_data, event_id
-from mm_monitor.sinks.outbox import Backoff, Outbox, Worker
+from mm_monitor.sinks.outbox import Backoff
+from mm_monitor.sinks.queued import QueuedSink
 
 WINDOW = 1000  # entries written in one go
-STOP_SECONDS = 3.0
 IDLE_SECONDS = 1.0
 
 _log = structlog.get_logger("mm_monitor.sinks.evidence")
@@ -42,46 +41,26 @@ class EvidenceConfig:
             raise ConfigError("evidence.outbox_limit", "more than 0", self.outbox_limit)
 
 
-class EvidenceSink:
+class EvidenceSink(QueuedSink):
     """Writes in a thread of its own: a slow disk makes it lag and holds nothing up."""
 
     name = "evidence"
 
     def __init__(self, config: EvidenceConfig, context: SinkContext) -> None:
-        self._context = context
-        self._health = context.health
-        self._health.know_sink(self.name)
+        super().__init__(context, config.outbox_limit)
         key = SealingKey.load(Path(config.key_file))
         self._directory = Path(config.directory)
         self._evidence = EvidenceLog(self._directory, key, context.service_id)
-        self._worker = Worker()
-        self._outbox: Outbox[BreachEvent] = Outbox(config.outbox_limit)
 
     async def start(self) -> None:
         """Take the directory. MonitorError if its newest log is not what was written."""
         await asyncio.to_thread(self._evidence.open, self._context.now())
         self._worker.start(self._run, name="evidence sink")
 
-    def publish(self, views: Sequence[StatusView], events: Sequence[BreachEvent]) -> None:
-        """Queue the transitions; views are not looked at."""
-        self._health.sink_dropped[self.name] += self._outbox.put(events)
-        if events:
-            self._worker.wake()
-
     async def stop(self) -> None:
         """Write what waits, then release the directory."""
-        await self._worker.stop(STOP_SECONDS)
+        await super().stop()
         self._evidence.close()
-
-    @property
-    def pending(self) -> Sequence[BreachEvent]:
-        """All that is in the outbox; what is written again is passed over by its id."""
-        return self._outbox.waiting
-
-    @property
-    def lag_seconds(self) -> float:
-        """Age of the oldest event that is not on the disk."""
-        return self._outbox.age
 
     async def _run(self) -> None:
         backoff = Backoff()

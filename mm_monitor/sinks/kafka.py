@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,14 +17,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from mm_monitor.core.model import BreachEvent
-from mm_monitor.core.view import StatusView
 from mm_monitor.errors import ConfigError
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.events import cloud_event
-from mm_monitor.sinks.outbox import Backoff, Outbox, Worker
+from mm_monitor.sinks.outbox import Backoff
+from mm_monitor.sinks.queued import QueuedSink
 
 WINDOW = 500  # events handed to the producer before their confirmations are awaited
-STOP_SECONDS = 3.0
 IDLE_SECONDS = 1.0
 CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
 
@@ -50,43 +49,19 @@ class KafkaSinkConfig:
                 raise ConfigError(f"kafka.{name}", "more than 0", getattr(self, name))
 
 
-class KafkaSink:
+class KafkaSink(QueuedSink):
     """Keeps one idempotent producer, made anew after every failure."""
 
     name = "kafka"
 
     def __init__(self, config: KafkaSinkConfig, context: SinkContext) -> None:
+        super().__init__(context, config.outbox_limit)
         self._config = config
         self._service_id = context.service_id
-        self._health = context.health
-        self._health.know_sink(self.name)
-        self._worker = Worker()
-        self._outbox: Outbox[BreachEvent] = Outbox(config.outbox_limit)
 
     async def start(self) -> None:
         """Begin connecting."""
         self._worker.start(self._run, name="kafka sink")
-
-    def publish(self, views: Sequence[StatusView], events: Sequence[BreachEvent]) -> None:
-        """Queue the transitions; the topic is a log, so views are not looked at."""
-        lost = self._outbox.put(events)
-        self._health.sink_dropped[self.name] += lost
-        if events:
-            self._worker.wake()
-
-    async def stop(self) -> None:
-        """Deliver for a few seconds what waits, then disconnect."""
-        await self._worker.stop(STOP_SECONDS)
-
-    @property
-    def pending(self) -> Sequence[BreachEvent]:
-        """All that is in the outbox."""
-        return self._outbox.waiting
-
-    @property
-    def lag_seconds(self) -> float:
-        """Age of the oldest event that the cluster has not confirmed."""
-        return self._outbox.age
 
     async def _run(self) -> None:
         backoff = Backoff()

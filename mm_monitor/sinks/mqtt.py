@@ -27,10 +27,10 @@ from mm_monitor.formats import json_bytes, ratio_text, rfc3339
 from mm_monitor.sinks.causes import by_cause
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.events import event_data, event_id
-from mm_monitor.sinks.outbox import Backoff, Outbox, Worker
+from mm_monitor.sinks.outbox import Backoff
+from mm_monitor.sinks.queued import QueuedSink
 
 WINDOW = 16  # unconfirmed messages; brokers accept 20 by default
-STOP_SECONDS = 3.0
 
 _log = structlog.get_logger("mm_monitor.sinks.mqtt")
 
@@ -65,20 +65,14 @@ class MqttConfig:
                 raise ConfigError(f"mqtt.{name}", "more than 0", getattr(self, name))
 
 
-class MqttSink:
+class MqttSink(QueuedSink):
     """Keeps one connection, made again whenever it breaks."""
 
     name = "mqtt"
 
     def __init__(self, config: MqttConfig, context: SinkContext) -> None:
+        super().__init__(context, config.outbox_limit, keep_seconds=config.redeliver_seconds)
         self._config = config
-        self._context = context
-        self._health = context.health
-        self._health.know_sink(self.name)
-        self._worker = Worker()
-        self._outbox: Outbox[BreachEvent] = Outbox(
-            config.outbox_limit, keep_seconds=config.redeliver_seconds
-        )
         self._views: Sequence[StatusView] = ()
         self._retained: dict[str, bytes] = {}  # what the broker holds of ours, as far as we know
         self._state_at = 0.0
@@ -93,23 +87,8 @@ class MqttSink:
     def publish(self, views: Sequence[StatusView], events: Sequence[BreachEvent]) -> None:
         """Keep the newest views and queue the transitions."""
         self._views = views
-        lost = self._outbox.put(events)
-        self._health.sink_dropped[self.name] += lost
+        super().publish(views, events)
         self._worker.wake()
-
-    async def stop(self) -> None:
-        """Deliver for a few seconds what waits, say goodbye, disconnect."""
-        await self._worker.stop(STOP_SECONDS)
-
-    @property
-    def pending(self) -> Sequence[BreachEvent]:
-        """All that is in the outbox."""
-        return self._outbox.waiting
-
-    @property
-    def lag_seconds(self) -> float:
-        """Age of the oldest event that the broker has not confirmed."""
-        return self._outbox.age
 
     async def _run(self) -> None:
         backoff = Backoff()

@@ -18,6 +18,8 @@ import structlog
 
 T = TypeVar("T")
 
+STOP_SECONDS = 3.0  # that a worker has for its last deliveries
+
 _log = structlog.get_logger("mm_monitor.sinks")
 
 
@@ -150,7 +152,7 @@ class Worker:
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
 
-    async def stop(self, within: float) -> None:
+    async def stop(self, within: float = STOP_SECONDS) -> None:
         """Ask `main` to end by `stopping`, wait `within` seconds, then cancel it; idempotent."""
         self._stop.set()
         self._wake.set()
