@@ -159,20 +159,11 @@ async def test_a_broker_that_goes_away_costs_known_time_and_nothing_else(
         assert await subject.metric("mm_monitor_duplicate_records_total") == 0
         assert await subject.metric("mm_monitor_dead_letters_total") == 0
 
-        def late(entry: str) -> list[dict[str, Any]]:
-            return [e for e in venue.journal() if e["entry"] == entry]
-
-        async def told() -> bool:
-            counted = await subject.metric("mm_monitor_late_records_total")
-            return bool(
-                counted == len(late("late_control")) + sum(e["records"] for e in late("late"))
-            )
-
-        await answered(told)  # the journal is flushed a moment after a record is counted
         # Time had moved on a little before the loss showed: those `down`s of ours came late. And of two topics that
         # are read again the quotes may come first: nobody waits for a theo's partition that is down.
-        assert {e["record"] for e in late("late_control")} <= {"feed"}
-        assert {e[end] for e in late("late") for end in ("first", "last")} <= {heard[0]}
+        controls, rows = await late_ones(venue, subject)
+        assert {e["record"] for e in controls} <= {"feed"}
+        assert {e[end] for e in rows for end in ("first", "last")} <= {heard[0]}
         feed = [e for e in venue.journal() if e.get("record") == "feed"]
         for scope in ("K0", "K1"):
             of = [e for e in feed if e["scope"] == scope]
@@ -191,6 +182,18 @@ async def test_a_broker_that_goes_away_costs_known_time_and_nothing_else(
         assert len(subject.logs) < 50, subject.stderr
         subject.signal(signal.SIGTERM)
         assert await subject.wait() == 0
+
+
+async def late_ones(venue: Venue, subject: Subject) -> list[list[dict[str, Any]]]:
+    """The journal's late controls and late rows, once it has all that were counted: it is flushed a moment later."""
+
+    async def told() -> list[list[dict[str, Any]]]:
+        counted = await subject.metric("mm_monitor_late_records_total")
+        entries = venue.journal()
+        late = [[e for e in entries if e["entry"] == kind] for kind in ("late_control", "late")]
+        return late if counted == len(late[0]) + sum(e["records"] for e in late[1]) else []
+
+    return await answered(told)
 
 
 async def read(subject: Subject, quotes: int) -> bool:
