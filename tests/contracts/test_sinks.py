@@ -100,11 +100,12 @@ async def test_publish_never_waits_for_the_other_side(far: FarSide) -> None:
         sink.pending
     )  # what a checkpoint keeps: all of it, or nothing where the picture tells
     assert not waiting or waiting == [opened(one) for one in found][-len(waiting) :]
-    assert took < 0.5  # half a millisecond each at the worst; it is microseconds
+    assert (
+        took < 10
+    )  # one that waited for the other side would take its whole timeout, a thousand times
     await asyncio.sleep(0.3)
-    began = time.perf_counter()
-    await sink.stop()
-    assert time.perf_counter() - began < 8
+    async with asyncio.timeout(8):
+        await sink.stop()
 
 
 async def test_lag_grows_while_the_other_side_is_down_and_nothing_is_lost(far: FarSide) -> None:

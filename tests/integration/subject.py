@@ -87,7 +87,7 @@ class Subject:
         os.kill(self.process.pid, number)
 
     async def wait(self, seconds: float = 10) -> int:
-        """Wait for its end; returns the exit code, or raises TimeoutError."""
+        """Wait for its end, as long as a container has before it is killed; its exit code, or TimeoutError."""
         assert self.process is not None
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:

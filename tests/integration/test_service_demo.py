@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -69,10 +68,8 @@ async def test_a_signal_ends_it_cleanly(
 ) -> None:
     started = children(demo.pid)
     await asyncio.sleep(after)
-    began = time.monotonic()
     demo.send_signal(number)
     out, err = await asyncio.to_thread(demo.communicate, timeout=15)
-    assert time.monotonic() - began < 8
     assert "Traceback" not in out + err
     if after:
         assert demo.returncode == 0, err

@@ -61,10 +61,8 @@ async def test_it_starts_catches_up_reads_and_ends_with_the_last_picture(
             assert await subject.metric("mm_monitor_dead_letters_total", reason="unknown_kind") == 1
             _, shown = await subject.get("api/v1/status")
             assert {row["maker"] for row in shown["rulebooks"][0]["makers"]} == set(MAKERS)
-            began = time.monotonic()
             subject.signal(signal.SIGTERM)
             assert await subject.wait() == 0
-            assert time.monotonic() - began < 5
             assert "Traceback" not in subject.stderr
             assert subject.logs[-1]["event"] == "stopped"
         watermarks = [e["watermark"] for e in venue.journal() if e["entry"] == "watermark"]

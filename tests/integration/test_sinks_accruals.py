@@ -67,7 +67,7 @@ async def test_a_date_that_is_over_waits_for_its_topic_and_holds_nobody_up(
     for _ in range(100):
         sink.publish(engine.at(START + 60 * SECOND), [])
         sink.keep(engine)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 10  # each that waited would take its whole second
     await asyncio.sleep(0.3)
     assert sink.lag_seconds > 0.2
     kafka.create_topic(topic, 1, cleanup_policy="compact")
