@@ -390,7 +390,7 @@ class App:
         self.stats.outages.update(self.source.outages)
         self.stats.clock_steps, self.stats.clock_off = self.clock.steps, self.clock.off
         self.stats.misplaced_classes = len(self.source.misplaced)
-        self.stats.ready = self.is_ready()[0]
+        self.stats.ready, self.stats.catching_up = self.is_ready()[0], not self.source.caught_up
         self._show(events)
         yield
         if self._published - self._signalled >= self.config.signals.every / NS:
@@ -420,10 +420,7 @@ class App:
     def _show(self, events: Sequence[BreachEvent]) -> None:
         """The newest picture to all sinks, with what broke since the one before."""
         for sink in self.sinks:
-            if sink.name != RECONCILES:
-                sink.publish(self.views, ())
-            elif self.stats.ready:  # no old alarm rings while we catch up
-                sink.publish(self.views, events)
+            sink.publish(self.views, events if sink.name == RECONCILES else ())
 
     # -- what the web asks --------------------------------------------------------------------
 

@@ -131,6 +131,9 @@ class HealthStats:
     clock_off: int = 0  # ns by which our machine's clock is ahead of the one that we go by
     loop_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS))
     ready: bool = False
+    catching_up: bool = (
+        False  # with a backlog from before the start: what stands is not told as news
+    )
     sink_dropped: dict[str, int] = field(default_factory=dict)  # sink: events its full outbox lost
     sink_failures: dict[str, int] = field(default_factory=dict)  # sink: failed attempts to deliver
 

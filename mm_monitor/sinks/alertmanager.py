@@ -93,7 +93,9 @@ class AlertmanagerSink:
             target.start()
 
     def publish(self, views: Sequence[StatusView], events: Sequence[BreachEvent]) -> None:
-        """Keep the newest views; a transition, or the first view, is posted at once."""
+        """Keep the newest views; a transition, or the first view, is posted at once. Deaf while we catch up."""
+        if self._health.catching_up:  # no old alarm rings
+            return
         is_first, self._views = not self._views, views
         for target in self._targets:
             if events or is_first:

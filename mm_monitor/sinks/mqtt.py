@@ -85,8 +85,9 @@ class MqttSink(QueuedSink):
         self._worker.start(self._run, name="mqtt sink")
 
     def publish(self, views: Sequence[StatusView], events: Sequence[BreachEvent]) -> None:
-        """Keep the newest views and queue the transitions."""
-        self._views = views
+        """Queue the transitions and keep the newest views, but those of the past while we catch up."""
+        if not self._health.catching_up:
+            self._views = views
         super().publish(views, events)
         self._worker.wake()
 

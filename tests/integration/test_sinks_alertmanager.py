@@ -50,6 +50,26 @@ async def wait_for(service: Alertmanager, run: str, wanted: list[str], within: f
             await asyncio.sleep(0.05)
 
 
+async def test_no_old_alarm_rings_while_we_catch_up_and_no_open_one_is_forgotten(
+    alertmanager: Alertmanager, run: str
+) -> None:
+    known = context()
+    known.health.catching_up = True
+    sink = AlertmanagerSink(config(alertmanager, run), known)
+    await sink.start()
+    old, lasting = breach(contract="C0"), breach(contract="C1")
+    sink.publish([view(SLOTS, [old, lasting])], [opened(old), opened(lasting)])
+    await asyncio.sleep(RESEND)
+    assert await contracts(alertmanager, run) == []
+    over = closed(old)
+    sink.publish([view(SLOTS, [over.breach, lasting])], [over])
+    known.health.catching_up = False
+    sink.publish([view(SLOTS, [over.breach, lasting])], [])
+    await wait_for(alertmanager, run, ["C1"])
+    await sink.stop()
+    assert await contracts(alertmanager, run) == ["C1"]
+
+
 async def test_an_open_breach_fires_and_a_closed_one_resolves(
     alertmanager: Alertmanager, sink: AlertmanagerSink, run: str
 ) -> None:

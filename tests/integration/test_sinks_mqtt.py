@@ -75,6 +75,25 @@ async def test_each_maker_has_a_retained_state(
     assert good["slack_ns"] == 15 * S
 
 
+async def test_no_state_of_the_past_is_told_while_we_catch_up(
+    mosquitto: Mosquitto, far: MqttFar
+) -> None:
+    known = context()
+    options = MqttConfig(port=mosquitto.port, topic_prefix=far.prefix, state_every=0.1)
+    sink = MqttSink(options, known)
+    await sink.start()
+    known.health.catching_up = True
+    one = breach("M1")
+    sink.publish([view(SLOTS)], [opened(one)])
+    await eventually(lambda: events(far))
+    known.health.catching_up = False
+    sink.publish([view(SLOTS, [one])], [])
+    await eventually(lambda: len([m for m in far.messages if "/makers/" in m.topic.value]) >= 2)
+    first = next(m for m in far.messages if m.topic.value.endswith("/makers/M1/state"))
+    assert far.payload(first)["verdict"] == "breached"
+    await sink.stop()
+
+
 async def test_the_state_of_a_maker_no_longer_judged_is_removed(
     mosquitto: Mosquitto, far: MqttFar, sink: Sink
 ) -> None:
