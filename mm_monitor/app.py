@@ -18,6 +18,7 @@ from mm_monitor import logs, memory
 from mm_monitor.agenda import Agenda
 from mm_monitor.assembly import (
     make_dead_letters,
+    make_desk,
     make_engine,
     make_pricer,
     make_sinks,
@@ -181,6 +182,7 @@ class App:
         asked = WebSources(
             self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks, self.signals.told,
             lambda: around(self.engine), vitals.doubts, vitals.health, self.now, self._look,
+            make_desk(self.config, self.rulebooks, self.now),
         )  # fmt: skip
         where = WebConfig(
             http.host, http.port, http.tokens_file, http.certfile, http.keyfile, http.streams

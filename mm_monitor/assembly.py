@@ -18,12 +18,16 @@ from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
+from mm_monitor.desk.live import Desk
+from mm_monitor.desk.orders import Record
 from mm_monitor.errors import ConfigError
+from mm_monitor.formats import json_bytes
 from mm_monitor.health import HealthStats
 from mm_monitor.journal import Journal, kept_looks
 from mm_monitor.live_signals import LiveSignals
 from mm_monitor.recording.writer import TapeWriter
 from mm_monitor.reports.accruals import Value, messages
+from mm_monitor.revisions.announce import send
 from mm_monitor.sinks import create
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.dead_letter import (
@@ -63,6 +67,19 @@ def kafka_options(config: Config) -> KafkaOptions:
         ssl_certfile=k.ssl_certfile, ssl_keyfile=k.ssl_keyfile, fetch_max_wait=k.fetch_max_wait,
         fetch=k.fetch, max_records=k.max_records, sequence_header=config.tape.sequence_header,
     )  # fmt: skip
+
+
+def make_desk(config: Config, rulebooks: Sequence[Rulebook], now: Callable[[], int]) -> Desk:
+    """Who carries out what is ordered on the board."""
+    client = client_settings(kafka_options(config))
+
+    async def write(records: Sequence[Record]) -> None:
+        await send(client, config.topics.control, [(b"desk", json_bytes(one)) for one in records])
+
+    kinds = {kind for book in rulebooks for kind in book.exemptions}
+    evidence = config.evidence.directory
+    zone = next((book.calendar.timezone for book in rulebooks if book.calendar), "UTC")
+    return Desk(kinds, zone, Path(evidence) if evidence else None, write, now)
 
 
 def make_source(

@@ -16,7 +16,6 @@ import typer
 from mm_monitor.cli_words import Json, print_json
 from mm_monitor.errors import InputError, MonitorError
 
-SOON = 2_000_000_000  # ns until what begins now begins: it must be on the tape before its time has passed
 Config = Annotated[
     Path | None,
     typer.Option(help="The service's TOML file: its rulebooks, control topic and evidence log."),
@@ -125,7 +124,7 @@ def _rulebooks(config: Path | None, rulebook: str) -> list[Any]:
 def _order(
     books: Sequence[Any], zone: str, now: int, start: str, until: str, author: str, *rest: str
 ) -> Any:
-    from mm_monitor.desk.orders import Order
+    from mm_monitor.desk.orders import SOON, Order
 
     zone = zone or next((b.calendar.timezone for b in books if b.calendar), "UTC")
     begins = _instant(start, zone, now) if start else now + SOON

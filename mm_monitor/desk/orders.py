@@ -14,6 +14,7 @@ from mm_monitor.core.reference import ALL
 from mm_monitor.errors import InputError
 
 NS = 1_000_000_000
+SOON = 2 * NS  # until what begins now begins: it must be on the tape before its time has passed
 AT_ONCE = 60 * NS  # an order may take so long to be typed and sent without reaching back
 LONGEST_TEXT = 2000
 Record = dict[str, Any]  # as json in the control topic

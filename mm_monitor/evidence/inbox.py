@@ -69,7 +69,7 @@ def entries(directory: Path, *kinds: str) -> Iterator[Entry]:
     """Every entry of these kinds that the logs of a directory have, then those that wait. InputError if unreadable."""
     for path in logs_of(directory):
         try:
-            lines = path.read_bytes().splitlines()
+            lines = path.read_bytes().split(b"\n")[:-1]  # the last may be half written
         except OSError as error:
             raise InputError(f"a readable log ({error.strerror})", file=str(path)) from None
         for line in lines:

@@ -24,7 +24,7 @@ STATIC = "/static/"
 STREAM = "/api/v1/stream"  # has bounds of its own (stream.py)
 AT_ONCE = 1000  # requests that are answered at the same time: many, for those that hang must not shut out the others
 ANSWER_SECONDS = 30.0  # for a client to read its answer; then it is cut off
-MOST_BYTES = 16_384  # of a request's body; nothing that is read here has one
+MOST_BYTES = 16_384  # of a request's body; orders are short
 
 
 def guard(access: Access) -> Middleware:

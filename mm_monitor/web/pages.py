@@ -24,6 +24,7 @@ from mm_monitor.web.boards import Boarded, board
 from mm_monitor.web.contracts import contract_json
 from mm_monitor.web.guard import scope_of
 from mm_monitor.web.login import forget, keep
+from mm_monitor.web.orders import Orders
 from mm_monitor.web.pieces import one_by_one, packed
 from mm_monitor.web.shared import Rendering, Shared
 from mm_monitor.web.stream import Hub
@@ -50,6 +51,7 @@ class WebSources:
     now: Callable[[], int] = lambda: 0  # our clock, ns
     # One obligation (rulebook, maker, contract) with what is remembered since an instant; does its own maker ask?
     look: Callable[[tuple[str, str, str], int, bool], Seen | None] = lambda *_: None
+    orders: Orders | None = None  # who carries out what operations order
 
 
 class Pages:

@@ -1,8 +1,8 @@
 """One HTTP server for people, scrapers and probes: the live page, `/metrics`, health, and a JSON
 API.
 
-It only reads: whatever it shows it gets from callables, at the time of the request, and shows of it what the
-request's token may see.
+Whatever it shows it gets from callables, at the time of the request, and shows of it what the request's token may
+see. It only reads, but for what operations order (`orders.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from mm_monitor.errors import ConfigError
 from mm_monitor.web.access import Access, read_tokens
 from mm_monitor.web.guard import MOST_BYTES, guard
+from mm_monitor.web.orders import OrderPages
 from mm_monitor.web.pages import Pages, WebSources, json_answer
 from mm_monitor.web.stream import Hub
 
@@ -165,6 +166,10 @@ def application(sources: WebSources, access: Access, streams: int = STREAMS) -> 
     ):
         app.router.add_get(path, handler)
     app.router.add_get("/api/v1/stream", pages.stream, allow_head=False)
+    orders = OrderPages(sources.orders, access)
+    app.router.add_get("/api/v1/orders", orders.known)
+    app.router.add_post("/api/v1/acknowledgements", orders.acknowledge)
+    app.router.add_post("/api/v1/exemptions", orders.exempt)
     app.router.add_post("/login", pages.login)
     app.router.add_post("/logout", pages.logout)
     return app

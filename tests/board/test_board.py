@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from mm_monitor.evidence.keys import SealingKey
 from mm_monitor.web.access import new_token
 from mm_monitor.web.login import COOKIE
 from tests.board.browser import Reader, chromium, reader
@@ -21,7 +22,7 @@ from tests.integration.test_service_trouble import signal_to
 from tests.integration.venue import SECOND, Quoting, Venue, local, noon_zone, rulebook
 from tests.services.kafka import Kafka
 from tests.services.require import require_service
-from tests.unit.web.test_openapi import DOCUMENT, validator
+from tests.unit.web.test_openapi import READ, validator
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.services]
 
@@ -81,9 +82,11 @@ async def stage(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Async
     venue.write_rulebook(rulebook(rules=RULES, zone=zone, phases=phases))
     made = {maker: new_token(maker) for maker in ("", "M0", "M1")}
     (folder / "tokens").write_text("\n".join(line for _, line in made.values()) + "\n")
+    SealingKey.create(folder / "evidence.pem")
     text = venue.config(
         http={"port": 0, "tokens_file": "tokens"}, tape={"silent_after": "4s"},
         breaches={"enabled": False}, log={"level": "info", "format": "json"},
+        evidence={"directory": "evidence", "key_file": "evidence.pem"},
     )  # fmt: skip
     async with venue.open(), Quoting(venue, every=0.25) as quoting:
         quoting.silent.add("M2")
@@ -272,8 +275,42 @@ async def test_stress_and_exemptions_are_told(stage: Stage) -> None:
     await person.until("!document.querySelector('#banners').innerText.includes('Stress')")
 
 
+async def test_a_breach_is_acknowledged_and_the_log_says_by_whom(stage: Stage) -> None:
+    person = await stage.enter()
+    told = (await stage.api("breaches?maker=M2"))["breaches"][0]
+    await person.open("breach", told["id"])
+    await person.page.get_by_label("Your name").fill("Li Wei")
+    await person.page.get_by_label("Note").fill("called the desk")
+    await person.page.get_by_role("button", name="Send").click()
+    await person.says("Li Wei · called the desk", "#seen")
+    assert await person.serious_problems() == []
+    seen = (await stage.api(f"orders?breach={told['id']}"))["acknowledgements"]
+    assert [(one["maker"], one["author"]) for one in seen] == [("M2", "Li Wei")]
+
+
+async def test_an_exemption_is_ordered_and_takes_effect(stage: Stage) -> None:
+    person = await stage.enter()
+    await person.open("health")
+    await person.page.get_by_label("Maker").fill("M1")
+    await person.page.get_by_label("Class or contract").fill("C1")
+    await person.page.get_by_label("Reason").fill("a line is down")
+    await person.page.get_by_label("Your name").fill("Li Wei")
+    await person.page.get_by_role("button", name="Send").click()
+    await person.says("Written.", ".order output")
+    await person.says("Exemption technical (deem) for M1 in C1")
+    assert await person.serious_problems() == []
+
+
+async def test_a_maker_is_offered_nothing_to_order(stage: Stage) -> None:
+    person = await stage.enter("M1")
+    told = (await stage.api("breaches?maker=M1", "M1"))["breaches"][0]
+    await person.open("breach", told["id"])
+    await person.says("Prove it")
+    assert await person.page.locator(".order").count() == 0
+
+
 async def test_every_answer_of_the_service_is_as_the_document_says(stage: Stage) -> None:
-    for path in DOCUMENT["paths"]:
+    for path in READ:
         if path in ("/api/v1/stream", "/version"):
             continue
         for query in ("?maker=M1&contract=C0", "?maker=M2&contract=C1&rulebook=live", "?limit=3"):

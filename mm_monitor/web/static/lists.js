@@ -2,6 +2,7 @@
 import { table, number, trail } from "./details.js";
 import { h, href, link } from "./dom.js";
 import { NONE, bytes, clock, count, duration, stamp } from "./format.js";
+import { acknowledgement, exemption, mayOrder } from "./orders.js";
 import { tile, time_left } from "./overview.js";
 import { known, t } from "./words.js";
 
@@ -58,6 +59,7 @@ export function breachPage(state) {
       h("div", { class: "card" }, h("h2", {}, t("prove")), h("h3", {}, t("id")), h("p", {}, h("code", {}, one.id)),
         commands([...(one.maker ? [[t("command"), `mm-monitor explain ${day}`], [t("command_part"), `mm-monitor evidence part LOG --maker ${one.maker}`]] : [])]),
         one.contract && one.maker ? h("p", {}, link(`${t("chart")}: ${one.contract}`, "contract", one.rulebook.id, one.maker, one.contract)) : "")),
+    mayOrder(board) ? acknowledgement(one.id, state.redraw, zone) : "",
   ];
 }
 
@@ -88,7 +90,7 @@ export function holesPage(state) {
       rows.slice(0, 200).map((one) => h("tr", { "data-key": one.contract }, h("th", { scope: "row" }, one.contract), h("td", {}, link(one.class, "class", one.rulebook, one.class)), number(duration(one.hole_ns)))), t("holes")))];
 }
 
-export function healthPage({ board }) {
+export function healthPage({ board, redraw }) {
   const { health } = board;
   if (!health) return [h("h1", {}, t("health")), h("p", {}, t("not_yours"))];
   const zone = board.rulebooks[0]?.around?.zone ?? "UTC";
@@ -109,6 +111,7 @@ export function healthPage({ board }) {
       h("div", { class: "card" }, h("h2", {}, t("sink")), table([[t("sink")], [t("lag"), "number"], [t("dropped"), "number"], [t("failures"), "number"]],
         health.sinks.map((one) => h("tr", {}, h("th", { scope: "row" }, one.name), number(`${one.lag_seconds} ${t("s")}`), number(count(one.dropped)), number(count(one.failures)))), t("sink")))),
     around.some((one) => one.exemptions.length) ? h("div", { class: "card" }, h("h2", {}, t("exemptions")), h("ul", {}, around.map((one) => one.exemptions.map((each) => h("li", {}, t("exempt_in", { ...named(each), kind: each.kind, effect: each.effect })))))) : "",
+    mayOrder(board) ? exemption(redraw) : "",
   ];
 }
 
