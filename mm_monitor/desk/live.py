@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
 from mm_monitor.desk.acknowledged import acknowledge, acknowledgements
-from mm_monitor.desk.orders import SOON, Order, Record, exemption
+from mm_monitor.desk.orders import SOON, Order, Record, exemption, maintenance
 from mm_monitor.errors import InputError
 from mm_monitor.studies.timeline_text import instant
 
@@ -43,11 +43,20 @@ class Desk:
             return []
         return (await asyncio.to_thread(acknowledgements, self._evidence)).get(breach, [])
 
-    async def exempt(self, kind: str, *, start: str, end: str, **asked: str) -> list[Record]:
+    async def exempt(self, kind: str, **asked: str) -> list[Record]:
         """Order an exemption, by the fields of `Order`; no `start`: soon. Its records. InputError if refused."""
         now = self._now()
+        return await self._ordered(exemption(self._order(now, **asked), kind, self.kinds, now))
+
+    async def maintain(self, **asked: str) -> list[Record]:
+        """Declare planned maintenance, in the same way."""
+        now = self._now()
+        return await self._ordered(maintenance(self._order(now, **asked), now))
+
+    def _order(self, now: int, *, start: str, end: str, **asked: str) -> Order:
         begins = instant(start, self._zone) if start else now + SOON
-        order = Order(begins, instant(end, self._zone), **asked)
-        records = exemption(order, kind, self.kinds, now)
+        return Order(begins, instant(end, self._zone), **asked)
+
+    async def _ordered(self, records: list[Record]) -> list[Record]:
         await self._send(records)
         return records

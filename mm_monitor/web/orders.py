@@ -1,4 +1,4 @@
-"""What operations write from the board: that they have seen a breach, or that somebody is exempt for a while.
+"""What operations write from the board: that they have seen a breach, an exemption, planned maintenance.
 
 Only with tokens, for without them nobody is told from a stranger, and never with a maker's. Who writes says a name,
 which is taken as it is said: the token tells only that it is somebody of operations.
@@ -36,9 +36,11 @@ class Orders(Protocol):
         """Those entries of a breach."""
         ...
 
-    async def exempt(
-        self, kind: str, *, start: str, end: str, **asked: str
-    ) -> list[dict[str, Any]]:
+    async def exempt(self, kind: str, **asked: str) -> list[dict[str, Any]]:
+        """The control records that were written."""
+        ...
+
+    async def maintain(self, **asked: str) -> list[dict[str, Any]]:
         """The control records that were written."""
         ...
 
@@ -51,10 +53,9 @@ class Acknowledgement(msgspec.Struct, forbid_unknown_fields=True):
     note: str = ""
 
 
-class Exemption(msgspec.Struct, forbid_unknown_fields=True):
+class Maintenance(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The body of one: an interval [start, end), instants as on the command line, no `start` for at once."""
 
-    kind: str
     end: str
     author: str
     reason: str
@@ -62,6 +63,12 @@ class Exemption(msgspec.Struct, forbid_unknown_fields=True):
     scope: str = "*"
     maker: str = "*"
     approver: str = ""
+
+
+class Exemption(Maintenance, kw_only=True):
+    """The body of one: the same, and what the rulebooks call it."""
+
+    kind: str
 
 
 class OrderPages:
@@ -86,6 +93,12 @@ class OrderPages:
         """Exempt a maker, a class or a contract until an instant."""
         orders, body = self._of(request), await _body(request, Exemption)
         records = await _done(orders.exempt(**msgspec.structs.asdict(body)))
+        return _answer({"records": records}, 201)
+
+    async def maintain(self, request: web.Request) -> web.Response:
+        """Nothing can be known of a maker, a class or a contract until an instant."""
+        orders, body = self._of(request), await _body(request, Maintenance)
+        records = await _done(orders.maintain(**msgspec.structs.asdict(body)))
         return _answer({"records": records}, 201)
 
     def _of(self, request: web.Request) -> Orders:

@@ -170,6 +170,7 @@ def application(sources: WebSources, access: Access, streams: int = STREAMS) -> 
     app.router.add_get("/api/v1/orders", orders.known)
     app.router.add_post("/api/v1/acknowledgements", orders.acknowledge)
     app.router.add_post("/api/v1/exemptions", orders.exempt)
+    app.router.add_post("/api/v1/maintenance", orders.maintain)
     app.router.add_post("/login", pages.login)
     app.router.add_post("/logout", pages.logout)
     return app

@@ -2,7 +2,7 @@
 import { table, number, trail } from "./details.js";
 import { h, href, link } from "./dom.js";
 import { NONE, bytes, clock, count, duration, stamp } from "./format.js";
-import { acknowledgement, exemption, mayOrder } from "./orders.js";
+import { acknowledgement, intervals, mayOrder } from "./orders.js";
 import { tile, time_left } from "./overview.js";
 import { known, t } from "./words.js";
 
@@ -111,7 +111,7 @@ export function healthPage({ board, redraw }) {
       h("div", { class: "card" }, h("h2", {}, t("sink")), table([[t("sink")], [t("lag"), "number"], [t("dropped"), "number"], [t("failures"), "number"]],
         health.sinks.map((one) => h("tr", {}, h("th", { scope: "row" }, one.name), number(`${one.lag_seconds} ${t("s")}`), number(count(one.dropped)), number(count(one.failures)))), t("sink")))),
     around.some((one) => one.exemptions.length) ? h("div", { class: "card" }, h("h2", {}, t("exemptions")), h("ul", {}, around.map((one) => one.exemptions.map((each) => h("li", {}, t("exempt_in", { ...named(each), kind: each.kind, effect: each.effect })))))) : "",
-    mayOrder(board) ? exemption(redraw) : "",
+    mayOrder(board) ? intervals(redraw) : "",
   ];
 }
 

@@ -1,4 +1,4 @@
-// What operations write: that they have seen a breach, or that somebody is exempt for a while.
+// What operations write: that they have seen a breach, an exemption, planned maintenance.
 import { h } from "./dom.js";
 import { clock } from "./format.js";
 import { store, stored, t } from "./words.js";
@@ -53,15 +53,20 @@ export function acknowledgement(breach, redraw, zone) {
     form(`seen ${breach}`, "/api/v1/acknowledgements", [author, ["note", "order_note", {}]], (values) => ({ breach, ...values }), () => load(breach, redraw)));
 }
 
-export function exemption(redraw) {
-  const may = knownOf("", redraw);
-  if (!may?.kinds.length) return "";
-  const minutes = (n) => new Date(Date.now() + n * 60000).toISOString();
+// Exemptions and planned maintenance: who, where, how long and why.
+export function intervals(redraw) {
+  const { kinds } = knownOf("", redraw) ?? { kinds: [] };
+  const kind = ["kind", "order_kind", { options: kinds }];
+  return [kinds.length ? interval("exemptions", "exempt_new", [kind], redraw) : "", interval("maintenance", "maintenance_new", [], redraw)];
+}
+
+function interval(what, title, first, redraw) {
+  const after = (minutes) => new Date(Date.now() + minutes * 60000).toISOString();
   const fields = [
-    ["kind", "order_kind", { options: may.kinds }], ["maker", "maker", { value: "*", required: true }], ["scope", "order_scope", { value: "*", required: true }],
+    ...first, ["maker", "maker", { value: "*", required: true }], ["scope", "order_scope", { value: "*", required: true }],
     ["minutes", "order_minutes", { type: "number", min: 1, value: 30, required: true }], ["ago", "order_ago", { type: "number", min: 0, value: 0, required: true }],
     ["reason", "order_reason", { required: true }], author, ["approver", "order_approver", {}],
   ];
-  const bodyOf = ({ minutes: lasts, ago, ...rest }) => ({ ...rest, start: Number(ago) ? minutes(-ago) : "", end: minutes(lasts) });
-  return h("div", { class: "card" }, h("h2", {}, t("exempt_new")), form("exempt", "/api/v1/exemptions", fields, bodyOf, redraw));
+  const bodyOf = ({ minutes, ago, ...rest }) => ({ ...rest, start: Number(ago) ? after(-ago) : "", end: after(minutes) });
+  return h("div", { class: "card", id: what }, h("h2", {}, t(title)), form(what, `/api/v1/${what}`, fields, bodyOf, redraw));
 }

@@ -47,7 +47,7 @@ const ENGLISH = {
   not_yours: "The monitor's own health is shown to operations.", feeds: "Feeds", exemptions: "Exemptions on", s: "s", min: "min", h: "h", ago: "{time} ago",
   login_title: "Sign in", token: "Token", sign_in: "Sign in", login_wrong: "That is no token that the monitor knows.",
   login_help: "Paste the token that operations gave you. The browser keeps it in a cookie that no script can read.",
-  seen: "Who has seen it", exempt_new: "Exempt somebody", order_author: "Your name", order_note: "Note", order_send: "Send", order_done: "Written.", order_lost: "The monitor did not answer.",
+  seen: "Who has seen it", exempt_new: "Exempt somebody", maintenance_new: "Declare maintenance: nothing is known of that time", order_author: "Your name", order_note: "Note", order_send: "Send", order_done: "Written.", order_lost: "The monitor did not answer.",
   order_kind: "Kind", order_scope: "Class or contract", order_minutes: "Minutes from now", order_ago: "Began minutes ago", order_reason: "Reason", order_approver: "Approved by, if it reaches back",
 };
 const CHINESE = {
@@ -74,7 +74,7 @@ const CHINESE = {
   command: "用当日录制数据", command_part: "用封存的证据日志", copy: "复制", copied: "已复制", watermark: "水位", watermark_lag: "落后时钟", records_applied: "已判定记录", dead_letters: "死信", late: "迟到", duplicates: "重复", waiting: "等待水位", backlog: "积压", topic: "主题", partition: "分区", sink: "输出", lag: "滞后",
   dropped: "丢弃", failures: "失败", checkpoint: "检查点", version: "版本", not_yours: "监控器自身状态仅对运营显示。", feeds: "行情源", exemptions: "生效中的豁免", s: "秒", min: "分", h: "时", ago: "{time}前",
   login_title: "登录", token: "令牌", sign_in: "登录", login_wrong: "监控器不认识这个令牌。", login_help: "粘贴运营给您的令牌。浏览器把它存在任何脚本都读不到的 cookie 里。",
-  seen: "已知悉", exempt_new: "新增豁免", order_author: "您的姓名", order_note: "备注", order_send: "提交", order_done: "已写入。", order_lost: "监控器没有应答。",
+  seen: "已知悉", exempt_new: "新增豁免", maintenance_new: "声明计划维护:该时段记为未知", order_author: "您的姓名", order_note: "备注", order_send: "提交", order_done: "已写入。", order_lost: "监控器没有应答。",
   order_kind: "种类", order_scope: "品种或合约", order_minutes: "持续(分钟)", order_ago: "已开始(分钟前)", order_reason: "原因", order_approver: "追溯时的批准人",
 };
 const TABLES = { en: ENGLISH, zh: CHINESE };

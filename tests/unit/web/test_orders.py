@@ -93,6 +93,17 @@ async def test_an_exemption_is_two_control_records(
     ]  # fmt: skip
 
 
+async def test_planned_maintenance_is_a_feed_that_goes_down_and_comes_up(
+    client: aiohttp.ClientSession, service: Service
+) -> None:
+    body = {name: EXEMPTION[name] for name in ("end", "author", "reason")}
+    status, told = await posted(client, "maintenance", {**body, "scope": "K0"})
+    assert (status, told["records"]) == (201, service.sent)
+    assert [(r["record"], r["status"], r["scope"]) for r in service.sent] == [
+        ("feed", "down", "K0"), ("feed", "up", "K0"),
+    ]  # fmt: skip
+
+
 BACK = {**EXEMPTION, "start": str(NOW - 10 * MINUTE)}
 REFUSED = {
     "a kind that no rulebook has": ({**EXEMPTION, "kind": "holiday"}, "technical"),
@@ -141,7 +152,12 @@ async def test_a_makers_token_orders_nothing(
 ) -> None:
     mine = service.headers("M0")
     acknowledged = {"breach": BREACH, "author": "M0"}
-    for what, body in (("exemptions", EXEMPTION), ("acknowledgements", acknowledged)):
+    maintenance = {name: EXEMPTION[name] for name in ("end", "author", "reason")}
+    for what, body in (
+        ("exemptions", EXEMPTION),
+        ("maintenance", maintenance),
+        ("acknowledgements", acknowledged),
+    ):
         assert (await posted(client, what, body, headers=mine))[0] == 403
     async with client.get("api/v1/orders", headers=mine) as answer:
         assert answer.status == 403
