@@ -30,6 +30,7 @@ from mm_monitor.config import Config, load_rulebooks
 from mm_monitor.core.batch import Batch, Rows
 from mm_monitor.core.model import BreachEvent, Control, DeadLetter, FeedRecord
 from mm_monitor.core.pieces import Pieces, whole
+from mm_monitor.core.reference import ALL
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
@@ -377,6 +378,9 @@ class App:
         watermark, drawing = self.merge.watermark, None
         if watermark > BEFORE_ALL:
             drawing = self.engine.picturing(max(watermark, self.engine.position))
+            self.stats.phases = {
+                e.rulebook.id: e.conditions.phases.get(ALL, "") for e in self.engine.evaluators
+            }
             for entry in self.source.decided():
                 self.journal.write("source", self.now(), entry)
             self.journal.write("watermark", self.now(), {"watermark": watermark})

@@ -127,6 +127,9 @@ class HealthStats:
         default_factory=dict
     )  # why: scopes that the source has down
     outages: dict[str, int] = field(default_factory=dict)  # why: how often it took some down
+    phases: dict[str, str] = field(
+        default_factory=dict
+    )  # rulebook: phase of the whole market, "" before any
     clock_steps: int = 0  # of our machine's clock
     clock_off: int = 0  # ns by which our machine's clock is ahead of the one that we go by
     loop_lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS))

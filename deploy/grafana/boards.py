@@ -55,13 +55,14 @@ TO_HEALTH = link("Monitor health", "/d/mm-health")
 
 
 def _marks(labels: str) -> list[Json]:
-    """When the obligation clock ran, when the period began, and breaches; of one maker where `labels` say so."""
+    """The obligation clock, phases, when the period began, and breaches; of one maker where `labels` say so."""
     clock = f"sum by (rulebook) (rate(mm_monitor_required_seconds_total{{{MINE}}}[$__rate_interval])) > 0"
     breaches = f"sum by (maker, kind) (increase(mm_monitor_breaches_total{{{labels}}}[1m])) > 0"
     start = f"mm_monitor_period_start_timestamp_seconds{{{MINE}}} * 1000"
     return [
         annotation("Obligation clock runs", clock, "rgba(120, 120, 120, 0.4)", "Continuous trading",
                    "{{rulebook}}"),
+        annotation("Phases", f"mm_monitor_phase{{{MINE}}} == 1", "purple", "{{phase}}", "{{rulebook}}"),
         annotation("Period begins", start, "blue", "Period begins", "{{rulebook}}",
                    useValueForTime="on"),
         annotation("Breaches", breaches, "red", "{{kind}}", "{{maker}} {{kind}}"),

@@ -21,6 +21,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from mm_monitor.core.model import Phase
 from mm_monitor.formats import NS
 from mm_monitor.health import CheckpointStats, HealthStats, Histogram
 from mm_monitor.sinks.context import SinkContext
@@ -41,6 +42,12 @@ READY = Metric(
     "gauge",
     (),
     "1 when the monitor has caught up and its verdicts can be used.",
+)
+PHASE = Metric(
+    "mm_monitor_phase",
+    "gauge",
+    ("rulebook", "phase"),
+    "1 for the phase in which the whole market is at the watermark, 0 for the others.",
 )
 RECORDS = Metric(
     "mm_monitor_records_total", "counter", ("kind",), "Records applied to the tape, by kind."
@@ -217,6 +224,7 @@ _CHECKPOINTS = (
 ALL = (
     BUILD_INFO,
     READY,
+    PHASE,
     RECORDS,
     DEAD_LETTERS,
     DUPLICATES,
@@ -264,6 +272,7 @@ class HealthCollector(Collector):
         for metric, value in _plain(stats):
             yield _family(metric, [((), value)])
         yield from self._watermark(stats)
+        yield _family(PHASE, _phases(stats))
         yield _family(RECORDS, (((kind,), n) for kind, n in stats.records.items()))
         yield _family(DEAD_LETTERS, stats.dead_letters.items())
         lags = (((topic, str(part)), n) for (topic, part), n in stats.source_lag.items())
@@ -291,6 +300,13 @@ class HealthCollector(Collector):
         yield _family(SINK_PENDING, (((sink.name,), len(sink.pending)) for sink in self._sinks()))
         yield _family(SINK_DROPPED, (((name,), n) for name, n in stats.sink_dropped.items()))
         yield _family(SINK_FAILURES, (((name,), n) for name, n in stats.sink_failures.items()))
+
+
+def _phases(stats: HealthStats) -> Samples:
+    """A sample for each, so that one that is over says so."""
+    for rulebook, now in stats.phases.items():
+        for phase in Phase:
+            yield (rulebook, phase.value), int(now == phase)
 
 
 def _tasks() -> set[asyncio.Task[object]]:

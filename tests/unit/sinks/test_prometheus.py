@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mm_monitor.core.model import BreachKind, State
+from mm_monitor.core.model import BreachKind, Phase, State
 from mm_monitor.core.reference import Contract, Reference
 from mm_monitor.core.view import ProfileRow, RfqRow, StatusView
 from mm_monitor.core.watch.signals import Signal
@@ -268,12 +268,22 @@ def test_no_bucket_is_finer_than_the_clock() -> None:
     assert edges[0] == ("0.001", "3")
 
 
+def test_the_phase_is_told_and_that_the_others_are_over() -> None:
+    context = SinkContext()
+    context.health.phases = {"a": "break", "b": ""}
+    text = PrometheusSink(PrometheusConfig(), context).render().decode()
+    told = re.findall(r'^mm_monitor_phase{rulebook="(.*?)",phase="(.*?)"} (\d)', text, re.MULTILINE)
+    assert [(book, phase) for book, phase, on in told if on == "1"] == [("a", "break")]
+    assert {phase for book, phase, _ in told if book == "b"} == {phase.value for phase in Phase}
+
+
 def test_labels_are_those_declared() -> None:
     context = SinkContext()
     context.health.watermark = START
     context.health.skew_of("mm.quotes").observe(5)
     context.health.source_lag["mm.quotes", 0] = 4
     context.health.know_sink("mqtt")
+    context.health.phases = {"szse-2025": "continuous"}
     context.health.pricer = priced()
     context.health.checkpoints = CheckpointStats(refused={"damaged": 1}, taken_at=START)
     signal = Signal("one_lot", "", True, {})
