@@ -272,9 +272,9 @@ def test_the_phase_is_told_and_that_the_others_are_over() -> None:
     context = SinkContext()
     context.health.phases = {"a": "break", "b": ""}
     text = PrometheusSink(PrometheusConfig(), context).render().decode()
-    told = re.findall(r'^mm_monitor_phase{rulebook="(.*?)",phase="(.*?)"} (\d)', text, re.MULTILINE)
-    assert [(book, phase) for book, phase, on in told if on == "1"] == [("a", "break")]
-    assert {phase for book, phase, _ in told if book == "b"} == {phase.value for phase in Phase}
+    told = re.findall(r'^mm_monitor_phase{phase="(.*?)",rulebook="(.*?)"} (\d)', text, re.MULTILINE)
+    assert [(book, phase) for phase, book, on in told if on == "1"] == [("a", "break")]
+    assert {phase for phase, book, _ in told if book == "b"} == {phase.value for phase in Phase}
 
 
 def test_labels_are_those_declared() -> None:
