@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from mm_monitor.desk.orders import LONGEST_TEXT
 from mm_monitor.errors import InputError
 from mm_monitor.evidence.inbox import Entry, entries, post
 
@@ -17,6 +18,8 @@ def acknowledge(directory: Path, breach: str, author: str, note: str, now: int) 
         raise InputError("the id of a breach: 32 hex digits", value=breach)
     if not author.strip():
         raise InputError("author: somebody", value=author)
+    if max(len(author), len(note)) > LONGEST_TEXT:
+        raise InputError(f"author, note: at most {LONGEST_TEXT} characters each")
     maker = None
     for entry in entries(directory, "breach"):
         if entry["breach"]["id"] == breach:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -31,7 +32,7 @@ def post(directory: Path, entry: Mapping[str, Any], *, sync: bool = True) -> str
         raise MonitorError(f"evidence: an entry of at most {LARGEST} bytes, got {len(body)}")
     id_ = sha256(body).hexdigest()[:32]
     place = directory / "inbox"
-    draft = place / f".{id_}.{os.getpid()}"
+    draft = place / f".{id_}.{os.getpid()}.{threading.get_ident()}"
     try:
         place.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
@@ -72,12 +73,16 @@ def entries(directory: Path, *kinds: str) -> Iterator[Entry]:
             lines = path.read_bytes().split(b"\n")[:-1]  # the last may be half written
         except OSError as error:
             raise InputError(f"a readable log ({error.strerror})", file=str(path)) from None
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             body = line[65:]
             if line.startswith(b"signature ") or body.startswith(WITHHELD):
                 continue
-            entry = json.loads(body)
-            if entry["entry"] in kinds:
+            try:
+                entry = json.loads(body)
+                wanted = entry["entry"] in kinds
+            except (ValueError, TypeError, KeyError):
+                raise InputError("an entry of the log", file=str(path), line=number) from None
+            if wanted:
                 yield entry
     for _, entry in waiting(directory):
         if entry["entry"] in kinds:

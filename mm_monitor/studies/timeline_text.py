@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,7 @@ REQUIREMENT = 'ns since the epoch, or a time such as "2025-08-01T09:30:00.000000
 
 def instant(text: str, zone: str) -> int:
     """ns from digits, or from ISO 8601 text, which without an offset is local to `zone` ("" = UTC)."""
-    if text.lstrip("-").isdigit():
+    if re.fullmatch(r"-?[0-9]{1,19}", text):
         return int(text)
     whole, _, rest = text.partition(".")
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]

@@ -81,7 +81,7 @@ class OrderPages:
         """`?breach=`: what may be ordered, and who has seen that breach."""
         orders = self._of(request)
         breach = request.query.get("breach", "")
-        seen = await orders.acknowledged(breach) if breach else []
+        seen = await _done(orders.acknowledged(breach)) if breach else []
         return _answer({"kinds": list(orders.kinds), "acknowledgements": seen}, 200)
 
     async def acknowledge(self, request: web.Request) -> web.Response:
@@ -116,7 +116,7 @@ async def _body(request: web.Request, kind: type[T]) -> T:
         raise web.HTTPUnsupportedMediaType(text="application/json")
     try:
         return msgspec.json.decode(await request.read(), type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise web.HTTPBadRequest(text=str(error)) from None
 
 

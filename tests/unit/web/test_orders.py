@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -113,6 +114,8 @@ REFUSED = {
     "no reason": ({key: EXEMPTION[key] for key in ("kind", "end", "author")}, "reason"),
     "reaching back without a second person": (BACK, "a second person"),
     "approved by oneself": ({**BACK, "approver": "LI"}, "another person"),
+    "an end of too many digits": ({**EXEMPTION, "end": "9" * 5000}, "ns since the epoch"),
+    "an end below nothing": ({**EXEMPTION, "end": "--5"}, "ns since the epoch"),
     "a member that there is not": ({**EXEMPTION, "markers": "M0"}, "markers"),
     "a number for a name": ({**EXEMPTION, "maker": 7}, "maker"),
     "no object": ([], "object"),
@@ -137,6 +140,30 @@ async def test_a_breach_that_the_log_has_not_cannot_be_acknowledged(
     status, told = await posted(client, "acknowledgements", {"breach": breach, "author": "Li"})
     assert status == 400
     assert "breach" in told["error"]
+
+
+async def test_bytes_that_are_no_text_are_refused(client: aiohttp.ClientSession) -> None:
+    kind = {"Content-Type": "application/json"}
+    async with client.post("api/v1/exemptions", data=b'{"kind":"\xff"}', headers=kind) as answer:
+        assert (answer.status, set(await answer.json())) == (400, {"error"})
+
+
+async def test_many_at_once_who_say_the_same_are_all_heard(client: aiohttp.ClientSession) -> None:
+    body = {"breach": BREACH, "author": "Li"}
+    told = await asyncio.gather(*(posted(client, "acknowledgements", body) for _ in range(50)))
+    assert {status for status, _ in told} == {201}
+    async with client.get(f"api/v1/orders?breach={BREACH}") as answer:
+        assert len((await answer.json())["acknowledgements"]) == 1
+
+
+async def test_a_damaged_log_is_named_with_the_line(
+    client: aiohttp.ClientSession, service: Service
+) -> None:
+    (service.folder / "logs" / "evidence-2026-01-01.log").write_bytes(b"garbage\n")
+    status, told = await posted(client, "acknowledgements", {"breach": BREACH, "author": "Li"})
+    assert (status, "evidence-2026-01-01.log" in told["error"]) == (400, True)
+    async with client.get(f"api/v1/orders?breach={BREACH}") as answer:
+        assert (answer.status, set(await answer.json())) == (400, {"error"})
 
 
 async def test_brokers_that_do_not_answer_are_said_to(
