@@ -59,11 +59,12 @@ def revise(
     from mm_monitor.revisions.revise import Wanted
     from mm_monitor.revisions.revise import revise as run
     from mm_monitor.rulebooks import load
+    from mm_monitor.screens import replay_progress
 
     book = load(rulebook)
-    done = asyncio.run(
-        run(Wanted(source, book, reports, reason, author, (add, remove)), time.time_ns())
-    )
+    with replay_progress(as_json) as progress:
+        wanted = Wanted(source, book, reports, reason, author, (add, remove), progress)
+        done = asyncio.run(run(wanted, time.time_ns()))
     if done.revision is None:
         typer.echo(f"{done.date} {book.id}: nothing has changed, no revision", err=True)
         return
@@ -147,7 +148,7 @@ def known(
     from mm_monitor.revisions.revise import known as run
     from mm_monitor.revisions.store import Revisions
     from mm_monitor.rulebooks import load
-    from mm_monitor.screens import summary_table
+    from mm_monitor.screens import replay_progress, summary_table
 
     book = load(rulebook)
     instant = _instant(as_of, source.stem, book.calendar.timezone if book.calendar else "")
@@ -155,7 +156,8 @@ def known(
     if revision is not None and revision.number > 0:
         found = {**revision.report, "as_of": {"instant": instant, "revision": revision.number}}
     else:
-        found = asyncio.run(run(source, book, instant))
+        with replay_progress(as_json) as progress:
+            found = asyncio.run(run(source, book, instant, progress))
     if report is not None:
         _write(report, to_bytes(found))
     if as_json:

@@ -20,7 +20,7 @@ from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.errors import InputError, MonitorError
 from mm_monitor.recording.day import RecordedDay, read_day
 from mm_monitor.recording.frames import ENDING
-from mm_monitor.replay import Opened, Replayed, open_capture, replay
+from mm_monitor.replay import Opened, Progress, Replayed, open_capture, replay
 from mm_monitor.reports.report import to_bytes
 from mm_monitor.revisions.changes import Change, changes_of
 from mm_monitor.revisions.corrections import CorrectedSource, Correction
@@ -39,6 +39,7 @@ class Wanted:
     reason: str
     author: str = ""
     correction: Correction = (None, None)
+    progress: Progress | None = None  # is told how far each replay is
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ async def revise(wanted: Wanted, now: int) -> Done:
     kept = Revisions(wanted.reports, date, wanted.rulebook.id)
     directories = [*kept.corrections(), wanted.correction]
     opened, source = _opened(wanted, day, directories)
-    judged = await replay(wanted.source, wanted.rulebook, given=opened)
+    judged = await replay(wanted.source, wanted.rulebook, given=opened, progress=wanted.progress)
     if judged.until is not None:
         what = "needs a date that is over; the journal has it until event time"
         raise InputError(what, file=str(wanted.source), value=judged.until)
@@ -84,7 +85,7 @@ async def revise(wanted: Wanted, now: int) -> Done:
 
 async def _first(wanted: Wanted, kept: Revisions, now: int) -> Revision:
     """Revision 0: as it was judged, without what came too late."""
-    judged = await replay(wanted.source, wanted.rulebook)
+    judged = await replay(wanted.source, wanted.rulebook, progress=wanted.progress)
     return kept.publish(0, judged.report, _about(wanted, kept.place.parent.name, now, "as judged"))
 
 
@@ -107,7 +108,7 @@ def _late(day: RecordedDay | None) -> list[Change]:
 
 async def _date_of(wanted: Wanted) -> str:
     """The one trading date of a capture."""
-    judged = await replay(wanted.source, wanted.rulebook)
+    judged = await replay(wanted.source, wanted.rulebook, progress=wanted.progress)
     if len(judged.days) != 1:
         raise InputError(f"one trading date, got {len(judged.days)}", file=str(wanted.source))
     return judged.days[0].trading_date or utc_date(judged.days[0].period_start or 0)
@@ -177,12 +178,14 @@ def _gone(row: Mapping[str, Any], rulebook: Mapping[str, Any], klass: str) -> Br
     )  # fmt: skip
 
 
-async def known(source: Path, rulebook: Rulebook, instant: int) -> dict[str, object]:
+async def known(
+    source: Path, rulebook: Rulebook, instant: int, progress: Progress | None = None
+) -> dict[str, object]:
     """The report as the service had judged by `instant` of its clock (ns). MonitorError if that is nothing yet."""
     day = read_day(source)
     watermark = day.watermark_at(instant)
     if watermark is None:
         raise MonitorError(f"{source}: nothing had been judged by then")
     opened: Opened = day.reference, RecordedSource(day)
-    done = await replay(source, rulebook, given=opened, until=watermark)
+    done = await replay(source, rulebook, given=opened, until=watermark, progress=progress)
     return {**done.report, "as_of": {"instant": instant, "watermark": watermark}}

@@ -114,6 +114,13 @@ async def tape(capture: Path, late: tuple[str, ...] = (), *, until: int = 60) ->
 
 
 @pytest.mark.criterion("TAPE-03")
+async def test_it_says_how_far_it_is(capture: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    await run(capture, progress=lambda *what: told.append(what))
+    assert {stage for stage, _, _ in told} >= {"reading"}
+    assert told[-1][1] == told[-1][2] > 0
+
+
 async def test_what_came_late_is_in_the_next_revision_with_its_reason(capture: Path) -> None:
     source = await tape(capture, (quote(10, "M0"),))
     done = await run(capture, source)
