@@ -141,6 +141,7 @@ class App:
         self._unpictured: list[BreachEvent] = []  # handed over, not yet in a picture
         self._drawing: asyncio.Task[None] | None = None  # of a picture, in pieces
         self._garbage = Garbage()
+        self._judged_backlog = False  # of the start, and it is in a picture
         self._makers_known = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._at_rest = asyncio.Event()  # nobody pumps
@@ -376,6 +377,7 @@ class App:
         """Show the picture at the watermark, of copies that its first piece takes."""
         self._know_makers()
         watermark, drawing = self.merge.watermark, None
+        caught_up = self.source.caught_up  # now, not when the picture is done
         if watermark > BEFORE_ALL:
             drawing = self.engine.picturing(max(watermark, self.engine.position))
             self.stats.phases = {
@@ -389,6 +391,7 @@ class App:
         yield
         if drawing is not None:
             self.views = yield from drawing
+            self._judged_backlog |= caught_up
         self._published = time.monotonic()
         self.stats.source_lag.update(self.source.backlog)
         self.stats.raw_fetch = self.source.raw
@@ -396,7 +399,7 @@ class App:
         self.stats.outages.update(self.source.outages)
         self.stats.clock_steps, self.stats.clock_off = self.clock.steps, self.clock.off
         self.stats.misplaced_classes = len(self.source.misplaced)
-        self.stats.ready, self.stats.catching_up = self.is_ready()[0], not self.source.caught_up
+        self.stats.ready, self.stats.catching_up = self.is_ready()[0], not self._judged_backlog
         self._show(events)
         yield
         if self._published - self._signalled >= self.config.signals.every / NS:
@@ -441,12 +444,12 @@ class App:
         return self.engine.at(max(self.now(), self.engine.position), estimate=True)
 
     def is_ready(self) -> tuple[bool, str]:
-        """Ready once the backlog of the start has been judged."""
+        """Ready once the backlog of the start has been judged and the published picture has it."""
         if self.pump.stopping:
             return False, "stopping"
         if not self.views:
             return False, "waiting for the first records of every partition"
-        if not self.source.caught_up:
+        if not self._judged_backlog:
             return False, "catching up with the log"
         if self.source.problem:
             return True, f"ready, but {self.source.problem}"
