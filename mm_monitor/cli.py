@@ -33,8 +33,8 @@ from mm_monitor import (
     cli_top,
 )
 from mm_monitor.cli_words import Json, Rules, RulesArgument, Silent, print_json
-from mm_monitor.errors import ConfigError, MonitorError
-from mm_monitor.screens import capture_progress, replay_progress, summary_table
+from mm_monitor.errors import ConfigError, MonitorError, unwritable
+from mm_monitor.screens import capture_progress, doubts, replay_progress, summary_table
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 app = typer.Typer(
@@ -187,7 +187,7 @@ def replay(
     if accruals is not None:
         _keep_accruals(accruals, done, book, worker)
     if not quiet and worker[1] == 1:
-        _summary(done, report)
+        _summary(done, report, told=dead_letters is not None)
 
 
 def _write_reports(done: Any, report: Path | None, details: Path | None) -> None:
@@ -202,10 +202,12 @@ def _write_reports(done: Any, report: Path | None, details: Path | None) -> None
         _write(details, to_bytes(done.details))
 
 
-def _summary(done: Any, report: Path | None) -> None:
+def _summary(done: Any, report: Path | None, told: bool) -> None:
     for name in done.ignored_files:
         errors.print(f"not read: {name}", markup=False)
     errors.print(summary_table(done.report))
+    for line in doubts(done.report, told):
+        errors.print(line, markup=False)
     if report is not None and str(report) != "-":
         errors.print(f"report: {report}", markup=False)
 
@@ -269,7 +271,7 @@ def _keep_days(ledger: Path, done: Any, rulebook: Any) -> None:
         for view in done.days:
             write_day(ledger, day_record(view, done.judging, rulebook))
     except OSError as error:
-        raise MonitorError(f"{ledger}: cannot be written: {error.strerror}") from None
+        raise MonitorError(f"{ledger}: cannot be written: {unwritable(error)}") from None
 
 
 def _open(path: Path) -> Any:
@@ -462,6 +464,11 @@ def _simulate(
 
     if (out is None) == (not bootstrap):
         raise MonitorError("simulate: either --out DIRECTORY or --bootstrap HOST:PORT")
+    for name in ("reference", "truth"):
+        if out is not None and kafka[name if name == "truth" else "reference_dir"] is not None:
+            raise MonitorError(
+                f"simulate: --{name} goes with --bootstrap; --out DIRECTORY has it in the directory"
+            )
     with capture_progress(quiet) as progress:
         if out is not None:
             return commands.simulate_to_capture(

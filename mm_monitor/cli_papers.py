@@ -11,7 +11,7 @@ from urllib.parse import quote
 import typer
 
 from mm_monitor.cli_words import Json, Rules, print_json
-from mm_monitor.errors import MonitorError
+from mm_monitor.errors import MonitorError, unwritable
 
 FORMATS = ("html", "pdf", "csv", "parquet", "json")
 Formats = Annotated[
@@ -238,7 +238,7 @@ def write_all(directory: Path, files: Mapping[str, bytes], quiet: bool = False) 
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MonitorError(f"{directory}: cannot be written: {error.strerror}") from None
+        raise MonitorError(f"{directory}: cannot be written: {unwritable(error)}") from None
     for name, data in files.items():
         write_file(directory / name, data)
     _tell(f"{directory}: {len(files)} files", quiet)

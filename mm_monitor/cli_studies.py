@@ -54,8 +54,8 @@ def explain(
     end = start + 1 if at else texts.instant(until, zone) if until else line.period[1]
     chosen = texts.within(line, start, end)
     if not chosen:
-        first, last = line.period
-        raise MonitorError(f"explain: nothing there, the period is [{first}, {last})")
+        first, last = (texts.clock(line, ts) for ts in line.period)
+        raise MonitorError(f"explain: nothing there; the period is from {first} to before {last}")
     if at:
         chosen = [entry for entry in line.intervals() if entry[2] is chosen[0][2]]
     if as_json:

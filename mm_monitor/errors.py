@@ -10,6 +10,13 @@ class MonitorError(Exception):
     """Base of all errors that are the input's fault, not the program's. Exit code 2."""
 
 
+def unwritable(error: OSError) -> str:
+    """Why something cannot be written, in words of who asked: what is no directory "exists" only to `mkdir`."""
+    if isinstance(error, FileExistsError):
+        return "it is there, and is no directory"
+    return error.strerror or str(error)
+
+
 class InputError(MonitorError):
     """A file, line or column that cannot be used.
 

@@ -12,7 +12,9 @@ from rich.table import Table
 
 from mm_monitor.core.model import Verdict
 from mm_monitor.core.view import PresenceRow, StatusView
-from mm_monitor.formats import ratio_text
+from mm_monitor.formats import ratio_text, rfc3339
+
+NANOSECONDS_SINCE = 10**17  # March 1973: what is earlier was written in a coarser unit
 
 COLOURS = {
     "compliant": "green",
@@ -104,6 +106,15 @@ def summary_table(report: Mapping[str, Any]) -> Table:
         or "no records"
     )
     return table
+
+
+def doubts(report: Mapping[str, Any], told: bool) -> Iterator[str]:
+    """What in a report says that the recording may not be what was meant; `told`: dead letters are in a file."""
+    if report["period"]["end"] < NANOSECONDS_SINCE:
+        day = rfc3339(report["period"]["start"])[:10]
+        yield f"judged as {day}: are the times nanoseconds since 1970, not seconds, milliseconds or microseconds?"
+    if (dead := report["records"].get("dead_letter", 0)) and not told:
+        yield f"lines that could not be used: {dead:,}; --dead-letters FILE writes which, and why"
 
 
 def month_tables(report: Mapping[str, Any]) -> Iterator[Table]:

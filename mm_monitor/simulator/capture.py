@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mm_monitor.errors import MonitorError
+from mm_monitor.errors import MonitorError, unwritable
 from mm_monitor.simulator.disorder import Disorder, Shuffler
 from mm_monitor.simulator.reference import (
     CONTRACT_COLUMNS,
@@ -153,18 +153,36 @@ def write_capture(
     """Play `scenario` into `directory` (made if need be) and return the played session.
 
     `disorder` shuffles the lines of quotes and theo. Raises MonitorError for an unknown format,
-    for parquet without pyarrow, and when the directory can't be written.
+    for parquet without pyarrow, for a directory with a recording that nobody simulated, and when
+    it can't be written.
     """
     if fmt not in FORMATS:
         raise MonitorError(f"capture format must be one of {', '.join(FORMATS)}, got {fmt!r}")
+    spare_recording(directory)
     session = Session(scenario)
     try:
         _write_small(scenario, directory)
         _write_rows(session, directory, fmt, disorder, progress)
         write_truth(session, directory / "truth.json")
     except OSError as error:
-        raise MonitorError(f"{directory}: cannot write the capture: {error}") from error
+        raise MonitorError(f"{directory}: cannot be written: {unwritable(error)}") from error
     return session
+
+
+def spare_recording(directory: Path) -> None:
+    """A day that somebody recorded is not written over. Raises MonitorError.
+
+    What a simulation wrote has its truth.json beside it, and may be replaced.
+    """
+    if (directory / "truth.json").exists():
+        return
+    for table in ("quotes", "theo", "contracts", "makers"):
+        for ending in FORMATS:
+            if (directory / f"{table}.{ending}").exists():
+                raise MonitorError(
+                    f"{directory}: has a {table}.{ending} and no truth.json, so no simulation wrote it; "
+                    "choose another directory, or remove it"
+                )
 
 
 def write_reference(scenario: Scenario, directory: Path) -> None:

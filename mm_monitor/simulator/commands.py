@@ -30,6 +30,7 @@ from mm_monitor.simulator.session import Session
 
 FOR_EVER = 2**62  # ns: any order of lines
 MOST_RECORDS = 10**10
+MOST_OBLIGATIONS = 10**6  # about a minute and 3 GB before the first record
 FIRST_DATE, LAST_DATE = date(1970, 1, 5), date(2250, 1, 1)  # event time is int64 ns
 
 
@@ -69,6 +70,10 @@ class DayOptions:
             raise MonitorError(f"classes must be 1 to 4, got {self.classes}")
         if self.contracts < self.classes:
             raise MonitorError(f"contracts must be at least one per class, got {self.contracts}")
+        if self.makers * self.contracts > MOST_OBLIGATIONS:
+            raise MonitorError(
+                f"makers x contracts must be at most {MOST_OBLIGATIONS:,}, got {self.makers} x {self.contracts}"
+            )
         return szse_day(
             self.seed,
             day=self.day,

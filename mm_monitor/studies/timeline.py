@@ -124,7 +124,9 @@ def _must_exist(
     reference: Reference, rulebook: Rulebook, maker: str, contract: str, capture: Path
 ) -> None:
     if contract not in reference.contract_index:
-        raise InputError("a contract of the capture", file=str(capture), value=contract)
+        names = sorted(reference.contract_index)
+        known = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+        raise InputError(f"a contract of the capture ({known})", file=str(capture), value=contract)
     appointed = {a.maker for a in reference.appointments if a.rulebook in ("", rulebook.id)}
     if maker not in appointed:
         known = ", ".join(sorted(appointed)[:10]) or "nobody"

@@ -100,7 +100,7 @@ def as_text(line: Timeline, chosen: list[tuple[int, int, Moment]]) -> Iterator[s
     yield f"{line.maker} on {line.contract} under {line.rulebook.id}: {sums or 'never obliged'}"
     for start, end, moment in chosen:
         what = f"{moment.state} ({moment.reason})" if moment.reason else moment.state
-        yield f"{_clock(line, start)}  {_long(end - start):>14}  {what:18} {_standing(line, moment)}"
+        yield f"{clock(line, start)}  {_long(end - start):>14}  {what:18} {_standing(line, moment)}"
         if moment.failed:
             failed = ", ".join(f"{name} by {by}" if by else name for name, by in moment.failed)
             yield f"    failed: {failed}"
@@ -122,7 +122,7 @@ def _standing(line: Timeline, moment: Moment) -> str:
     return f"{sides}  theo {theo}  limit {limit}  {where}"
 
 
-def _clock(line: Timeline, ts: int) -> str:
+def clock(line: Timeline, ts: int) -> str:
     """Local time of the venue with all nine digits."""
     calendar = line.rulebook.calendar
     if calendar is None:

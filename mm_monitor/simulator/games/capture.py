@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from mm_monitor.errors import MonitorError
+from mm_monitor.errors import MonitorError, unwritable
 from mm_monitor.simulator.capture import (
     CONTROL_FILES,
     FORMATS,
     CsvTable,
     ParquetTable,
+    spare_recording,
     write_csv,
 )
 from mm_monitor.simulator.disorder import Disorder, delays
@@ -51,10 +52,12 @@ def write_games(
     """Write the capture into `directory` (made if need be); returns what stands in its truth.json.
 
     Lines are in the order of arrival, unless `disorder` shuffles those of quotes and theo. Raises MonitorError for an
-    unknown format, for parquet without pyarrow, and when the directory cannot be written.
+    unknown format, for parquet without pyarrow, for a directory with a recording that nobody simulated, and when it
+    cannot be written.
     """
     if fmt not in FORMATS:
         raise MonitorError(f"capture format must be one of {', '.join(FORMATS)}, got {fmt!r}")
+    spare_recording(directory)
     told = truth(stage)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -64,7 +67,7 @@ def write_games(
         text = json.dumps(told, indent=2, sort_keys=True) + "\n"
         (directory / "truth.json").write_text(text, encoding="utf-8")
     except OSError as error:
-        raise MonitorError(f"{directory}: cannot write the capture: {error}") from error
+        raise MonitorError(f"{directory}: cannot be written: {unwritable(error)}") from error
     return told
 
 

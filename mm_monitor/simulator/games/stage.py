@@ -28,6 +28,7 @@ from mm_monitor.simulator.session import Control
 MINUTE = 60 * SECOND
 LEAD_IN = SECOND  # first theos and quotes come this long before continuous trading
 BREAK = 5 * MINUTE
+MOST_MINUTES = 600  # from 09:30 the day would soon be another
 REST = 5 * MILLISECOND  # a price has to stand so long before it counts; see `rulebook.py`
 DRIFT = 50  # per mille: how far theo moves from its first value
 LOTS = 10
@@ -83,6 +84,8 @@ class Clock:
     def __init__(self, day: date, minutes: int) -> None:
         if minutes < 2:
             raise MonitorError(f"minutes must be at least 2, got {minutes}")
+        if minutes > MOST_MINUTES:
+            raise MonitorError(f"minutes must be at most {MOST_MINUTES}, got {minutes}")
         opens = at(day, "09:30")
         middle = opens + minutes // 2 * MINUTE
         self.total = minutes * MINUTE

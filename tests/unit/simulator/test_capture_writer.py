@@ -68,7 +68,7 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(MonitorError, match="csv, parquet"):
         write_capture(random_session(3, seconds=2), tmp_path, "xls")
     (tmp_path / "file").write_text("")
-    with pytest.raises(MonitorError, match="cannot write"):
+    with pytest.raises(MonitorError, match="cannot be written"):
         write_capture(random_session(3, seconds=2), tmp_path / "file")
 
 
