@@ -20,14 +20,13 @@ from mm_monitor.core.view import StatusView
 from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.desk.live import Desk
 from mm_monitor.desk.orders import Record
+from mm_monitor.desk.sending import send
 from mm_monitor.errors import ConfigError
-from mm_monitor.formats import json_bytes
 from mm_monitor.health import HealthStats
 from mm_monitor.journal import Journal, kept_looks
 from mm_monitor.live_signals import LiveSignals
 from mm_monitor.recording.writer import TapeWriter
 from mm_monitor.reports.accruals import Value, messages
-from mm_monitor.revisions.announce import send
 from mm_monitor.sinks import create
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.dead_letter import (
@@ -74,7 +73,7 @@ def make_desk(config: Config, rulebooks: Sequence[Rulebook], now: Callable[[], i
     client = client_settings(kafka_options(config))
 
     async def write(records: Sequence[Record]) -> None:
-        await send(client, config.topics.control, [(b"desk", json_bytes(one)) for one in records])
+        await send(client, config.topics.control, records)
 
     kinds = {kind for book in rulebooks for kind in book.exemptions}
     evidence = config.evidence.directory

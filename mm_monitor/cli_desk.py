@@ -160,13 +160,12 @@ def _send(
     elif config is not None:
         from mm_monitor.assembly import kafka_options
         from mm_monitor.config import load_config
-        from mm_monitor.revisions.announce import send
+        from mm_monitor.desk.sending import send
         from mm_monitor.sources.kafka_options import client_settings
 
         read = load_config(config)
         client = client_settings(kafka_options(read))
-        messages = [(b"desk", json.dumps(record).encode()) for record in records]
-        asyncio.run(send(client, read.topics.control, messages))
+        asyncio.run(send(client, read.topics.control, records))
     if as_json:
         print_json(records)
     else:

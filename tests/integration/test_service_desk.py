@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+from aiokafka import AIOKafkaConsumer
+
 from mm_monitor.desk.orders import Order, exemption, maintenance
+from mm_monitor.desk.sending import send
+from mm_monitor.errors import MonitorError
 from mm_monitor.evidence.inbox import entries
 from mm_monitor.evidence.keys import SealingKey
-from mm_monitor.revisions.announce import send
+from mm_monitor.formats import json_bytes
 from tests.integration.inside import inside, past, slots
 from tests.integration.service import until
 from tests.integration.venue import SECOND, Quoting, Venue, rulebook
@@ -32,9 +37,7 @@ async def test_an_order_begins_now_and_ends_at_its_time(kafka: Kafka, tmp_path: 
         order = Order(now, ends, "ann", "line cut", scope="K0", maker="M0")
         records = exemption(order, "technical", {"technical"}, now)
         records += maintenance(Order(now, ends, "ann", "gateway 2", scope="K1", maker="M1"), now)
-        await send(
-            client, venue.control_topic, [(b"desk", json.dumps(r).encode()) for r in records]
-        )
+        await send(client, venue.control_topic, records)
         await until(lambda: slots(app)["M0", "C0"]["state"] == "exempt", 15)
         await until(lambda: slots(app)["M1", "C1"]["state"] == "unknown", 15)
         await past(app, ends + SECOND)
@@ -56,3 +59,15 @@ async def test_an_order_begins_now_and_ends_at_its_time(kafka: Kafka, tmp_path: 
         == [("exemption", "M0", "ann", "line cut")] * 2
         + [("maintenance", "M1", "ann", "gateway 2")] * 2
     )
+
+
+async def test_an_order_lands_whole_or_not_at_all(kafka: Kafka) -> None:
+    client = {"bootstrap_servers": kafka.bootstrap}
+    topic = kafka.unique_topic("control", max_message_bytes=700)
+    start, end = ({"reason": "r" * 400, "action": action} for action in ("start", "end"))
+    with pytest.raises(MonitorError, match="2 records for 'control-"):
+        await send(client, topic, [start, end])
+    await send(client, topic, [end])  # alone it is not too large
+    async with AIOKafkaConsumer(topic, auto_offset_reset="earliest", **client) as consumer:
+        first = await asyncio.wait_for(consumer.getone(), 20)
+    assert (first.offset, first.value) == (0, json_bytes(end))
