@@ -34,8 +34,8 @@ beside_both   = mkdir -p build; $(call in_background,$(1),$(2)); $(call in_backg
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help preflight venv build build-debug build-asan demo stack tour test test-long proofs fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming screenshots services helm \
-        packaging dist versions clean
+.PHONY: help preflight venv build build-debug build-asan demo stack tour test test-long proofs fuzz test-debug test-asan lint bench bench-peers bench-plots instructions gaming screenshots services \
+        packaging test-wheel dist versions clean
 
 help: ## this list
 	@echo "mm-monitor: who keeps the quoting obligation, exactly"
@@ -139,7 +139,7 @@ test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with b
 	@$(MAKE) --no-print-directory versions
 
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
-	@$(MAKE) --no-print-directory build build-debug helm
+	@$(MAKE) --no-print-directory build build-debug
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -q --timeout 1800
 	@$(MAKE) --no-print-directory proofs
 
@@ -175,12 +175,13 @@ lint: $(VENV)/.dev build ## ruff, formatting, mypy --strict, stubs against the c
 services: $(VENV)/.dev ## fetch the real services that tests talk to (Kafka, Prometheus, Alertmanager, Mosquitto, Chromium)
 	@$(PY) -m tests.services.install
 
-helm: $(VENV)/.dev ## build Helm, for the tests of the chart, by Go from its module proxy (minutes, once)
-	@$(PY) -m tests.services.helm
-
 packaging: $(VENV)/.dev ## sdist, wheel from the sdist, installed and used elsewhere
 	@echo "==> packaging: sdist, wheel from it, a new environment, another directory"
 	@$(PY) tests/packaging/check.py
+
+test-wheel: $(VENV)/.dev services ## the suite on the wheel that is built from the sdist, where no sources are; PYTEST_ARGS=... instead of all
+	@echo "==> tests: on the wheel of the sdist, installed in a new environment"
+	@$(PY) -m tests.packaging.suite $(PYTEST_ARGS)
 
 .PHONY: fuzz-input lock audit
 

@@ -40,9 +40,9 @@ def alert_names() -> list[str]:
 
 
 def tool(name: str, *words: str, cwd: Path | None = None) -> str:
-    """Run promtool or amtool, which must have nothing to say against it; what it printed."""
+    """Run promtool, amtool or hadolint, which must have nothing to say against it; what it printed."""
     require_service(name)
-    program = {"promtool": find.promtool, "amtool": find.amtool}[name]()
+    program = {"promtool": find.promtool, "amtool": find.amtool, "hadolint": find.hadolint}[name]()
     assert program is not None
     done = subprocess.run(
         [program, *words], cwd=cwd, capture_output=True, text=True, timeout=60, check=False

@@ -1,6 +1,6 @@
 """The chart renders what Kubernetes takes, with few values and with all; wrong values are refused.
 
-Helm itself renders (`make helm` builds it), and the schemas of Kubernetes are asked; no cluster is.
+Helm itself renders, and the schemas of Kubernetes are asked; no cluster is.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from mm_monitor import rulebooks
 from mm_monitor.config import check_config
 from mm_monitor.evidence.keys import SealingKey
 from tests.deploy.folder import DEPLOY, PROMETHEUS, RULE_FILES, read, tool
-from tests.repo.source import ROOT
 from tests.services import find
+from tests.services.require import require_service
 
 CHART = DEPLOY / "helm" / "mm-monitor"
 KUBERNETES = "1.31.0"
@@ -52,9 +53,9 @@ ALL: dict[str, Any] = {
 
 
 def helm(*words: str) -> subprocess.CompletedProcess[str]:
+    require_service("helm")
     program = find.helm()
-    if program is None:
-        pytest.skip("no helm on the PATH; `make helm` builds it")
+    assert program is not None
     return subprocess.run(
         [program, *words], capture_output=True, text=True, timeout=60, check=False
     )
@@ -120,7 +121,7 @@ def test_the_configuration_is_good_once_the_worker_has_its_number(
         folder.mkdir(parents=True)
     for name, text in data.items():
         (config / name).write_text(text.replace("/etc/mm-monitor", str(etc)))
-    book = ROOT / "mm_monitor" / "rulebooks" / "szse-2025.toml"
+    book = Path(rulebooks.__file__).parent / "szse-2025.toml"
     (config / "mine.toml").write_text(book.read_text(encoding="utf-8"))
     for secret in ("password", "tokens"):
         (etc / "secrets" / "kafka" / secret).write_text("")

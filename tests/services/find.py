@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -40,13 +41,20 @@ def amtool() -> str | None:
     return program("amtool")
 
 
-HELM_VERSION = "v3.18.6"
+def packaged(name: str) -> str | None:
+    """A program that a Python package brings into its environment, or the one on the PATH."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else program(name)
 
 
 def helm() -> str | None:
-    """Helm, of the PATH or as `make helm` built it."""
-    built = cache_dir() / f"helm-{HELM_VERSION}" / "helm"
-    return program("helm") or (str(built) if built.exists() else None)
+    """What renders charts for Kubernetes."""
+    return packaged("helm")
+
+
+def hadolint() -> str | None:
+    """What finds fault with Dockerfiles."""
+    return packaged("hadolint")
 
 
 def chromium() -> str | None:

@@ -35,6 +35,8 @@ _CHECKS: dict[str, Callable[[], str | None]] = {
     "chromium": lambda: _program_missing("chromium", find.chromium),
     "alertmanager": lambda: _program_missing("prometheus-alertmanager", find.alertmanager),
     "amtool": lambda: _program_missing("amtool", find.amtool),
+    "helm": lambda: _program_missing("helm", find.helm),
+    "hadolint": lambda: _program_missing("hadolint", find.hadolint),
 }
 NAMES = tuple(_CHECKS)
 

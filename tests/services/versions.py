@@ -42,15 +42,27 @@ def version(name: str) -> str:
         "promtool": find.promtool,
         "alertmanager": find.alertmanager,
         "chromium": find.chromium,
+        "helm": find.helm,
+        "hadolint": find.hadolint,
     }
-    return _number(_output([str(programs[name]()), "--version"]))
+    word = "version" if name == "helm" else "--version"
+    return _number(_output([str(programs[name]()), word]))
 
 
 def main() -> int:
     """One line for each service; 1 when one is missing and CI=true."""
     versions = {
         name: version(name)
-        for name in ("kafka", "mosquitto", "prometheus", "promtool", "alertmanager", "chromium")
+        for name in (
+            "kafka",
+            "mosquitto",
+            "prometheus",
+            "promtool",
+            "alertmanager",
+            "chromium",
+            "helm",
+            "hadolint",
+        )
     }
     print("Real services used:")
     for name, words in versions.items():
