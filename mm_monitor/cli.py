@@ -32,13 +32,14 @@ from mm_monitor import (
     cli_studies,
     cli_top,
 )
-from mm_monitor.cli_words import Json, Rules, RulesArgument, Silent, print_json
+from mm_monitor.cli_words import FirstThingsFirst, Json, Rules, RulesArgument, Silent, print_json
 from mm_monitor.errors import ConfigError, MonitorError, unwritable
 from mm_monitor.screens import capture_progress, doubts, replay_progress, summary_table
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 app = typer.Typer(
     name="mm-monitor",
+    cls=FirstThingsFirst,
     help="Who keeps the quoting obligation: exact presence of every market maker, live or from a capture.",
     no_args_is_help=True,
     context_settings=HELP,
@@ -354,6 +355,7 @@ def demo(
     "mm-monitor simulate --strategies all --out games"
 )
 def simulate(
+    context: typer.Context,
     out: Annotated[
         Path | None, typer.Option(help="Write a capture directory with truth.json.")
     ] = None,
@@ -396,6 +398,7 @@ def simulate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Makers whose presence is known to the nanosecond, into a capture directory or a Kafka."""
+    _refuse_unused(context, "strategies" if strategies else "bootstrap" if bootstrap else "out")
     if listing or strategies:
         said = "json" if as_json else "" if quiet else "text"
         _games(listing, strategies, out, seed, day, minutes, fmt, shuffle, said)
@@ -411,6 +414,26 @@ def simulate(
     done = _simulate(today, out, bootstrap, {"fmt": fmt, "shuffle": shuffle}, kafka, quiet)
     where = str(out if out is not None else bootstrap)
     _simulated(done, where, "json" if as_json else "" if quiet else "text")
+
+
+# What `simulate` cannot heed beside an option, by parameter.
+_KAFKAS = ("codec", "rows_per_record", "fast", "now", "group", "reference", "truth")
+_UNUSED = {
+    "out": _KAFKAS,
+    "bootstrap": ("fmt", "shuffle"),
+    "strategies": ("bootstrap", "makers", "contracts", "classes", "rate", "seconds", *_KAFKAS),
+}
+
+
+def _refuse_unused(context: typer.Context, chosen: str) -> None:
+    """Raises MonitorError for an option that was given and would be ignored beside the chosen one."""
+    flags = {str(one.name): one.opts[0] for one in context.command.params}
+    sources = {name: context.get_parameter_source(name) for name in _UNUSED[chosen]}
+    given = [
+        flags[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise MonitorError(f"simulate: {', '.join(given)} would be ignored with {flags[chosen]}")
 
 
 def _games(
@@ -464,11 +487,6 @@ def _simulate(
 
     if (out is None) == (not bootstrap):
         raise MonitorError("simulate: either --out DIRECTORY or --bootstrap HOST:PORT")
-    for name in ("reference", "truth"):
-        if out is not None and kafka[name if name == "truth" else "reference_dir"] is not None:
-            raise MonitorError(
-                f"simulate: --{name} goes with --bootstrap; --out DIRECTORY has it in the directory"
-            )
     with capture_progress(quiet) as progress:
         if out is not None:
             return commands.simulate_to_capture(
@@ -506,7 +524,7 @@ def rules_list(as_json: Json = False) -> None:
             continue
         checked = "verified" if book.verified else "unverified"
         print(
-            f"{name:24} version {book.version}, effective {book.effective}, {checked}: {book.title}"
+            f"{name:24} version {book.version}, effective {book.effective or 'since unknown'}, {checked}: {book.title}"
         )
 
 

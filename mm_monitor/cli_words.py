@@ -1,4 +1,4 @@
-"""What several commands share: the option for JSON and its printing, and rulebooks by name with their completion."""
+"""What commands share: their order in the help, the option for JSON and its printing, rulebooks' names for a shell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,24 @@ import json
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+_ORDER = (
+    "demo", "simulate", "replay", "explain", "report", "run", "check-config", "doctor", "top",
+    "rules", "whatif", "price", "import", "exempt", "maintenance", "acknowledge", "reconcile", "revise",
+)  # fmt: skip
+
+
+class FirstThingsFirst(TyperGroup):
+    """Lists commands in the order in which they are met; those that it does not know come last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names, the well-known first."""
+        names = super().list_commands(ctx)
+        return [
+            *(name for name in _ORDER if name in names),
+            *(name for name in names if name not in _ORDER),
+        ]
 
 
 def rulebook_names(incomplete: str) -> list[str]:

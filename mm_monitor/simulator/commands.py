@@ -57,7 +57,7 @@ class DayOptions:
             if not getattr(self, name) > 0:
                 raise MonitorError(f"{name} must be positive, got {getattr(self, name)}")
         if not math.isfinite(self.seconds):
-            raise MonitorError(f"seconds must be a number of seconds, got {self.seconds}")
+            raise MonitorError(f"seconds must be finite, got {self.seconds}")
         if self.rate * self.seconds > MOST_RECORDS:
             raise MonitorError(
                 f"rate x seconds must be at most {MOST_RECORDS:,} records, got {self.rate} x {self.seconds:g}"

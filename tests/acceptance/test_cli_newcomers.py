@@ -18,11 +18,11 @@ def _case(directory: Path) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("more", [(), ("--strategies", "far")])
+@pytest.mark.parametrize("more", [SMALL, ("--strategies", "far")])
 def test_a_recording_is_not_simulated_over(tmp_path: Path, more: tuple[str, ...]) -> None:
     own = _case(tmp_path / "own")
     before = {path.name: path.read_bytes() for path in own.iterdir()}
-    done = command("simulate", "--out", own, *SMALL, *more)
+    done = command("simulate", "--out", own, *more)
     assert done.returncode == 2
     assert "no truth.json, so no simulation wrote it; choose another directory" in done.stderr
     assert {path.name: path.read_bytes() for path in own.iterdir()} == before
@@ -39,9 +39,8 @@ def test_a_simulation_may_be_simulated_again(tmp_path: Path) -> None:
     [
         (("--makers", "100000000"), "makers x contracts must be at most 1,000,000, got 100000000 x 4"),
         (("--contracts", "999999999999"), "makers x contracts must be at most 1,000,000"),
-        (("--strategies", "all", "--minutes", "99999999"), "minutes must be at most 600"),
-        (("--truth", "elsewhere.json"), "--truth goes with --bootstrap"),
-        (("--reference", "elsewhere"), "--reference goes with --bootstrap"),
+        (("--truth", "elsewhere.json"), "--truth would be ignored with --out"),
+        (("--reference", "elsewhere"), "--reference would be ignored with --out"),
     ],
 )  # fmt: skip
 def test_a_simulation_that_cannot_be_is_refused_at_once(
@@ -52,6 +51,11 @@ def test_a_simulation_that_cannot_be_is_refused_at_once(
     assert not (tmp_path / "day").exists()
 
 
+def test_games_have_an_end() -> None:
+    done = command("simulate", "--strategies", "all", "--minutes", "99999999", "--out", "nowhere")
+    assert (done.returncode, "minutes must be at most 600" in done.stderr) == (2, True)
+
+
 def test_a_file_in_the_place_of_a_directory_is_called_that(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
@@ -60,7 +64,7 @@ def test_a_file_in_the_place_of_a_directory_is_called_that(tmp_path: Path) -> No
         ("replay", CASE, *rulebook, "--ledger", file),
         ("report", "day", CASE, *rulebook, "--out", file),
         ("simulate", "--out", file, *SMALL),
-        ("simulate", "--out", file, *SMALL, "--strategies", "far"),
+        ("simulate", "--out", file, "--strategies", "far"),
     ):
         done = command(*line)
         assert done.returncode == 2
@@ -99,3 +103,25 @@ def test_times_in_another_unit_are_doubted(tmp_path: Path) -> None:
     assert said in command("replay", own, "--rulebook", "szse-2025").stderr
     done = command("replay", CASE, "--rulebook", CASE / "rulebook.toml")
     assert "nanoseconds since 1970" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--out", "OUT", "--codec", "json", "--fast"), "--codec, --fast would be ignored with --out"),
+        (("--bootstrap", "x:1", "--shuffle"), "--shuffle would be ignored with --bootstrap"),
+        (("--strategies", "all", "--out", "OUT", "--rate", "5"), "--rate would be ignored with --strategies"),
+    ],
+)  # fmt: skip
+def test_an_option_that_would_be_ignored_is_refused(
+    tmp_path: Path, words: tuple[str, ...], named: str
+) -> None:
+    out = tmp_path / "out"
+    done = command("simulate", *(out if word == "OUT" else word for word in words))
+    assert (done.returncode, out.exists()) == (2, False)
+    assert named in done.stderr
+
+
+def test_the_help_begins_with_what_one_does_first() -> None:
+    lines = command("--help").stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["demo", "simulate", "replay"]
