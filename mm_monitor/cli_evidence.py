@@ -1,15 +1,19 @@
-"""The commands about the evidence log: verify, evidence keygen, evidence part, evidence verifier."""
+"""The commands about the evidence log: verify, and evidence keygen, lapses, part and verifier."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mm_monitor.cli_words import Json, print_json
+from mm_monitor import __version__
+from mm_monitor.cli_words import Json, Rules, Silent, print_json
+from mm_monitor.core.days import utc_date
 from mm_monitor.errors import InputError, MonitorError
+from mm_monitor.hashes import input_hashes
 
 
 def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
@@ -21,6 +25,9 @@ def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
                            no_args_is_help=True, context_settings=dict(help_options))  # fmt: skip
     app.add_typer(evidence, name="evidence")
     evidence.command(epilog="Example: mm-monitor evidence keygen evidence.pem")(keygen)
+    evidence.command(
+        epilog="Example: mm-monitor evidence lapses journal/2025-08-01.tape --rulebook szse-2025 --directory evidence"
+    )(lapses)
     evidence.command(
         epilog="Example: mm-monitor evidence part evidence-2025-08-01.log --maker M0 > m0.log"
     )(part)
@@ -84,6 +91,54 @@ def keygen(
         print_json({"file": str(file), "public": public})
     else:
         typer.echo(public)
+
+
+def lapses(
+    source: Annotated[Path, typer.Argument(help="A journal's DATE.tape, or a capture directory.")],
+    rulebook: Rules,
+    directory: Annotated[Path, typer.Option(help="The evidence log's directory.")],
+    as_json: Json = False,
+    quiet: Silent = False,
+) -> None:
+    """Have every lapse of a date that is over written into the log, with the records that it was judged by."""
+    from mm_monitor.evidence.inbox import post
+    from mm_monitor.evidence.lapses import lapse_entries
+    from mm_monitor.rulebooks import load
+    from mm_monitor.screens import replay_progress
+    from mm_monitor.studies.lapses import lapses_of
+
+    if not directory.is_dir():
+        raise InputError("the directory of an evidence log", file=str(directory))
+    book = load(rulebook)
+    with replay_progress(quiet or as_json) as progress:
+        found = asyncio.run(lapses_of(source, book, progress, whole=True))
+    if found.judged.until is not None:
+        what = "a date that is over; the journal has it until event time"
+        raise InputError(what, file=str(source), value=found.judged.until)
+    about = {
+        "dates": [
+            view.trading_date or utc_date(view.period_start or 0) for view in found.judged.days
+        ],
+        "rulebook": {"id": book.id, "version": book.version, "sha256": book.sha256},
+        "engine": __version__,
+        "inputs": input_hashes(source),
+    }
+    told = [(entry, post(directory, entry)) for entry in lapse_entries(found, about)]
+    _tell_posted(told, as_json, quiet)
+
+
+def _tell_posted(told: list[tuple[dict[str, Any], str]], as_json: bool, quiet: bool) -> None:
+    if as_json:
+        rows = [
+            {"maker": entry["maker"], "lapses": len(entry["lapses"]), "id": id_}
+            for entry, id_ in told
+        ]
+        print_json({"entries": rows})
+    elif not quiet:
+        count = sum(len(entry["lapses"]) for entry, _ in told)
+        typer.echo(
+            f"{count} lapses in {len(told)} entries wait for the service to take them into its log"
+        )
 
 
 def part(

@@ -9,7 +9,6 @@ import getpass
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from mm_monitor.core.days import utc_date
 from mm_monitor.core.model import Breach, BreachEvent
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.errors import InputError, MonitorError
+from mm_monitor.hashes import input_hashes
 from mm_monitor.recording.day import RecordedDay, read_day
 from mm_monitor.recording.frames import ENDING
 from mm_monitor.replay import Opened, Progress, Replayed, open_capture, replay
@@ -123,22 +123,8 @@ def _about(wanted: Wanted, date: str, now: int, reason: str) -> dict[str, Any]:
         "reason": reason,
         "author": wanted.author or getpass.getuser(),
         "engine": __version__,
-        "inputs": {path.name: _hash(path) for path in _files(wanted.source)},
+        "inputs": input_hashes(wanted.source),
     }
-
-
-def _files(source: Path) -> list[Path]:
-    if source.is_file():
-        return [source]
-    return sorted(path for path in source.iterdir() if path.suffix in (".csv", ".parquet"))
-
-
-def _hash(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _plain(report: Mapping[str, object]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from mm_monitor.core.evaluator import Evaluator
 from mm_monitor.core.model import Breach, BreachKind, ExemptionRecord
 from mm_monitor.core.reference import ALL
 from mm_monitor.core.rulebook import Rulebook
-from mm_monitor.replay import Progress, replay
+from mm_monitor.replay import Progress, Replayed, replay
 from mm_monitor.sources.protocol import Delivery, Source
 
 Span = tuple[int, int]  # [start, end) in ns
@@ -37,6 +37,9 @@ class Lapse:
     reason: str  # primary, when it began
     failed_by: str  # every test that failed then, and by how much
     cause: str
+    evidence: Mapping[
+        str, Any
+    ]  # that of a breach: quote, theo, limit and their places; empty unless asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Lapses:
 
     lapses: Sequence[Lapse]
     exemptions: Sequence[Exempted]
+    judged: Replayed  # with a permitted gap of nothing: of use for its dates and names, not for its verdicts
 
 
 async def lapses_of(
@@ -63,15 +67,17 @@ async def lapses_of(
     rulebook: Rulebook,
     progress: Progress | None = None,
     journal: Path | None = None,
+    *,
+    whole: bool = False,
 ) -> Lapses:
-    """Read a capture for its lapses. InputError as `replay`."""
-    heard, kept = _Exemptions(rulebook), _Kept()
+    """Read a capture, or a journal's day, for its lapses; `whole` with their evidence. InputError as `replay`."""
+    heard, kept = _Exemptions(rulebook), _Kept(whole)
 
     def listen(source: Source) -> Source:
         heard.source = source
         return heard
 
-    await replay(
+    judged = await replay(
         capture,
         replace(rulebook, longest_permitted=0),
         progress=progress,
@@ -80,7 +86,7 @@ async def lapses_of(
         prepare=kept.watch,
     )
     found = sorted(_lapses(kept, heard), key=lambda one: (one.start, one.maker, one.contract))
-    return Lapses(found, heard.sorted())
+    return Lapses(found, heard.sorted(), judged)
 
 
 def _lapses(kept: _Kept, heard: _Exemptions) -> Iterator[Lapse]:
@@ -97,6 +103,7 @@ def _lapses(kept: _Kept, heard: _Exemptions) -> Iterator[Lapse]:
         yield Lapse(
             breach.maker, breach.contract, breach.klass, breach.start, breach.end or breach.start,
             counted, tuple(left), breach.reason, failed, str(cause.get("kind", "")),
+            evidence if kept.whole else {},
         )  # fmt: skip
 
 
@@ -112,6 +119,7 @@ def _without(span: Span, hole: Span) -> Iterator[Span]:
 class _Kept:
     """Closed lapses by breach id, each with the obliged time in it by the clock of its contract."""
 
+    whole: bool  # with all their evidence, or with what a report tells of it
     found: dict[str, tuple[Breach, tuple[Span, ...]]] = field(default_factory=dict)
 
     def watch(self, evaluator: Evaluator) -> None:
@@ -124,15 +132,17 @@ class _Kept:
 class _LapseBook(BreachBook):
     """A book that keeps lapses and nothing else. `keep` and `judge` are always given."""
 
-    keep: _Kept = field(default_factory=_Kept)
+    keep: _Kept = field(default_factory=lambda: _Kept(whole=False))
     judge: Evaluator | None = None
 
     def open(
         self, kind: str, maker: str, contract: str, klass: str, start: int, reason: str,
         evidence: Mapping[str, object], noticed_at: int,
     ) -> Breach:  # fmt: skip
-        """As `BreachBook.open`, with what a report tells of the evidence."""
-        told = {name: evidence[name] for name in ("failed_by", "cause") if name in evidence}
+        """As `BreachBook.open`, with as much of the evidence as is wanted."""
+        told = evidence if self.keep.whole else {
+            name: evidence[name] for name in ("failed_by", "cause") if name in evidence
+        }  # fmt: skip
         args = (kind, maker, contract, klass, start, reason, told, noticed_at)
         breach = BreachBook.open(self, *args)
         self.events.clear()

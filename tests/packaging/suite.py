@@ -31,7 +31,7 @@ def _without_sources(place: Path) -> None:
     for name in kept.split("\0"):
         if name and name.partition("/")[0] not in SOURCES:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, place / name)
+            shutil.copy2(ROOT / name, place / name, follow_symlinks=False)
 
 
 def run(scratch: Path, words: list[str]) -> int:

@@ -122,7 +122,7 @@ async def test_what_a_later_life_judged_again_counts_once(recorded: Path) -> Non
 
 async def test_a_day_begins_with_what_the_day_before_left_standing(tmp_path: Path) -> None:
     """Two dates of a venue that is open around the clock; the second is judged by its own file alone."""
-    book = load(str(_venue(tmp_path)))
+    book = load(str(venue(tmp_path)))
     whole = await replay(tmp_path / "capture", book)
     reference, source = open_capture(tmp_path / "capture")
     await source.start()
@@ -147,7 +147,7 @@ async def test_a_day_begins_with_what_the_day_before_left_standing(tmp_path: Pat
     assert days[1].obligations.exempt.tolist() == [0, 60 * SECOND]
 
 
-def _venue(folder: Path) -> Path:
+def venue(folder: Path) -> Path:
     """M0 quotes C0 for half of each date's minute; M1's exemption, and the theo, are of the first date alone."""
     capture, start, day = folder / "capture", 1_754_272_800_000_000_000, 86_400_000_000_000
     files = {
