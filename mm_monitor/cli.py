@@ -26,6 +26,7 @@ from mm_monitor import (
     cli_doctor,
     cli_evidence,
     cli_imports,
+    cli_journal,
     cli_pricing,
     cli_reports,
     cli_revisions,
@@ -53,6 +54,7 @@ cli_studies.register(app, rules_app)
 cli_reports.register(app, HELP)
 cli_pricing.register(app)
 cli_evidence.register(app, HELP)
+cli_journal.register(app, HELP)
 cli_access.register(app)
 cli_doctor.register(app)
 cli_top.register(app)

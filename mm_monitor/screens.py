@@ -53,10 +53,10 @@ def replay_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def capture_progress(quiet: bool) -> Iterator[Callable[..., None]]:
-    """A bar for the simulator."""
+def capture_progress(quiet: bool, what: str = "simulating") -> Iterator[Callable[..., None]]:
+    """A bar for work that is told as so much, or as so much of so much."""
     with _bar(quiet) as bar:
-        task = bar.add_task("simulating", total=None, detail="")
+        task = bar.add_task(what, total=None, detail="")
 
         def tell(*numbers: int) -> None:
             done, of = (numbers[0], numbers[1]) if len(numbers) > 1 else (numbers[0], 0)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +19,7 @@ from mm_monitor.recording.day import read_day
 from mm_monitor.replay import replay
 from mm_monitor.reports.report import RecordCounts, build_report, to_bytes
 from mm_monitor.rulebooks import load
+from mm_monitor.sources.recorded import RecordedSource
 from tests.integration.inside import past
 from tests.integration.service import running, until
 from tests.integration.venue import SECOND, Quoting, Venue, rulebook
@@ -77,3 +82,24 @@ async def test_the_journal_alone_gives_the_same_report_over_a_restart(
     counts: Any = again.report["records"]
     assert counts["late"] == 1
     assert again.report["breaches"]
+    (tmp_path / "monitor.toml").write_text(text)
+    await _rebuilt_from_kafka(tmp_path, path, at)
+
+
+async def _rebuilt_from_kafka(folder: Path, journal: Path, at: int) -> None:
+    """What Kafka still has gives a file by which the date is judged as by the journal with what came too late."""
+    again, book = folder / "again", load(str(folder / "live.toml"))
+    words = ("rebuild", folder / "monitor.toml", "--date", journal.stem, "--directory", again)
+    command = (sys.executable, "-m", "mm_monitor", "journal", *words, "--json")
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True)
+    path = again / journal.name
+    assert json.loads(done.stdout) == {"file": str(path), "late": 0, "dead": 0}
+    day = read_day(journal)
+    opened = day.reference, RecordedSource(day, late=True)
+    revised = await replay(journal, book, given=opened, until=at)
+    anew = await replay(path, book, until=at)
+    assert to_bytes({**anew.report, "records": None}) == to_bytes(
+        {**revised.report, "records": None}
+    )
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False)
+    assert (done.returncode, b"there is one already" in done.stderr) == (2, True)

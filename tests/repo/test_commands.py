@@ -26,6 +26,7 @@ ELSEWHERE = (
     "demo",
     "simulate --bootstrap",
     "report rollup",
+    "journal rebuild",
     "report known",
     "exempt",
     "acknowledge",
