@@ -7,12 +7,10 @@ then on the brokers refuse whoever had it before, so a process that was given up
 from __future__ import annotations
 
 import asyncio
-import struct
 import threading
-import zlib
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -21,19 +19,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from mm_monitor.checkpoints.protocol import Entry
+from mm_monitor.checkpoints.slots import Log, Messages, Slots
 from mm_monitor.errors import CheckpointError
 
-MAGIC = b"MMCT"
-SCHEMA = 1
-DIFFERENCES = 2  # kept beside their whole record
 _CHUNK = 512 << 10
 _ROOM = 4096  # of a message, for its key and for what Kafka adds
-# magic, schema, chunks, crc32 of the record, serial, base, generation, length
-_HEAD = struct.Struct("<4sHxxIIQQQQ")
-_SERIAL = struct.Struct("<Q")  # before each chunk, so that none is taken for one of another record
 _MADE_WITH = "--config cleanup.policy=compact --config segment.bytes=16777216 --config max.compaction.lag.ms=60000"
 T = TypeVar("T")
-_Log = Mapping[str, tuple[int, bytes]]  # the newest value of each key, and where it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +38,8 @@ class TopicPlace:
     seconds: float = 20.0  # that opening, reading and writing may take each
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What a record's last message says of it."""
-
-    chunks: int
-    crc: int
-    serial: int
-    base: int
-    generation: int
-    size: int
-
-    def packed(self) -> bytes:
-        return _HEAD.pack(
-            MAGIC, SCHEMA, self.chunks, self.crc, self.serial, self.base, self.generation, self.size
-        )
-
-
 class TopicStore:
-    """Slots `a` and `b` for whole records in turn, each with two for its differences; a slot is a few keys."""
+    """One partition, opened; `slots.py` says which keys and values a record becomes there."""
 
     name = "topic"
 
@@ -74,8 +49,7 @@ class TopicStore:
         self._tp = TopicPartition(place.topic, place.partition)
         self._problems: list[str] = []
         self._chunk = _CHUNK
-        self._held: dict[str, _Head] = {}  # by slot
-        self._generation = 0  # not known before all has been read
+        self._slots = Slots(self._where)
         self._under_way: asyncio.Task[None] | None = None  # the last transaction
         self._loop = _Loop()
         self._producer: AIOKafkaProducer | None = None
@@ -87,49 +61,17 @@ class TopicStore:
 
     def write(self, entry: Entry) -> None:
         """See the protocol. CheckpointError (`deposed`) once another has opened the partition: then never again."""
-        if not self._generation:
+        if not self._slots.generation:
             self.entries()
-        slot = self._slot_of(entry)
-        size = self._chunk
-        pieces = [entry.data[at : at + size] for at in range(0, len(entry.data), size)]
-        head = _Head(len(pieces), zlib.crc32(entry.data), entry.serial, entry.base,
-                     self._generation, len(entry.data))  # fmt: skip
-        messages: dict[str, bytes | None] = {
-            f"{slot}/{i}": _SERIAL.pack(entry.serial) + piece for i, piece in enumerate(pieces)
-        }
-        gone = [name for name in self._held if entry.serial == entry.base and name[:-1] == slot]
-        for name in gone:
-            messages |= dict.fromkeys(self._keys(name, 0))
-        messages |= dict.fromkeys(self._keys(slot, len(pieces))[1:])
-        messages[slot] = head.packed()
-        self._call(self._send(messages))
-        for name in gone:
-            del self._held[name]
-        self._held[slot] = head
+        chunk = self._chunk
+        self._call(self._send(self._slots.messages(entry, chunk)))
+        self._slots.written(entry, chunk)
 
     def entries(self) -> Iterator[Entry]:
         """See the protocol."""
-        log = self._call(self._read())
-        heads = sorted((key for key in log if "/" not in key), key=lambda k: log[k][0])
-        found: list[Entry] = []
-        newest = 0
-        self._held.clear()
-        for slot in heads:
-            try:
-                head = _head_of(slot, log[slot][1])
-                self._held[slot] = replace(
-                    head, serial=-1
-                )  # if it is no good, it is the next to go
-                if head.generation < newest:  # never, as long as the brokers keep their word
-                    told = f"record {head.serial} was written by one that was deposed"
-                    raise CheckpointError("damaged", told)
-                newest = head.generation
-                found.append(_assembled(slot, head, log))
-                self._held[slot] = head
-            except CheckpointError as error:
-                self._problems.append(f"{self._where}: {str(error).removeprefix('checkpoint: ')}")
-        self._generation = newest + 1
-        return reversed(found)
+        found, problems = self._slots.read(self._call(self._read()))
+        self._problems += problems
+        return iter(found)
 
     def problems(self) -> list[str]:
         """See the protocol."""
@@ -149,22 +91,6 @@ class TopicStore:
     @property
     def _where(self) -> str:
         return f"{self._place.topic}/{self._place.partition}"
-
-    def _slot_of(self, entry: Entry) -> str:
-        """A whole record goes where the newest is not; a difference beside its whole record."""
-        held = self._held
-        if entry.serial == entry.base:
-            return min("ab", key=lambda slot: held[slot].serial if slot in held else -1)
-        for slot in "ab":
-            if slot in held and held[slot].serial == entry.base:
-                beside = [f"{slot}{i}" for i in range(DIFFERENCES)]
-                return min(beside, key=lambda name: held[name].serial if name in held else -1)
-        raise CheckpointError("storage", f"{self._where}: record {entry.base} is no longer there")
-
-    def _keys(self, slot: str, first: int) -> list[str]:
-        """The head's key, and those of the chunks from the given one on, as far as they are held."""
-        held = self._held[slot].chunks if slot in self._held else 0
-        return [slot, *(f"{slot}/{i}" for i in range(first, held))]
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run in the loop of our own; every failure is a CheckpointError."""
@@ -219,7 +145,7 @@ class TopicStore:
             raise CheckpointError("storage", f"{wrong}; it must be compact")
         self._chunk = min(_CHUNK, int(settings.get("max.message.bytes", _CHUNK + _ROOM)) - _ROOM)
 
-    async def _send(self, messages: Mapping[str, bytes | None]) -> None:
+    async def _send(self, messages: Messages) -> None:
         """All of them or none: a reader of committed records sees nothing of a transaction that was cut short."""
         assert self._producer is not None
         if self._under_way is not None:
@@ -230,9 +156,7 @@ class TopicStore:
         self._under_way = asyncio.create_task(self._transact(self._producer, messages))
         await asyncio.shield(self._under_way)
 
-    async def _transact(
-        self, producer: AIOKafkaProducer, messages: Mapping[str, bytes | None]
-    ) -> None:
+    async def _transact(self, producer: AIOKafkaProducer, messages: Messages) -> None:
         await producer.begin_transaction()
         try:
             sent = [
@@ -249,7 +173,7 @@ class TopicStore:
             raise
         await producer.commit_transaction()
 
-    async def _read(self) -> _Log:
+    async def _read(self) -> Log:
         found: dict[str, tuple[int, bytes]] = {}
         consumer = AIOKafkaConsumer(**self._place.client, isolation_level="read_committed",
                                     auto_offset_reset="earliest", enable_auto_commit=False)  # fmt: skip
@@ -267,32 +191,6 @@ class TopicStore:
         finally:
             await consumer.stop()
         return found
-
-
-def _head_of(slot: str, data: bytes) -> _Head:
-    if len(data) != _HEAD.size:
-        raise CheckpointError("damaged", f"slot {slot}: {_HEAD.size} bytes, there are {len(data)}")
-    magic, schema, *rest = _HEAD.unpack(data)
-    if magic != MAGIC:
-        raise CheckpointError("damaged", f"slot {slot} begins with {MAGIC!r}, not with {magic!r}")
-    if schema != SCHEMA:
-        raise CheckpointError("schema", f"slot {slot} is of schema {schema}, this is {SCHEMA}")
-    return _Head(*rest)
-
-
-def _assembled(slot: str, head: _Head, log: _Log) -> Entry:
-    """The whole record, once all has been checked."""
-    pieces = []
-    for i in range(head.chunks):
-        _, value = log.get(f"{slot}/{i}", (0, b""))
-        if len(value) < _SERIAL.size or _SERIAL.unpack_from(value)[0] != head.serial:
-            missing = f"record {head.serial}: chunk {i} of {head.chunks} is missing"
-            raise CheckpointError("damaged", missing)
-        pieces.append(value[_SERIAL.size :])
-    data = b"".join(pieces)
-    if len(data) != head.size or zlib.crc32(data) != head.crc:
-        raise CheckpointError("damaged", f"record {head.serial}: its length or checksum differs")
-    return Entry(head.serial, head.base, data)
 
 
 async def _stopped(producer: AIOKafkaProducer) -> None:

@@ -6,11 +6,14 @@ of the state changes, and what it writes is committed. Older ones stay: they mus
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
 from mm_monitor.agenda import Agenda
+from mm_monitor.checkpoints import slots
+from mm_monitor.checkpoints.protocol import Entry
 from mm_monitor.checkpoints.record import SCHEMA, base_of, difference, whole
 from mm_monitor.core.batch import Decoded, Rows, control_rows, empty_rows
 from mm_monitor.core.engine import Engine
@@ -26,6 +29,8 @@ from mm_monitor.standing import LAYOUT, Packer, Parts, State, resume, standing
 
 PLACE = Path(__file__).parents[1] / "data" / "checkpoints"
 HERE = PLACE / f"{SCHEMA}-{LAYOUT}"
+TOPIC = f"topic-{slots.SCHEMA}.jsonl"  # keys and values of a compacted topic, a line each, as they were sent
+CHUNK = 8192  # bytes of a record in a message there
 SECOND = 1_000_000_000
 BEGIN = 1_763_000_000 * SECOND
 SOURCES = {1: ("mm.control", 0), 16_384: ("mm.quotes", 0)}
@@ -135,15 +140,51 @@ def outcome(parts: Parts) -> dict[str, Any]:
     }
 
 
+def records(place: Path) -> list[Entry]:
+    """The whole record, and the difference from it."""
+    return [
+        Entry(7, 7, (place / "whole.bin").read_bytes()),
+        Entry(8, 7, (place / "difference.bin").read_bytes()),
+    ]
+
+
+def as_messages(entries: list[Entry]) -> str:
+    """What is sent to an empty compacted topic for these, as the golden file has it."""
+    partition, lines = slots.Slots("golden/0"), []
+    partition.read({})
+    for entry in entries:
+        for key, value in partition.messages(entry, CHUNK).items():
+            assert value is not None  # there is nothing that could have to go
+            lines.append(json.dumps([key, base64.b64encode(value).decode()]))
+        partition.written(entry, CHUNK)
+    return "\n".join(lines) + "\n"
+
+
+def compacted(text: str) -> dict[str, tuple[int, bytes]]:
+    """What such a topic gives who reads it: the newest value of each key, and where it stands."""
+    lines = [json.loads(line) for line in text.splitlines()]
+    return {key: (at, base64.b64decode(value)) for at, (key, value) in enumerate(lines)}
+
+
 def main() -> None:
-    """Write the checkpoints of the first 30 and 31 seconds, and what the whole session comes to."""
+    """Write the checkpoints of the first 30 and 31 seconds, and what the whole session comes to.
+
+    Those that are there for today's format stay as they are, but for a topic's of another schema than theirs.
+    """
+    if not HERE.exists():
+        _write_records()
+    if not (HERE / TOPIC).exists():
+        (HERE / TOPIC).write_text(as_messages(records(HERE)))
+
+
+def _write_records() -> None:
     parts, packer = fresh(), Packer()
     play(parts, 0, 30)
     first = packer.pack(standing(parts, {}, {"kafka": parts.engine.drain()}))
     play(parts, 30, 31)
     second = packer.pack(standing(parts, {}, {}))
     entry = whole(7, first)
-    HERE.mkdir(parents=True, exist_ok=True)
+    HERE.mkdir(parents=True)
     (HERE / "whole.bin").write_bytes(entry.data)
     (HERE / "difference.bin").write_bytes(difference(8, base_of(entry, first), second).data)
     play(parts, 31, 60)

@@ -100,7 +100,7 @@ def test_a_spoilt_newest_is_told_and_the_one_before_is_there(
 def test_a_record_of_one_that_was_deposed_would_be_told(kafka: Kafka, place: TopicPlace) -> None:
     first = TopicStore(place)
     first.write(Entry(0, 0, b"first"))
-    head = first._held["a"].packed()
+    head = first._call(first._read())["a"][1]
     first.close()
     second = TopicStore(place)
     second.write(Entry(1, 1, b"second"))
