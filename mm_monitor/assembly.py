@@ -21,12 +21,12 @@ from mm_monitor.core.watch.watched import WatchedEngine
 from mm_monitor.desk.live import Desk
 from mm_monitor.desk.orders import Record
 from mm_monitor.desk.sending import send
-from mm_monitor.errors import ConfigError
 from mm_monitor.health import HealthStats
 from mm_monitor.journal import Journal, kept_looks
 from mm_monitor.live_signals import LiveSignals
 from mm_monitor.recording.writer import TapeWriter
 from mm_monitor.reports.accruals import Value, messages
+from mm_monitor.secret import read_secret
 from mm_monitor.sinks import create
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.dead_letter import (
@@ -120,14 +120,8 @@ def _registry(config: Config) -> SchemaRegistry | None:
     codecs = config.codecs
     if not codecs.registry:
         return None
-    password, path = "", codecs.registry_password_file
-    if path:
-        try:
-            password = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                "codecs.registry_password_file", f"a readable file ({error})", path
-            ) from None
+    key, place = "codecs.registry_password_file", codecs.registry_password_file
+    password = read_secret(key, place) if place else ""
     return SchemaRegistry(codecs.registry, codecs.registry_user, password)
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from mm_monitor.errors import MonitorError
+from mm_monitor.secret import read_secret
 
 LINES = 20  # where nobody says how tall the terminal is
 
@@ -25,8 +26,8 @@ def register(app: typer.Typer) -> None:
 def top(
     url: Annotated[str, typer.Option(help="Where the service's HTTP port is.")] = "http://127.0.0.1:8088",
     token_file: Annotated[
-        Path | None, typer.Option(help="File with a token, where the service wants one.")
-    ] = None,
+        str, typer.Option(help="File with a token, or env:NAME, where the service wants one.")
+    ] = "",
     cafile: Annotated[
         Path | None, typer.Option(help="Certificate (PEM) to trust, for https.")
     ] = None,
@@ -66,10 +67,7 @@ def _room(lines: int, console: Console) -> int:
     return lines or max(console.height // 2 - 6, 5)
 
 
-def _token(path: Path | None) -> str:
-    if path is None:
+def _token(place: str) -> str:
+    if not place:
         return ""
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise MonitorError(f"--token-file: a file with a token ({error}), got {path}") from None
+    return read_secret("--token-file", place).strip()

@@ -1,7 +1,7 @@
 """The service's one TOML file, read into frozen sections with a default for every key.
 
 Durations are text in the file and int ns here; relative paths are resolved against the file's own
-directory. Secrets are never in the file, only the names of the files that hold them.
+directory. Secrets are never in the file, only where they are kept: in which file or environment variable.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ from mm_monitor.config_sections import (
 )
 from mm_monitor.config_values import is_loopback
 from mm_monitor.core.rulebook import Rulebook
-from mm_monitor.errors import ConfigError, ConfigErrors, InputError, MonitorError
+from mm_monitor.errors import ConfigError, ConfigErrors, MonitorError
 from mm_monitor.rulebooks import load
+from mm_monitor.secret import read_secret, variable_of
 from mm_monitor.tables import (
     INVALID,
     Key,
@@ -132,14 +133,6 @@ def load_rulebooks(config: Config) -> list[Rulebook]:
     return rulebooks
 
 
-def read_secret(path: str) -> str:
-    """The content of a secret's file without the newline at its end. Raises InputError."""
-    try:
-        return Path(path).read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"a readable file that holds a secret ({error})", file=path) from None
-
-
 def schema() -> dict[str, Key]:
     """The keys of the whole file."""
 
@@ -230,7 +223,12 @@ def _resolved(config: Config, base: Path) -> Config:
     for name, of in SECTIONS.items():
         section = getattr(config, name)
         paths = {f.name: getattr(section, f.name) for f in fields(of) if f.metadata["path"]}
-        absolute = {key: str(base / path) for key, path in paths.items() if path}
+        secrets = {f.name for f in fields(of) if f.metadata["secret"]}
+        absolute = {
+            key: str(base / path)
+            for key, path in paths.items()
+            if path and not (key in secrets and variable_of(path))
+        }
         sections[name] = replace(section, **absolute)
     names = tuple(
         str(base / name) if "/" in name or name.endswith(".toml") else name
@@ -271,7 +269,9 @@ def _unreadable(config: Config) -> Iterator[tuple[str, str]]:
             path, value = f"{name}.{f.name}", getattr(section, f.name)
             if not f.metadata["path"] or not value:
                 continue
-            if path == "reference.directory" and not Path(value).is_dir():
+            if f.metadata["secret"]:
+                yield from _unknown(path, value)
+            elif path == "reference.directory" and not Path(value).is_dir():
                 yield path, f"a directory that is there, got {value!r}"
             elif (
                 f.name.endswith("file")
@@ -279,6 +279,13 @@ def _unreadable(config: Config) -> Iterator[tuple[str, str]]:
                 and not _readable(value)
             ):
                 yield path, f"a file that can be read, got {value!r}"
+
+
+def _unknown(key: str, place: str) -> Iterator[tuple[str, str]]:
+    try:
+        read_secret(key, place)
+    except ConfigError as error:
+        yield key, f"{error.requirement}, got {place!r}"
 
 
 def _readable(path: str) -> bool:

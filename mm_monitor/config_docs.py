@@ -24,7 +24,8 @@ default: an empty file is a good one. A key that is not listed here is refused. 
 
 - **Durations** are text with a unit: `ns us ms s m h`, such as `"250us"` or `"1.5s"`.
 - **Files and directories** are relative to the directory of the configuration file.
-- **Secrets** are never in the file: a `..._password_file` or `..._token_file` names the file that holds one.
+- **Secrets** are never in the file: a `...password_file` or `...token_file` names the file that holds one, or, as
+  `"env:NAME"`, an environment variable ([which is better](security.md#secrets)).
 
 This page is made from the code. After a change of keys:
 

@@ -1,6 +1,6 @@
 """The tables of the service's file, each with its keys, their defaults and what they mean.
 
-Durations are text in the file and int ns here. Secrets are in files of their own, which the keys name.
+Durations are text in the file and int ns here. Secrets are elsewhere: the keys name a file, or `env:NAME`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from mm_monitor.config_values import (
     mqtt_prefix_of,
     partitions_of,
     rate_of,
+    secret_of,
     share_of,
     time_of_day,
     time_or_never,
@@ -52,11 +53,19 @@ from mm_monitor.theo.models import MODELS
 MAX_INT = 2**31 - 1
 
 
-def _key(default: object, parse: Parser, doc: str, *, path: bool = False) -> Any:
-    """A field with its default as it would stand in the file; `path` names a file or directory."""
+def _key(
+    default: object, parse: Parser, doc: str, *, path: bool = False, secret: bool = False
+) -> Any:
+    """A field with its default as it would stand in the file; `path` names a file or directory.
+
+    `secret` names the file or the environment variable that holds one.
+    """
     value = parse(default, Place("", []))
     key = Key(parse, default=value, doc=doc)
-    return field(default=value, metadata={"key": key, "toml": default, "path": path})
+    return field(
+        default=value,
+        metadata={"key": key, "toml": default, "path": path or secret, "secret": secret},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +112,15 @@ class Kafka:
     )
     sasl_mechanism: str = _key("PLAIN", choice(*MECHANISMS), f"One of {', '.join(MECHANISMS)}.")
     sasl_username: str = _key("", text, "User, for the SASL protocols.")
-    sasl_password_file: str = _key("", text, "File that holds the user's password.", path=True)
+    sasl_password_file: str = _key(
+        "", secret_of, "File that holds the user's password, or `env:NAME`.", secret=True
+    )
     sasl_token_file: str = _key(
         "",
-        text,
-        "File that holds the token of OAUTHBEARER, read anew at every connection; instead of user and password.",
-        path=True,
+        secret_of,
+        "File that holds the token of OAUTHBEARER, read anew at every connection, or `env:NAME`; instead of user and "
+        "password.",
+        secret=True,
     )
     ssl_cafile: str = _key("", text, "Certificates to trust (PEM); empty: the system's.", path=True)
     ssl_certfile: str = _key("", text, "Our certificate (PEM), for mutual TLS.", path=True)
@@ -169,7 +181,9 @@ class Codecs:
         "", text, "Schema registry of avro and protobuf, `http://host:port`; empty: none."
     )
     registry_user: str = _key("", text, "Its user; empty: it asks for none.")
-    registry_password_file: str = _key("", text, "File with that user's password.", path=True)
+    registry_password_file: str = _key(
+        "", secret_of, "File that holds that user's password, or `env:NAME`.", secret=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,7 +402,9 @@ class Mqtt:
     host: str = _key("", text, "The broker; empty: off.")
     port: int = _key(1883, integer(1, 65_535), "Its port.")
     username: str = _key("", text, "User; empty: anonymous.")
-    password_file: str = _key("", text, "File that holds the user's password.", path=True)
+    password_file: str = _key(
+        "", secret_of, "File that holds the user's password, or `env:NAME`.", secret=True
+    )
     tls: bool = _key(False, boolean, "Speak TLS?")
     cafile: str = _key(
         "", text, "Certificates to trust (PEM), with `tls`; empty: the system's.", path=True

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from mm_monitor.codecs.fix_quotes import MAKER_TAGS
+from mm_monitor.secret import is_place
 from mm_monitor.tables import Place, choice, filled, integer, list_of, unit
 from mm_monitor.units import UnitError, clock, duration, percent, rate
 
@@ -91,6 +92,13 @@ def _has_port(url: str) -> bool:
         return urlsplit(url).port != 0
     except ValueError:
         return False
+
+
+def secret_of(value: object, place: Place) -> str:
+    """Where a secret is kept, or nothing."""
+    if not isinstance(value, str) or not is_place(value):
+        raise UnitError("the name of a file, or env:NAME with the name of an environment variable")
+    return value
 
 
 def mqtt_prefix_of(value: object, place: Place) -> str:

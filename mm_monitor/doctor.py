@@ -25,6 +25,7 @@ from mm_monitor import doctor_kafka
 from mm_monitor.config import SECTIONS, Config, check_config, load_config
 from mm_monitor.errors import MonitorError
 from mm_monitor.rulebooks import lint, load
+from mm_monitor.secret import variable_of
 from mm_monitor.sinks.mqtt import MqttConfig, cannot_reach
 from mm_monitor.web.access import read_tokens
 
@@ -132,7 +133,12 @@ def _files(config: Config, *endings: str) -> Iterator[tuple[str, Path]]:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
+    """A file is for its owner alone; of a variable nobody but the system says who sees it."""
     for key, path in _files(config, "password_file", "token_file", "keyfile", "key_file"):
+        variable = variable_of(str(path))
+        if variable is not None:
+            yield Finding(key, True, f"the environment variable {variable} is set")
+            continue
         mode = stat.S_IMODE(path.stat().st_mode)
         found = f"{path} is of mode {mode:04o}"
         yield Finding(key, not mode & 0o077, found, f"chmod 600 {path}: others can read it")

@@ -13,7 +13,6 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +23,7 @@ from mm_monitor.core.model import Breach, BreachEvent
 from mm_monitor.core.view import PresenceRow, StatusView
 from mm_monitor.errors import ConfigError
 from mm_monitor.formats import json_bytes, ratio_text, rfc3339
+from mm_monitor.secret import read_secret
 from mm_monitor.sinks.causes import by_cause
 from mm_monitor.sinks.context import SinkContext
 from mm_monitor.sinks.events import event_data, event_id
@@ -44,7 +44,7 @@ class MqttConfig:
     topic_prefix: str = "mm-monitor"
     qos: int = 1  # with 0 an event may be lost
     username: str = ""
-    password_file: str = ""  # the file's text, without a newline at its end
+    password_file: str = ""  # or env:NAME; without a newline at its end
     tls: bool = False
     cafile: str = ""  # PEM; empty = the system's
     certfile: str = ""  # ours, PEM, for mutual TLS
@@ -277,15 +277,8 @@ def _level(name: str) -> str:
 
 
 def _password(config: MqttConfig) -> str | None:
-    if not config.password_file:
-        return None
-    try:
-        return Path(config.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        requirement = f"a readable file ({error.strerror})"
-        raise ConfigError("mqtt.password_file", requirement, config.password_file) from None
-    except UnicodeDecodeError:  # whose text has the bytes
-        raise ConfigError("mqtt.password_file", "a file of UTF-8", config.password_file) from None
+    place = config.password_file
+    return read_secret("mqtt.password_file", place) if place else None
 
 
 def _tls(config: MqttConfig) -> ssl.SSLContext | None:

@@ -1,13 +1,12 @@
 """How to reach Kafka, what to read there and when to say what: plain settings of the Kafka source.
 
-Secrets come in as the names of files that hold them.
+Secrets come in as the places where they are kept: files, or `env:NAME`.
 """
 
 from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiokafka.abc import AbstractTokenProvider
@@ -16,6 +15,7 @@ from aiokafka.errors import AuthenticationFailedError
 from mm_monitor.codecs.fix_quotes import FixTags
 from mm_monitor.codecs.registry import SchemaRegistry
 from mm_monitor.errors import ConfigError
+from mm_monitor.secret import read_secret
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -80,11 +80,11 @@ class TapeTimes:
 class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
     """The token of OAUTHBEARER: read at every connection, for whoever fetches tokens writes new ones there."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, place: str) -> None:
+        self._place = place
 
     async def token(self) -> str:
-        """The file's text. Raises AuthenticationFailedError, which a reconnect outlives."""
+        """What is there now. Raises AuthenticationFailedError, which a reconnect outlives."""
         try:
             return self.read()
         except ConfigError as error:
@@ -92,7 +92,7 @@ class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
 
     def read(self) -> str:
         """The same. Raises ConfigError."""
-        return _secret("kafka.sasl_token_file", self._path).strip()
+        return read_secret("kafka.sasl_token_file", self._place).strip()
 
 
 def client_settings(options: KafkaOptions) -> dict[str, Any]:
@@ -119,11 +119,8 @@ def _credentials(options: KafkaOptions) -> dict[str, Any]:
         tokens = TokenFile(options.sasl_token_file)
         tokens.read()
         return {"sasl_oauth_token_provider": tokens}
-    password = _secret("kafka.sasl_password_file", options.sasl_password_file)
-    return {
-        "sasl_plain_username": options.sasl_username,
-        "sasl_plain_password": password.rstrip("\r\n"),
-    }
+    password = read_secret("kafka.sasl_password_file", options.sasl_password_file)
+    return {"sasl_plain_username": options.sasl_username, "sasl_plain_password": password}
 
 
 def _tls(options: KafkaOptions) -> ssl.SSLContext:
@@ -139,12 +136,3 @@ def _tls(options: KafkaOptions) -> ssl.SSLContext:
             requirement = f"a PEM certificate with its key ({error})"
             raise ConfigError("kafka.ssl_certfile", requirement, options.ssl_certfile) from None
     return context
-
-
-def _secret(key: str, path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(key, f"a file that can be read ({error})", path) from None
-    except UnicodeDecodeError:  # whose text has the bytes
-        raise ConfigError(key, "a file of UTF-8", path) from None

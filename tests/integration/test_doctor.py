@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mm_monitor.doctor import Finding, examine
 from tests.integration.subject import run_command
 from tests.integration.venue import CONTRACTS, SECOND, Venue, quote, rulebook
@@ -28,18 +30,21 @@ def by_check(findings: list[Finding]) -> dict[str, Finding]:
     return {finding.check: finding for finding in findings}
 
 
+@pytest.mark.parametrize("place", ["password", "env:MQTT_PASSWORD"])
 async def test_a_good_deployment_is_good(
-    kafka: Kafka, mosquitto: Mosquitto, alertmanager: Alertmanager, tmp_path: Path
-) -> None:
+    kafka: Kafka, mosquitto: Mosquitto, alertmanager: Alertmanager, tmp_path: Path, place: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     venue = Venue(kafka, tmp_path)
     secret = tmp_path / "password"
-    secret.write_text("any")
+    secret.write_text("any-s3cret")
     secret.chmod(0o600)
+    monkeypatch.setenv("MQTT_PASSWORD", "any-s3cret")
     mqtt = {
         "host": mosquitto.host,
         "port": mosquitto.port,
         "username": "u",
-        "password_file": "password",
+        "password_file": place,
     }
     path = deployment(venue, mqtt=mqtt, alertmanager={"urls": [alertmanager.url]},
                       checkpoint={"directory": "kept"})  # fmt: skip
@@ -49,6 +54,7 @@ async def test_a_good_deployment_is_good(
             await venue.send(venue.quotes_topic, value, partition, key=klass)
         findings = await examine(path)
     assert [finding for finding in findings if not finding.good] == []
+    assert "s3cret" not in str(findings)
     found = by_check(findings)
     for check in ("python", "kernels", "configuration", "journal", "checkpoint", "mqtt.password_file", "tokens",
                   "brokers", "topic quotes", "co-partitioned", "retention control", "keys quotes", "format quotes",

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from mm_monitor.core.reference import Reference
 from mm_monitor.errors import MonitorError
 from mm_monitor.sources.kafka import KafkaSource
+from mm_monitor.sources.kafka_cause import why_unreachable
 from mm_monitor.sources.kafka_options import KafkaFeeds, KafkaOptions, client_settings
 from tests.integration.subject import Subject, answered, run_command
 from tests.services.certificates import Authority
@@ -171,19 +172,45 @@ async def test_a_wrong_password_ends_the_command_with_a_cause_and_exit_code_2(do
     assert not _told(door, out + err)
 
 
-async def test_a_service_says_everything_but_its_secrets(door: Door) -> None:
-    """At its most talkative: on its pages, its standard error, in its files."""
-    text = door.text(door.options("guarded", "SCRAM-SHA-512"))
-    async with Subject(door.folder, text, "talkative") as subject:
-        await answered(lambda: _reading(subject))
-        pages = [await subject.text(path) for path in ("metrics", "api/v1/status", "healthz", "")]
+PAGES = ("", "metrics", "healthz", "version", "api/v1/status", "api/v1/openapi.json")
+
+
+@pytest.mark.parametrize("place", ["{folder}/{name}", "env:THE_{name}"])
+async def test_a_service_says_everything_but_its_secrets(
+    door: Door, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its most talkative: on its pages, on its standard error, to who checks it; MQTT is out of reach."""
+    for name, secret in door.secrets.items():
+        monkeypatch.setenv(f"THE_{name}", secret)
+    kept = {name: place.format(folder=door.folder, name=name) for name in door.secrets}
+    options = door.options("guarded", "SCRAM-SHA-512", sasl_password_file=kept["password"])
+    mqtt = (
+        f'[mqtt]\nhost = "127.0.0.1"\nport = 1\nusername = "u"\npassword_file = "{kept["wrong"]}"\n'
+    )
+    async with Subject(door.folder, door.text(options) + mqtt, "talkative") as subject:
+        await answered(lambda: _says(subject, '"reading"', '"mqtt_unreachable"'))
+        told = [await subject.text(path) for path in PAGES]
+        for command in ("check-config", "doctor --json --config"):
+            _, *said = run_command(door.folder, *command.split(), str(subject.config))
+            told += said
+        assert '"kafka.sasl_password_file"' in told[-2]  # by the doctor
+        subject.signal(1)
+        await answered(lambda: _says(subject, '"config_taken_up"'))
         subject.signal(15)
         assert await subject.wait() == 0
-    assert not _told(door, "".join(pages) + subject.stderr)
+    assert not _told(door, "".join(told) + subject.stderr)
 
 
-async def _reading(subject: Subject) -> bool:
-    return '"reading"' in subject.stderr
+async def _says(subject: Subject, *words: str) -> bool:
+    return all(word in subject.stderr for word in words)
+
+
+async def test_a_token_in_the_environment_gets_in(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_TOKEN", door.secrets["token"])
+    options = door.options("guarded", "OAUTHBEARER", sasl_token_file="env:THE_TOKEN")
+    assert await why_unreachable(options) == ""
 
 
 async def test_an_admin_gets_in_by_the_same_settings(door: Door) -> None:

@@ -83,7 +83,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "checkpoint": ({"checkpoint": {"directory": "live.toml/x"}}, "checkpoint: .*Not a directory"),
     "secret": (
         {"mqtt": {"host": "127.0.0.1", "username": "u", "password_file": "no"}},
-        "mqtt.password_file: a readable file",
+        "mqtt.password_file: a file that can be read",
     ),
 }
 

@@ -209,7 +209,7 @@ async def test_a_full_outbox_counts_what_it_drops(mosquitto: Mosquitto) -> None:
 async def test_a_password_file_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     missing = str(tmp_path / "secret")
     sink = MqttSink(MqttConfig(password_file=missing), context())
-    with pytest.raises(ConfigError, match=r"mqtt\.password_file: a readable file .*secret"):
+    with pytest.raises(ConfigError, match=r"mqtt\.password_file: a file that can be read .*secret"):
         await sink.start()
 
 
