@@ -1,14 +1,17 @@
 """How to reach Kafka, what to read there and when to say what: plain settings of the Kafka source.
 
-Secrets come in as the places where they are kept: files, or `env:NAME`.
+Secrets come in as the places where they are kept, files or `env:NAME`, and every connection looks there anew: whoever
+changes a password at the brokers changes the file, too, and nothing is started again.
 """
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+from aiokafka import client as stock
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import AuthenticationFailedError
 
@@ -19,6 +22,7 @@ from mm_monitor.secret import read_secret
 
 MS = 1_000_000
 SECOND = 1_000_000_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +89,29 @@ class TokenFile(AbstractTokenProvider):  # type: ignore[misc]
 
     async def token(self) -> str:
         """What is there now. Raises AuthenticationFailedError, which a reconnect outlives."""
-        try:
-            return self.read()
-        except ConfigError as error:
-            raise AuthenticationFailedError(str(error)) from None
+        return _or_refused(self.read)
 
     def read(self) -> str:
         """The same. Raises ConfigError."""
         return read_secret("kafka.sasl_token_file", self._place).strip()
+
+
+class Password(str):
+    """The user's password as it was when it was read, for a client that only takes text; `now` reads it again."""
+
+    __slots__ = ("_place",)
+    _place: str
+
+    @classmethod
+    def of(cls, place: str) -> Password:
+        """What is there now. Raises ConfigError."""
+        made = cls(read_secret("kafka.sasl_password_file", place))
+        made._place = place
+        return made
+
+    def now(self) -> Password:
+        """The same place's. Raises AuthenticationFailedError, which a reconnect outlives."""
+        return _or_refused(lambda: Password.of(self._place))
 
 
 def client_settings(options: KafkaOptions) -> dict[str, Any]:
@@ -119,8 +138,33 @@ def _credentials(options: KafkaOptions) -> dict[str, Any]:
         tokens = TokenFile(options.sasl_token_file)
         tokens.read()
         return {"sasl_oauth_token_provider": tokens}
-    password = read_secret("kafka.sasl_password_file", options.sasl_password_file)
+    password = Password.of(options.sasl_password_file)
     return {"sasl_plain_username": options.sasl_username, "sasl_plain_password": password}
+
+
+def _or_refused(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except ConfigError as error:
+        raise AuthenticationFailedError(str(error)) from None
+
+
+def _with_what_is_there_now(
+    connect: Callable[..., Awaitable[Any]],
+) -> Callable[..., Awaitable[Any]]:
+    """The client's way to connect, but for a `Password`: a client keeps the one that it was made with."""
+
+    async def create_conn(*where: Any, sasl_plain_password: str | None = None, **how: Any) -> Any:
+        known = sasl_plain_password
+        password = known.now() if isinstance(known, Password) else known
+        return await connect(*where, sasl_plain_password=password, **how)
+
+    return create_conn
+
+
+stock.create_conn = _with_what_is_there_now(
+    stock.create_conn
+)  # an OAUTHBEARER token has its provider
 
 
 def _tls(options: KafkaOptions) -> ssl.SSLContext:

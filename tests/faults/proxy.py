@@ -68,6 +68,11 @@ class Proxy:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def cut(self) -> None:
+        """End every connection; new ones pass."""
+        for task in self._tasks:
+            task.cancel()
+
     def spoils(self, side: str, piece: bytes) -> Mode | None:
         """Is this piece to be spoiled?"""
         if self._mode is None or side != self._from or len(piece) < self._least:
@@ -90,15 +95,17 @@ class _Line:
         self, side: str, source: asyncio.StreamReader, sink: asyncio.StreamWriter
     ) -> None:
         """Until one of them ends."""
-        with contextlib.suppress(OSError):
-            while not self._closed and (piece := await source.read(_PIECE)):
-                mode = self._proxy.spoils(side, piece)
-                if mode is None:
-                    sink.write(piece)
-                else:
-                    await getattr(self, "_" + mode.replace("-", "_"))(piece, sink)
-                await sink.drain()
-        self._close()
+        try:
+            with contextlib.suppress(OSError):
+                while not self._closed and (piece := await source.read(_PIECE)):
+                    mode = self._proxy.spoils(side, piece)
+                    if mode is None:
+                        sink.write(piece)
+                    else:
+                        await getattr(self, "_" + mode.replace("-", "_"))(piece, sink)
+                    await sink.drain()
+        finally:
+            self._close()
 
     def _close(self) -> None:
         self._closed = True

@@ -1,7 +1,8 @@
 """A real Apache Kafka that wants to know who asks: listeners for TLS and for every mechanism of SASL.
 
-Beside the plain listener, by which tests make topics, there is one for each `security_protocol`, and a plain one
-(`link`) that sends its clients wherever a test listens between them and the broker.
+Beside the plain listener, by which tests make topics, there is one for each `security_protocol`, and two that send
+their clients wherever a test listens between them and the broker: `link`, a plain one, and `line`, which wants to
+know who asks.
 """
 
 from __future__ import annotations
@@ -12,6 +13,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
 from tests.services.certificates import Authority, Identity
 from tests.services.kafka import Kafka
 from tests.services.process import HOST, free_port
@@ -20,18 +27,24 @@ USER = "monitor"
 NAME = "localhost"  # the only one that its certificate has
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 _SECURITY = "org.apache.kafka.common.security"
-_LISTENERS = {"tls": "SSL", "guarded": "SASL_SSL", "named": "SASL_PLAINTEXT", "link": "PLAINTEXT"}
+_LISTENERS = {
+    "tls": "SSL", "guarded": "SASL_SSL", "named": "SASL_PLAINTEXT", "link": "PLAINTEXT",
+    "line": "SASL_PLAINTEXT",
+}  # fmt: skip
+_NAMED = ("guarded", "named", "line")  # those that ask for names
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where each listener is, and to where `link` sends its clients."""
+    """Where each listener is, and to where `link` and `line` send their clients."""
 
     tls: int = field(default_factory=free_port)
     guarded: int = field(default_factory=free_port)
     named: int = field(default_factory=free_port)
     link: int = field(default_factory=free_port)
     between: int = field(default_factory=free_port)
+    line: int = field(default_factory=free_port)
+    between_names: int = field(default_factory=free_port)
 
 
 class GuardedKafka(Kafka):
@@ -47,6 +60,13 @@ class GuardedKafka(Kafka):
         """`host:port` of a listener."""
         return f"{host}:{getattr(self.ports, listener)}"
 
+    def set_password(self, user: str, password: str, mechanism: str = "SCRAM-SHA-256") -> None:
+        """What the user is let in by from now on; who is in stays in. The user is made where there is none."""
+        kind = ScramCredentialInfo(ScramMechanism[mechanism.replace("-", "_")], 4096)
+        wanted = UserScramCredentialUpsertion(user, kind, password.encode())
+        admin = self._admin()  # which must outlive its answer
+        admin.alter_user_scram_credentials([wanted])[user].result(20)
+
     def _users(self) -> list[str]:
         who = f'[name="{USER}",password="{self.password}"]'
         return [
@@ -59,9 +79,11 @@ class GuardedKafka(Kafka):
     def _properties(self) -> str:
         text = super()._properties()
         listening = "".join(f",{name.upper()}://{self._place(name)}" for name in _LISTENERS)
-        told = listening.replace(
-            f"LINK://{self._place('link')}", f"LINK://{HOST}:{self.ports.between}"
-        )
+        told = listening
+        for name, port in (("link", self.ports.between), ("line", self.ports.between_names)):
+            told = told.replace(
+                f"{name.upper()}://{self._place(name)}", f"{name.upper()}://{HOST}:{port}"
+            )
         spoken = "".join(f",{name.upper()}:{protocol}" for name, protocol in _LISTENERS.items())
         plain = f"PLAINTEXT://{HOST}:{self.port}"
         text = text.replace(
@@ -93,7 +115,7 @@ class GuardedKafka(Kafka):
             'unsecuredLoginStringClaim_sub="broker"',
         }
         lines = [f"sasl.enabled.mechanisms={','.join(MECHANISMS)}"]
-        for listener in ("guarded", "named"):
+        for listener in _NAMED:
             for mechanism, module in modules.items():
                 lines.append(f"listener.name.{listener}.{mechanism}.sasl.jaas.config={module};")
         return lines

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.errors import AuthenticationFailedError
 
 from mm_monitor.errors import ConfigError
 from mm_monitor.sources.kafka_cause import why_unreachable
-from mm_monitor.sources.kafka_options import KafkaOptions, client_settings
+from mm_monitor.sources.kafka_options import KafkaOptions, Password, client_settings
 
 
 def test_plain_settings_carry_no_secrets() -> None:
@@ -33,6 +34,19 @@ def test_sasl_takes_its_password_from_a_file(tmp_path: Path) -> None:
     assert settings["sasl_plain_password"] == "s3cret "
     assert settings["sasl_mechanism"] == "SCRAM-SHA-512"
     assert isinstance(settings["ssl_context"], ssl.SSLContext)
+
+
+def test_a_password_is_read_again_for_whoever_connects(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("first\n")
+    password = Password.of(str(secret))
+    secret.write_text("second\n")
+    assert (password, password.now(), password.now().now()) == ("first", "second", "second")
+    secret.unlink()
+    with pytest.raises(
+        AuthenticationFailedError, match="sasl_password_file: a file that can be read"
+    ):
+        password.now()
 
 
 @pytest.mark.parametrize(
