@@ -44,7 +44,7 @@ from mm_monitor.ledger import LiveLedger
 from mm_monitor.live_signals import LiveSignals
 from mm_monitor.pump import Pump
 from mm_monitor.recording.writer import TapeWriter
-from mm_monitor.reload import Reload
+from mm_monitor.reload import Reload, as_it_is
 from mm_monitor.restart import Checkpoints
 from mm_monitor.sinks.accruals import AccrualsSink
 from mm_monitor.sinks.context import SinkContext
@@ -463,8 +463,11 @@ class App:
         return any(bool(e.accruals.cons["e_run"].any()) for e in self.engine.evaluators)
 
 
-async def serve(config: Config, path: Path | None = None) -> None:
-    """Run the service until SIGTERM or SIGINT; SIGHUP reads `path` again. MonitorError when it cannot start."""
+async def serve(config: Config, path: Path, own: Callable[[Config], Config] = as_it_is) -> None:
+    """Run the service until SIGTERM or SIGINT; SIGHUP reads `path` again. MonitorError when it cannot start.
+
+    `own` makes of the file what this process has of it.
+    """
     logs.configure(config.log.level, config.log.format)
     memory.keep_freed()
     app = App(config)
@@ -472,8 +475,9 @@ async def serve(config: Config, path: Path | None = None) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    if path is not None:
-        loop.add_signal_handler(signal.SIGHUP, Reload(path, config, app.web))
+    reload = Reload(path, config, lambda read: app.web.admit(read.http.tokens_file), own)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # it may have waited for this
     try:
         await _until(stop, app.start())
         if not stop.is_set():

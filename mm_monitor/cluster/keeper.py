@@ -22,9 +22,11 @@ from mm_monitor import logs
 from mm_monitor.assembly import kafka_options
 from mm_monitor.cluster.membership import NS, Membership
 from mm_monitor.config import Config, load_rulebooks, parse_config
+from mm_monitor.reload import Reload, at_once
 from mm_monitor.sources.kafka_client import unreachable
 from mm_monitor.sources.kafka_options import client_settings
 from mm_monitor.tables import read_bytes
+from mm_monitor.web.access import read_tokens
 
 _TICK = 0.2  # seconds between two looks
 _AGAIN = (0.5, 30.0)  # seconds: first and longest wait before a share that ended is started again
@@ -58,6 +60,11 @@ class Share:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(signal.SIGTERM)
 
+    def read_again(self) -> None:
+        """Ask it to read the file again."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGHUP)
+
     def end(self) -> None:
         """Now."""
         with contextlib.suppress(ProcessLookupError):
@@ -74,6 +81,17 @@ class Keeper:
     running: dict[int, Share] = field(default_factory=dict)
     _closing: bool = False
     _waits: dict[int, tuple[float, float]] = field(default_factory=dict)  # share: until, how long
+
+    def take_up(self, config: Config) -> None:
+        """Have every share read a file again that was found good, and those that begin later go by it, too.
+
+        InputError for tokens that the shares would refuse.
+        """
+        if config.http.tokens_file:
+            read_tokens(Path(config.http.tokens_file))
+        self.told |= at_once(config)
+        for share in self.running.values():
+            share.read_again()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then everything is let go, and only after that is the group left."""
@@ -130,10 +148,15 @@ class Keeper:
             self.member.ask_again()
 
     async def _begin(self, number: int) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mm_monitor.cluster.share",
-            stdin=asyncio.subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+        # Until it can read its file again a SIGHUP has to wait: it would end it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "mm_monitor.cluster.share",
+                stdin=asyncio.subprocess.PIPE, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         share = self.running[number] = Share(number, process, time.monotonic())
         self.member.runs(self.running)
         assert process.stdin is not None
@@ -149,7 +172,10 @@ class Keeper:
 
 
 async def serve(file: Path) -> None:
-    """Keep shares as the configuration file says, until SIGTERM or SIGINT. MonitorError when that cannot begin."""
+    """Keep shares as the configuration file says, until SIGTERM or SIGINT; SIGHUP reads it again.
+
+    MonitorError when that cannot begin.
+    """
     data = read_bytes(file)
     config = parse_config(data, file=str(file), base=file.parent)
     load_rulebooks(config)  # what is wrong with them is said once, here
@@ -162,6 +188,9 @@ async def serve(file: Path) -> None:
     topic = config.topics.checkpoints
     member = Membership(client_settings(options), kafka.group, topic, shares, kafka.session)
     told = {"config": data.decode(), "file": str(file), "base": str(file.parent.absolute())}
+    keeper = Keeper(config, told, member)
+    reload = Reload(file, config, keeper.take_up)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     try:
         await member.start()
     except (TimeoutError, KafkaError, OSError) as error:
@@ -171,5 +200,5 @@ async def serve(file: Path) -> None:
         await member.stop()
         raise
     _log.info("group_joined", group=kafka.group, topic=topic, shares=shares)
-    await Keeper(config, told, member).run(stop)
+    await keeper.run(stop)
     _log.info("stopped")

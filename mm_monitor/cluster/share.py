@@ -14,6 +14,7 @@ from mm_monitor.app import serve
 from mm_monitor.cluster.leash import Leash
 from mm_monitor.config import Config, parse_config
 from mm_monitor.errors import MonitorError
+from mm_monitor.reload import with_at_once
 
 
 def share_of(config: Config, number: int) -> Config:
@@ -43,8 +44,14 @@ def _below(directory: str, place: str) -> str:
 def run(told: Mapping[str, Any]) -> None:
     """The service, with what the keeper told. MonitorError when it cannot start."""
     config = parse_config(told["config"].encode(), file=told["file"], base=Path(told["base"]))
+    worker, number = config.kafka.worker, told["share"]
+
+    def own(read: Config) -> Config:
+        """Of a file that is read again: how many shares there are is not for a reload to say."""
+        return share_of(replace(read, kafka=replace(read.kafka, worker=worker)), number)
+
     Leash(sys.stdin.fileno(), told["lease"]).watch()
-    asyncio.run(serve(share_of(config, told["share"])))
+    asyncio.run(serve(own(with_at_once(config, told)), Path(told["file"]), own))
 
 
 def main() -> int:
