@@ -15,6 +15,7 @@ from mm_monitor.agenda import Agenda
 from mm_monitor.checkpoints import slots
 from mm_monitor.checkpoints.protocol import Entry
 from mm_monitor.checkpoints.record import SCHEMA, base_of, difference, whole
+from mm_monitor.checkpoints.sqlite import SqliteStore
 from mm_monitor.core.batch import Decoded, Rows, control_rows, empty_rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Control, FeedRecord, Kind, PeriodRecord, PhaseRecord
@@ -30,6 +31,7 @@ from mm_monitor.standing import LAYOUT, Packer, Parts, State, resume, standing
 PLACE = Path(__file__).parents[1] / "data" / "checkpoints"
 HERE = PLACE / f"{SCHEMA}-{LAYOUT}"
 TOPIC = f"topic-{slots.SCHEMA}.jsonl"  # keys and values of a compacted topic, a line each, as they were sent
+SQLITE = "sqlite"  # directory of the two files as a store left them
 CHUNK = 8192  # bytes of a record in a message there
 SECOND = 1_000_000_000
 BEGIN = 1_763_000_000 * SECOND
@@ -175,6 +177,11 @@ def main() -> None:
         _write_records()
     if not (HERE / TOPIC).exists():
         (HERE / TOPIC).write_text(as_messages(records(HERE)))
+    if not (HERE / SQLITE).exists():
+        store = SqliteStore(HERE / SQLITE)
+        for entry in records(HERE):
+            store.write(entry)
+        store.close()
 
 
 def _write_records() -> None:

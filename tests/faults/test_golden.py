@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from mm_monitor.checkpoints.protocol import Entry
 from mm_monitor.checkpoints.record import base_of, read_difference, read_whole
 from mm_monitor.checkpoints.slots import Slots
+from mm_monitor.checkpoints.sqlite import SqliteStore
 from mm_monitor.checkpoints.writer import readable
 from mm_monitor.errors import CheckpointError
 from mm_monitor.standing import State, check_settings, unpacked
 from tests.faults.golden import (
     HERE,
     PLACE,
+    SQLITE,
     TOPIC,
     as_messages,
     compacted,
@@ -73,6 +77,16 @@ def test_a_session_goes_on_from_a_topic_to_the_same_end() -> None:
         parts = fresh(state)
         play(parts, begun, 60)
         assert outcome(parts) == json.loads((HERE / "outcome.json").read_text())
+
+
+def test_the_files_of_sqlite_are_opened_as_they_were_left(tmp_path: Path) -> None:
+    shutil.copytree(HERE / SQLITE, tmp_path / "kept")
+    store = SqliteStore(tmp_path / "kept")
+    assert list(store.entries()) == records(HERE)[::-1]
+    assert store.problems() == []
+    store.write(Entry(9, 9, b"one more"))  # and they are written to
+    assert [entry.serial for entry in store.entries()] == [9, 8, 7]
+    store.close()
 
 
 def test_older_formats_of_a_topic_are_refused_by_name() -> None:
