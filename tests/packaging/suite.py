@@ -16,6 +16,7 @@ from tests.packaging.check import ROOT, CheckFailed, build
 SOURCES = ("mm_monitor", "cext", "setup.py")
 ABOUT_SOURCES = (
     "tests/repo", "tests/packaging", "tests/laws/test_mutants.py",
+    "tests/acceptance/test_scorecards.py::test_every_sentence_has_its_chinese",
     "tests/deploy/test_containers.py::test_the_image_runs_as_nobody_and_copies_only_what_there_is",
 )  # fmt: skip
 EVERYTHING = ("-m", "not slow")

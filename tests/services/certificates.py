@@ -34,7 +34,7 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named(name)
         certificate = (
-            _begun(self._name, self._name, self._key)
+            _begun(self._name, self._name, self._key, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs=True), critical=True)
             .sign(self._key, hashes.SHA256())
@@ -44,7 +44,7 @@ class Authority:
     def identity(self, name: str, *hosts: str) -> Identity:
         """A certificate of common name `name` for these hosts: names or addresses; none is a client's."""
         key = ec.generate_private_key(ec.SECP256R1())
-        begun = _begun(_named(name), self._name, key)
+        begun = _begun(_named(name), self._name, key, self._key)
         if hosts:
             begun = begun.add_extension(
                 x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
@@ -76,12 +76,19 @@ def _host(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
+Key = ec.EllipticCurvePrivateKey
+
+
 def _begun(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: Key, issuers: Key
 ) -> x509.CertificateBuilder:
+    """With both key identifiers, without which Python 3.13 and newer trust nobody."""
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
     builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuers.public_key())
+    builder = builder.add_extension(own, critical=False).add_extension(signer, critical=False)
     return builder.not_valid_before(now - DAY).not_valid_after(now + DAY)
 
 
