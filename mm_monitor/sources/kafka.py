@@ -24,7 +24,7 @@ from aiokafka.errors import (
 
 from mm_monitor.core.reference import Reference
 from mm_monitor.core.share import Share, partition_of
-from mm_monitor.errors import MonitorError
+from mm_monitor.errors import ConfigError, MonitorError
 from mm_monitor.sources.clock import SteadyClock
 from mm_monitor.sources.kafka_batches import Fetched, of_records
 from mm_monitor.sources.kafka_cause import why_unreachable
@@ -539,7 +539,10 @@ class KafkaSource:
             self._probe = asyncio.create_task(self._find_cause(), name="kafka cause")
 
     async def _find_cause(self) -> None:
-        cause = await why_unreachable(self._options) or "a partition has no leader that answers"
+        try:
+            cause = await why_unreachable(self._options) or "a partition has no leader that answers"
+        except ConfigError as error:  # a secret's file is gone since the start
+            cause = str(error)
         if cause != self.problem:
             self.problem = cause
             _log.error("kafka_unreachable", bootstrap=self._options.bootstrap, cause=cause)

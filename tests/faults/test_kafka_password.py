@@ -38,6 +38,10 @@ class Credentials:
         else:
             self._write(WRONG)
 
+    def lose(self) -> None:
+        """The file is gone for a while."""
+        self.file.unlink()
+
     def mend(self) -> None:
         """In the file."""
         self._write(OTHER if self.scram else self.right)
@@ -79,6 +83,9 @@ async def test_credentials_that_become_wrong_while_the_service_runs(
             at = f"ready, but 127.0.0.1:{ports.between_names}: {REFUSED}"
             await answered(lambda: _is(subject, lambda _, reason: reason.startswith(at)))
             await answered(lambda: _down(subject, 2))  # both classes
+            credentials.lose()
+            lost = "ready, but kafka.sasl_"
+            await answered(lambda: _is(subject, lambda _, reason: reason.startswith(lost)))
             away = await quoting.say("M1", "C0", bid=None, ask=None)  # nobody hears it yet
             credentials.mend()
             await answered(lambda: _is(subject, lambda _, reason: reason == "ready"))
@@ -92,6 +99,7 @@ async def test_credentials_that_become_wrong_while_the_service_runs(
     [cause] = {e["cause"] for e in subject.logs if REFUSED in e.get("cause", "")}
     assert cause.startswith(f"127.0.0.1:{ports.between_names}: ")
     assert "kafka_answers_again" in [entry["event"] for entry in subject.logs]
+    assert "Traceback" not in subject.stderr
     for secret in (credentials.right, OTHER, WRONG):
         assert secret not in "".join(pages) + subject.stderr
 
