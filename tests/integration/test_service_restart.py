@@ -112,6 +112,9 @@ async def test_a_damaged_checkpoint_is_told_and_the_one_before_taken(
         async with running(text, tmp_path, time.time_ns) as app:
             await until(lambda: app.is_ready()[0])
             await until(lambda: times(app)["M0", "C0"][0] > SECOND)
+            await until(
+                lambda: app.stats.checkpoints is not None and app.stats.checkpoints.written > 2
+            )
             stopped = times(app)
         newest = spoil_newest(tmp_path / "kept")
         async with running(seldom, tmp_path, time.time_ns) as app:
