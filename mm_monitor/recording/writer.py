@@ -175,7 +175,7 @@ class TapeWriter:
 
     def _open(self, seq: int, now: int) -> None:
         path = self._path(self._date)
-        self._file = _opened(path)
+        self._file = open_tape(path)
         begins = not seq or not any(frame["frame"] == "life" for frame in frames(path))
         _append(self._file, {
             "frame": "life", "now": now, "seq": seq, "version": __version__, "date": self._date,
@@ -214,7 +214,7 @@ class TapeWriter:
         if day == self._date and self._file >= 0:
             _append(self._file, frame)
             return
-        file = _opened(self._path(day))
+        file = open_tape(self._path(day))
         try:
             _append(file, frame)
         finally:
@@ -248,13 +248,15 @@ def _vias(rows: Rows) -> list[int]:
     return found
 
 
-def _opened(path: Path) -> int:
-    """The file, for appending; half a frame at its end is cut off, a damaged one is set aside."""
+def open_tape(path: Path) -> int:
+    """The file, for appending; half a frame at its end is cut off, a damaged file is set aside. Both are told."""
     if path.exists():
         try:
             sound = sound_length(path)
-            if sound < path.stat().st_size:
+            lost = path.stat().st_size - sound
+            if lost:
                 os.truncate(path, sound)
+                log.warning("tape_tail_cut", file=str(path), offset=sound, bytes_lost=lost)
         except InputError as error:
             path.replace(path.with_suffix(f"{ENDING}.damaged"))
             log.error("tape_set_aside", error=str(error))
