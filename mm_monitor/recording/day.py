@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +101,7 @@ class _Piece:
 class _Reading:
     def __init__(self) -> None:
         self.opening: Frame | None = None
+        self._first = 0  # number of the first row of the date
         self._pieces: list[_Piece] = []
         self._late_pieces: list[_Piece] = []
         self._names = _Names()
@@ -111,7 +111,7 @@ class _Reading:
     def _life(self, frame: Frame) -> None:
         seq = frame["seq"]
         if frame["opening"] is not None:
-            self.opening = frame["opening"]
+            self.opening, self._first = frame["opening"], seq
         kept = [piece for piece in self._pieces if piece.seq < seq]
         if kept:
             kept[-1].rows = kept[-1].rows[: seq - kept[-1].seq]
@@ -149,7 +149,7 @@ class _Reading:
         return RecordedDay(
             date=date, reference=reference, judged=judged, late=late, part_names=self._parts,
             watermarks=sorted(self._marks), dead=sum(p.dead for p in self._pieces),
-            gaps=_gaps(self._pieces), midway=self.opening["midway"],
+            gaps=_gaps(self._first, self._pieces), midway=self.opening["midway"],
         )  # fmt: skip
 
 
@@ -253,9 +253,10 @@ def _keys(rows: Rows) -> list[tuple[int, ...]]:
     return list(zip(*(rows[name].tolist() for name in names), strict=True))
 
 
-def _gaps(pieces: Sequence[_Piece]) -> int:
-    """Rows between pieces that are in none."""
+def _gaps(first: int, pieces: Sequence[_Piece]) -> int:
+    """Rows before the pieces, from number `first` on, and between them, that are in none."""
     missing = 0
-    for before, after in pairwise(pieces):
-        missing += max(0, after.seq - before.seq - len(before.rows))
+    for piece in pieces:
+        missing += max(0, piece.seq - first)
+        first = piece.seq + len(piece.rows)
     return missing
