@@ -1,9 +1,10 @@
-"""The commands about the journal itself: journal rebuild."""
+"""The commands about the journal itself: journal rebuild, journal export."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,10 @@ def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
     journal.command(
         epilog="Example: mm-monitor journal rebuild monitor.toml --date 2025-08-01 --directory again"
     )(rebuild)
+    journal.command(
+        epilog="Examples: mm-monitor journal export journal/2025-08-01.tape --out captures/2025-08-01 · "
+        "mm-monitor journal export journal --date 2025-08-01 --out day1 --format parquet"
+    )(export)
 
 
 def rebuild(
@@ -45,3 +50,40 @@ def rebuild(
         typer.echo(
             f"{found.path}: written; {found.late} records came too late, {found.dead} could not be used"
         )
+
+
+def export(
+    source: Annotated[Path, typer.Argument(help="A journal's DATE.tape, or a journal's directory.")],
+    out: Annotated[Path, typer.Option(help="Directory to write the capture to; empty, or not there yet.")],
+    date: Annotated[str, typer.Option(help="Which day of the directory, YYYY-MM-DD.")] = "",
+    fmt: Annotated[str, typer.Option("--format", help="Of quotes and theos: csv, or parquet (needs pyarrow).")] = "csv",
+    as_json: Json = False,
+    quiet: Silent = False,
+) -> None:  # fmt: skip
+    """Write a day of a journal as a capture directory, which a replay judges to the same verdicts."""
+    from mm_monitor.exporting import export as run
+    from mm_monitor.exporting import tape_of
+    from mm_monitor.screens import replay_progress
+
+    tape = tape_of(source, date)
+    with replay_progress(quiet or as_json) as progress:
+        done = asyncio.run(run(tape, out, fmt, progress))
+    if as_json:
+        print_json({**asdict(done), "out": str(done.out)})
+    elif not quiet:
+        counts = ", ".join(f"{count:,} {table}" for table, count in sorted(done.written.items()))
+        typer.echo(f"{out}: {counts}", err=True)
+    for line in _not_in_it(done):
+        typer.echo(f"{tape}: {line}", err=True)
+
+
+def _not_in_it(done: Any) -> list[str]:
+    """What of the day the capture has not: never left out in silence."""
+    told = []
+    if done.midway:
+        told.append("begins in the middle of the date; the capture does, too")
+    if done.gaps:
+        told.append(f"{done.gaps:,} records that were judged are not in the journal")
+    if done.late:
+        told.append(f"{done.late:,} records came too late to be judged, and are not in the capture")
+    return told

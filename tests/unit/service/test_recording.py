@@ -41,10 +41,12 @@ async def record(name: str, folder: Path, piece: int = 50) -> Path:
     engine = Engine([book], reference, source.part_names, calendar=source.star_phases is None)
     schedule = Schedule(book.calendar) if book.calendar else None
     tape = TapeWriter(folder, engine, schedule, now=lambda: 7)
-    pump = Pump(source, Merge(), engine, DeadLetterCount())
+    dead = DeadLetterCount()
+    pump = Pump(source, Merge(), engine, dead)
     pump.judging = lambda batch: write(tape, batch, piece)
     pump.take(Delivery(TIMETABLE_PART, decoded(timetable, 0), 0))
     await pump.run()
+    tape.refused(dead.total)
     tape.flush(2**62)
     tape.close()
     return next(path for path in sorted(folder.glob("*.tape")))
