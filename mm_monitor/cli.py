@@ -179,7 +179,7 @@ def replay(
         progress = stack.enter_context(replay_progress(quiet))
         work = run_replay(
             capture, book, dead_letters=letters, progress=progress, watch=details is not None,
-            resolution=resolution, journal=journal, share=_share_of(worker),
+            resolution=resolution, journal=_checked(journal), share=_share_of(worker),
         )  # fmt: skip
         done = _run(work)
         if details is not None:
@@ -191,6 +191,14 @@ def replay(
         _keep_accruals(accruals, done, book, worker)
     if not quiet and worker[1] == 1:
         _summary(done, report, told=dead_letters is not None)
+
+
+def _checked(journal: Path | None) -> Path | None:
+    from mm_monitor.journal import check_journal
+
+    if journal is not None:
+        check_journal(journal)
+    return journal
 
 
 def _write_reports(done: Any, report: Path | None, details: Path | None) -> None:

@@ -126,8 +126,13 @@ def _inputs(capture: Path) -> list[Path]:
 
 
 def _journal_files(journal: Path | None) -> list[Path]:
-    if journal is None or not journal.is_dir():
-        return [] if journal is None else [journal]
+    from mm_monitor.journal import check_journal
+
+    if journal is None:
+        return []
+    check_journal(journal)
+    if not journal.is_dir():
+        return [journal]
     return sorted(path for path in journal.iterdir() if path.is_file())
 
 

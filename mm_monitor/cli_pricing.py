@@ -51,6 +51,7 @@ def price(
     quiet: Silent = False,
 ) -> None:
     """Compute the theos that a capture lacks, and write them for a replay to read."""
+    from mm_monitor.journal import check_journal
     from mm_monitor.pricing import PriceOptions, take_kept
     from mm_monitor.pricing import price as run
     from mm_monitor.screens import replay_progress
@@ -68,6 +69,8 @@ def price(
     options = PriceOptions(
         settings, ExpiryClock(seconds, _zone(timezone)), _time("--every", every), leave_out
     )
+    if journal is not None:
+        check_journal(journal)
     with replay_progress(quiet) as progress:
         if journal is not None:
             done = asyncio.run(take_kept(capture, out, journal, progress))

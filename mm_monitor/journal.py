@@ -30,6 +30,7 @@ RETRY = 5 * NS  # after a failure
 log = structlog.get_logger("mm_monitor.journal")
 Entry = dict[str, object]
 _DATED = re.compile(r"(?:journal-)?(\d{4}-\d{2}-\d{2})\.(?:jsonl|tape|tape\.damaged)")
+_BEGIN = 65_536  # bytes of a file in which an entry must be
 _LOOK = '{"entry": "theo"'  # how its lines begin
 Naming = Callable[[np.void], Entry]
 
@@ -148,6 +149,30 @@ def _open(path: Path) -> IO[str]:
             if file.read(1) != b"\n":
                 file.write(b"\n")
     return path.open("a", encoding="utf-8")
+
+
+def check_journal(path: Path) -> None:
+    """InputError for what somebody calls a journal and is none: a directory without its files, a file without entries.
+
+    A service that begins has an empty directory, so `kept_looks` takes one.
+    """
+    if path.is_dir():
+        if not any(path.glob("journal-*.jsonl")):
+            what = "is no journal of a service: it has no journal-DATE.jsonl"
+            shares = sorted(share.name for share in path.glob("share-*") if share.is_dir())
+            raise InputError(
+                what + (f", but {', '.join(shares)}" if shares else ""), file=str(path)
+            )
+        return
+    try:
+        with path.open("rb") as file:
+            begin = file.read(_BEGIN)
+    except OSError as error:
+        raise InputError(f"a journal that can be read ({error})", file=str(path)) from None
+    if begin and b'"entry": "' not in begin:
+        raise InputError(
+            "is no journal of a service: it has no entries", file=str(path), value=begin[:20]
+        )
 
 
 def kept_looks(path: Path, since: int = 0) -> Iterator[KeptLook]:

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from mm_monitor.cli import app
 from mm_monitor.core.batch import empty_rows
 from mm_monitor.core.model import Kind, PhaseRecord, RawRecord
 from mm_monitor.errors import InputError, MonitorError
-from mm_monitor.journal import Journal, kept_looks
+from mm_monitor.journal import Journal, check_journal, kept_looks
 from mm_monitor.theo.pricer import KeptLook
 
 NOON = 1_756_699_200 * 10**9  # 2025-09-01 04:00 UTC
@@ -97,3 +99,38 @@ def test_a_journal_that_is_not_there_is_named(tmp_path: Path) -> None:
     broken.write_text('{"entry": "theo", nonsense}\n')
     with pytest.raises(InputError, match="a journal that can be read"):
         list(kept_looks(broken))
+
+
+def test_what_is_no_journal_is_named(tmp_path: Path) -> None:
+    """A misspelt directory gave a report without the theos that the service computed, and said nothing."""
+    golden = Path(__file__).parents[2] / "data" / "golden" / "06"
+    priced = tmp_path / "priced"
+    commands = [
+        ["replay", golden, "--rulebook", golden / "rulebook.toml"],
+        ["report", "day", golden, "--rulebook", golden / "rulebook.toml", "--out", priced],
+        ["price", golden, "--out", priced],
+    ]
+    for words in commands:
+        done = CliRunner().invoke(app, [*map(str, words), "--journal", str(tmp_path), "-q"])
+        assert isinstance(done.exception, InputError)
+        assert f"{tmp_path}: is no journal of a service: it has no journal-" in str(done.exception)
+        assert not priced.exists()
+    with pytest.raises(
+        InputError, match=r"quotes\.csv: is no journal .*has no entries, got b'ts_event"
+    ):
+        check_journal(golden / "quotes.csv")
+    with pytest.raises(InputError, match="a journal that can be read"):
+        check_journal(tmp_path / "missing.jsonl")
+    (tmp_path / "share-1").mkdir()
+    with pytest.raises(InputError, match=r"no journal-DATE\.jsonl, but share-1$"):
+        check_journal(tmp_path)
+
+
+def test_a_journal_of_any_entries_is_one(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path))
+    journal.write("order", NOON, {"action": "start"})
+    journal.close()
+    check_journal(tmp_path)
+    check_journal(tmp_path / "journal-2025-09-01.jsonl")
+    (tmp_path / "journal-2025-09-02.jsonl").touch()
+    check_journal(tmp_path / "journal-2025-09-02.jsonl")
