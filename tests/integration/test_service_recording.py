@@ -15,6 +15,7 @@ import pytest
 
 from mm_monitor.app import App
 from mm_monitor.core.rules.judging import Judging
+from mm_monitor.exporting import export
 from mm_monitor.recording.day import read_day
 from mm_monitor.replay import replay
 from mm_monitor.reports.report import RecordCounts, build_report, to_bytes
@@ -82,6 +83,10 @@ async def test_the_journal_alone_gives_the_same_report_over_a_restart(
     counts: Any = again.report["records"]
     assert counts["late"] == 1
     assert again.report["breaches"]
+    exported = await export(path, tmp_path / "capture")
+    assert (exported.late, exported.gaps, exported.midway) == (1, 0, False)
+    captured = await replay(exported.out, load(str(tmp_path / "live.toml")), until=at)
+    assert to_bytes({**captured.report, "records": None}) == to_bytes(report_of(app, at))
     (tmp_path / "monitor.toml").write_text(text)
     await _rebuilt_from_kafka(tmp_path, path, at)
 
