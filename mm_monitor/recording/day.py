@@ -136,6 +136,8 @@ class _Reading:
         """The whole day on names of its own."""
         assert self.opening is not None
         reference = reference_from(self.opening["reference"])
+        for account in reference.accounts:
+            _account(reference, account)
         every = [*self._pieces, *self._late_pieces]
         for record in self.opening["told"]:
             _announce(reference, record)
@@ -146,6 +148,8 @@ class _Reading:
         # The directory is that of the first life, whose numbers these rows have.
         judged = _joined([opening, *self._pieces], reference, self.opening["told"])
         late = _once(_joined(self._late_pieces, reference, ()), judged)
+        for tape in (judged, late):
+            _open_accounts(reference, tape.rows)
         return RecordedDay(
             date=date, reference=reference, judged=judged, late=late, part_names=self._parts,
             watermarks=sorted(self._marks), dead=sum(p.dead for p in self._pieces),
@@ -214,7 +218,7 @@ def _renamed(rows: Rows, names: _Names, reference: Reference) -> Rows:
     for column, known, index in (
         ("contract", names.contracts, lambda name: reference.contract_index[name]),
         ("maker", names.makers, reference.maker),
-        ("account", names.accounts, lambda name: reference.account_numbers.get(name, 0)),
+        ("account", names.accounts, lambda name: _account(reference, name)),
     ):
         _map(rows, column, known, index)
     theo = rows["kind"] == Kind.THEO
@@ -223,6 +227,21 @@ def _renamed(rows: Rows, names: _Names, reference: Reference) -> Rows:
         _map(part, "a_size", names.vias, reference.via)
         rows[theo] = part
     return rows
+
+
+def _account(reference: Reference, name: str) -> int:
+    """The number of an account; one that was opened in the course of the date gets one now."""
+    numbers = reference.account_numbers
+    return numbers.setdefault(name, len(numbers) + 1)
+
+
+def _open_accounts(reference: Reference, rows: Rows) -> None:
+    """Accounts that no record of the tape opened: whose they were, their quotes say."""
+    names = list(reference.account_numbers)
+    ours = rows[(rows["account"] > 0) & (rows["maker"] >= 0)]
+    for account, maker in np.unique(ours[["account", "maker"]]).tolist():
+        if names[account - 1] not in reference.accounts:
+            reference.open_account(names[account - 1], reference.makers[maker])
 
 
 def _map(rows: Rows, column: str, known: Mapping[int, Any], index: Any) -> None:

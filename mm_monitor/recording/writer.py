@@ -20,6 +20,7 @@ from mm_monitor import __version__
 from mm_monitor.core.batch import Batch, Rows, is_control
 from mm_monitor.core.days import utc_date
 from mm_monitor.core.engine import Engine
+from mm_monitor.core.freeze import frozen
 from mm_monitor.core.model import Control, Kind, ReferenceRecord
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.snapshot import engine_state
@@ -149,7 +150,9 @@ class TapeWriter:
         rows, controls = self._standing.now()
         # What this very batch says of names before `ts` has not been applied, so it is not in the state.
         told = [c for c in batch.controls.values() if isinstance(c, ReferenceRecord) and c.ts < ts]
-        reference = engine_state(self._engine)["reference"]
+        reference = frozen(
+            engine_state(self._engine)["reference"]
+        )  # it is written when more is known
         midway = self._resumed in ("", self._date)
         self._resumed = None
         self._opening = {"reference": reference, "rows": rows, "controls": controls, "told": told,

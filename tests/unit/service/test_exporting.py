@@ -17,10 +17,10 @@ from typer.testing import CliRunner, Result
 
 from mm_monitor.cli import app
 from mm_monitor.codecs.control import Placed, place
-from mm_monitor.core.batch import QUOTE_BAD, Batch
+from mm_monitor.core.batch import QUOTE_BAD, Batch, empty_rows
 from mm_monitor.core.engine import Engine
 from mm_monitor.core.model import Control, Kind, RawRecord, ReferenceRecord, UnderlyingRecord
-from mm_monitor.core.reference import Reference
+from mm_monitor.core.reference import Appointment, Contract, Reference
 from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.errors import InputError, MonitorError
@@ -196,7 +196,9 @@ async def test_a_contract_of_the_tape_alone_is_not_there_before_its_listing(tmp_
     ]  # fmt: skip
     writer = TapeWriter(tmp_path, engine, None, now=lambda: 7)
     rows = place([Placed(record, n) for n, record in enumerate(records)], 0)
-    writer.judged(Batch(rows, dict(enumerate(records))))
+    batch = Batch(rows, dict(enumerate(records)))
+    writer.judged(batch)
+    engine.apply(batch)  # before the journal is written
     writer.flush(at(90))
     writer.close()
     (tape,) = tmp_path.glob("*.tape")
@@ -207,6 +209,34 @@ async def test_a_contract_of_the_tape_alone_is_not_there_before_its_listing(tmp_
         [str(at(0)), "contracts", "add", "C0"],
         [str(at(0)), "makers", "add", ""],
     ]
+
+
+async def test_accounts_that_were_opened_after_the_date_began(tmp_path: Path) -> None:
+    """One has the bid and one the ask of their maker; the topic of references opened them, which is not on the tape."""
+    (tmp_path / "rulebook.toml").write_text(RULES)
+    book = load(str(tmp_path / "rulebook.toml"))
+    assert book.calendar is not None
+    reference = Reference.of([Contract("C0", "K0", 10_000)], [Appointment("M0", "*")])
+    engine = Engine([book], reference, {0: ("theo", 0), 1: ("quotes", 0)})
+    writer = TapeWriter(tmp_path, engine, Schedule(book.calendar), now=lambda: 7)
+    rows = empty_rows(4)
+    rows["ts"], rows["offset"] = [at(-1), at(10), at(11), at(40)], range(4)
+    rows["kind"], rows["part"] = [Kind.THEO, *[Kind.QUOTE] * 3], [0, 1, 1, 1]
+    rows["a"], rows["b"] = [10**8, 10**8, 0, 0], [0, 0, 101 * 10**6, 0]
+    rows["a_size"], rows["b_size"] = [0, 1, 0, 0], [0, 0, 1, 0]
+    rows["maker"][0], rows["account"] = -1, [0, 1, 2, 2]
+    writer.judged(Batch(rows[:1]))
+    for account in ("A1", "A2"):
+        reference.open_account(account, "M0")
+    writer.judged(Batch(rows[1:]))
+    writer.flush(at(90))
+    writer.close()
+    (tape,) = tmp_path.glob("*.tape")
+    report = await report_of(tape, book)
+    assert json.loads(report)["obligations"][0]["quoted_ns"] == 29 * 10**9
+    done = await export(tape, tmp_path / "out")
+    assert (done.out / "accounts.csv").read_text().splitlines()[1:] == ["A1,M0", "A2,M0"]
+    assert await report_of(done.out, book) == report
 
 
 def command(*words: object) -> Result:
