@@ -100,6 +100,9 @@ def parse_config(data: bytes, *, file: str = "", base: Path | None = None) -> Co
     """
     place = Place(file, [])
     table = read_toml(data, file)
+    if {"id", "version"} <= table.keys() and not table.keys() & SECTIONS.keys():
+        what = "a configuration of the service; this is a rulebook, which `mm-monitor rules lint` looks over"
+        raise ConfigErrors([ConfigError("file", what, file=file)])
     values = attempt(lambda value, at: read_table(value, schema(), at), table, place)
     if values is INVALID:
         raise ConfigErrors(place.errors)

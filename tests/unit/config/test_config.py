@@ -166,3 +166,11 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     for name in ("secret", "ca.pem"):
         (tmp_path / name).write_text("s3cret\n")
     assert checked(tmp_path, text) == []
+
+
+def test_a_rulebook_in_its_place_is_called_one() -> None:
+    with pytest.raises(ConfigErrors) as raised:
+        parse_config(b'id = "mine"\nversion = 1\n[presence]\nrequired = "90%"\n', file="mine.toml")
+    assert str(raised.value).startswith(
+        "mine.toml: file: a configuration of the service; this is a rulebook"
+    )
