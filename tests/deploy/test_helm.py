@@ -47,6 +47,7 @@ ALL: dict[str, Any] = {
                                    "whenUnsatisfiable": "ScheduleAnyway"}],
     "priorityClassName": "high", "imagePullSecrets": [{"name": "pull"}],
     "affinity": {"podAntiAffinity": {}},
+    "rollup": {"size": "1Gi", "resources": {"requests": {"cpu": "50m"}}},
     "state": {"size": "5Gi", "storageClassName": "fast", "accessModes": ["ReadWriteOnce"]},
     "serviceAccount": {"annotations": {"e": "f"}}, "service": {"annotations": {"g": "h"}},
 }  # fmt: skip
@@ -91,8 +92,30 @@ def test_kubernetes_takes_what_it_renders(made: dict[str, dict[str, Any]]) -> No
             kubernetes_validate.validate(one, KUBERNETES.rpartition(".")[0], strict=True)
 
 
-def test_pods_are_confined_and_keep_their_state(made: dict[str, dict[str, Any]]) -> None:
-    spec = made["StatefulSet x-mm-monitor"]["spec"]
+def test_several_workers_are_summed_up_by_a_pod_that_nobody_reaches(tmp_path: Path) -> None:
+    assert not any("rollup" in name for name in rendered(tmp_path, {}))
+    off = {"workers": 3, "rollup": {"enabled": False}}
+    assert not any("rollup" in name for name in rendered(tmp_path, off))
+    made = rendered(tmp_path, {"workers": 3})
+    rollup = made["StatefulSet x-mm-monitor-rollup"]["spec"]
+    (container,) = rollup["template"]["spec"]["containers"]
+    assert container["args"][:2] == ["report", "rollup"]
+    assert container["args"][-1] == "--follow"
+    labels = rollup["template"]["metadata"]["labels"]
+    assert rollup["selector"]["matchLabels"] == labels
+    for one in made.values():  # no service, budget or policy of the workers is the roll-up's, too
+        spec = one.get("spec", {})
+        chosen = spec.get("podSelector", spec.get("selector", {}))
+        if one["metadata"]["name"] != "x-mm-monitor-rollup":
+            assert not chosen.get("matchLabels", chosen or {"": ""}).items() <= labels.items()
+    policy = made["NetworkPolicy x-mm-monitor-rollup"]["spec"]
+    assert (policy["podSelector"]["matchLabels"], policy.get("ingress")) == (labels, None)
+
+
+@pytest.mark.parametrize("name", ["x-mm-monitor", "x-mm-monitor-rollup"])
+def test_pods_are_confined_and_keep_their_state(tmp_path: Path, name: str) -> None:
+    made = rendered(tmp_path, ALL)
+    spec = made[f"StatefulSet {name}"]["spec"]
     pod = spec["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"]
     for container in [*pod["containers"], *pod["initContainers"]]:
@@ -100,7 +123,8 @@ def test_pods_are_confined_and_keep_their_state(made: dict[str, dict[str, Any]])
         assert confined["readOnlyRootFilesystem"]
         assert confined["capabilities"] == {"drop": ["ALL"]}
     (container,) = pod["containers"]
-    assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(container)
+    probes = {"startupProbe", "livenessProbe", "readinessProbe"}
+    assert probes & set(container) == (probes if "ports" in container else set())
     (claim,) = spec["volumeClaimTemplates"]
     names = {volume["name"] for volume in pod["volumes"]} | {claim["metadata"]["name"]}
     mounted = {m["name"] for c in (container, *pod["initContainers"]) for m in c["volumeMounts"]}
@@ -124,7 +148,7 @@ def test_the_configuration_is_good_once_the_worker_has_its_number(
     book = Path(rulebooks.__file__).parent / "szse-2025.toml"
     (config / "mine.toml").write_text(book.read_text(encoding="utf-8"))
     for secret in ("password", "tokens"):
-        (etc / "secrets" / "kafka" / secret).write_text("")
+        (etc / "secrets" / "kafka" / secret).write_text("of-somebody")
     SealingKey.create(etc / "secrets" / "seal" / "evidence.pem")
     (script,) = pod["initContainers"][0]["args"]
     script = script.replace("/etc/mm-monitor", str(etc)).replace("/config/", f"{config}/")

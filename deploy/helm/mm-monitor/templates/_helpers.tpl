@@ -62,3 +62,50 @@ capabilities: { drop: [ALL] }
 {{- define "mm-monitor.secrets" -}}
 {{ concat .Values.secrets (compact (list .Values.evidence.secret)) | uniq | toJson }}
 {{- end }}
+
+{{- define "mm-monitor.nobody" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{- define "mm-monitor.volumes" -}}
+- name: config
+  configMap: { name: {{ include "mm-monitor.name" . }} }
+- name: etc
+  emptyDir: { medium: Memory, sizeLimit: 16Mi }
+- name: tmp
+  emptyDir: { sizeLimit: 256Mi }
+{{- range include "mm-monitor.secrets" . | fromJsonArray }}
+- name: secret-{{ . }}
+  secret: { secretName: {{ . }}, defaultMode: 0440 }
+{{- end }}
+{{- end }}
+
+{{/* The volume of state of (values, size, labels). */}}
+{{- define "mm-monitor.claim" -}}
+{{- $root := index . 0 -}}
+- metadata:
+    name: state
+    labels: {{- index . 2 | nindent 6 }}
+  spec:
+    accessModes: {{- toYaml $root.Values.state.accessModes | nindent 6 }}
+    {{- with $root.Values.state.storageClassName }}
+    storageClassName: {{ . }}
+    {{- end }}
+    resources: { requests: { storage: {{ index . 1 }} } }
+{{- end }}
+
+{{- define "mm-monitor.egress" -}}
+{{- if .Values.networkPolicy.to -}}
+- ports:
+    - { port: 53, protocol: UDP }
+    - { port: 53, protocol: TCP }
+- to: {{- toYaml .Values.networkPolicy.to | nindent 4 }}
+{{- else -}}
+- {}
+{{- end }}
+{{- end }}
