@@ -6,7 +6,7 @@ own page.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import hdrs, web
 
@@ -32,7 +32,22 @@ def is_foreign(request: web.Request) -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     origin = request.headers.get(hdrs.ORIGIN)
-    return origin is not None and urlsplit(origin).netloc != request.host
+    return origin is not None and _host(origin) != request.host
+
+
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # no browser sends such a one
+        return None
+
+
+async def sent_token(request: web.Request) -> str:
+    """The token of the login page's form; 415 for what no such form sends."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise web.HTTPUnsupportedMediaType(text="application/x-www-form-urlencoded")
+    form = parse_qsl((await request.read()).decode("utf-8", "replace"))
+    return dict(form).get("token", "").strip()
 
 
 def keep(response: web.StreamResponse, request: web.Request, token: str) -> None:

@@ -23,7 +23,7 @@ from mm_monitor.web.access import Access, Scope
 from mm_monitor.web.boards import Boarded, board
 from mm_monitor.web.contracts import contract_json
 from mm_monitor.web.guard import scope_of
-from mm_monitor.web.login import forget, keep
+from mm_monitor.web.login import forget, keep, sent_token
 from mm_monitor.web.orders import Orders
 from mm_monitor.web.pieces import one_by_one, packed
 from mm_monitor.web.shared import Rendering, Shared
@@ -214,7 +214,7 @@ class Pages:
 
     async def login(self, request: web.Request) -> web.Response:
         """A form's `token` becomes the browser's cookie; a wrong one leads back to the page, which says so."""
-        token = str((await request.post()).get("token", "")).strip()
+        token = await sent_token(request)
         scope = self._access.scope_of_token(token, request.remote or "")
         response = web.Response(
             status=303, headers={hdrs.LOCATION: "/login?wrong" if scope is None else "/"}

@@ -126,7 +126,7 @@ def _log_of_requests() -> logging.Logger:
 
 def _is_ours(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError | ConnectionError)
+    return not isinstance(error, HttpProcessingError | ConnectionError | web.RequestPayloadError)
 
 
 def _tls(config: WebConfig) -> ssl.SSLContext | None:
@@ -208,3 +208,5 @@ async def _answer_errors_as_json(request: web.Request, handler: Handler) -> web.
             if name in error.headers:
                 answer.headers[name] = error.headers[name]
         return answer
+    except web.RequestPayloadError:
+        return json_answer({"error": "a body that can be read"}, 400)
