@@ -31,6 +31,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _HUB = web.AppKey("hub", Hub)
 STREAMS = 500  # clients that may follow the stream at a time
+IDLE_SECONDS = 75.0  # that a connection may be open without a whole request; then it is closed
 _TYPES = {
     ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml",
     ".json": "application/json", ".txt": "text/plain",
@@ -97,7 +98,10 @@ class WebServer:
         config = self._config
         self.admit(config.tokens_file)
         app = self._app = application(self._sources, self._access, config.streams)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2, logger=_log_of_requests())
+        runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=2, logger=_log_of_requests(),
+            keepalive_timeout=IDLE_SECONDS,
+        )  # fmt: skip
         await runner.setup()
         site = web.TCPSite(runner, config.host, config.port, ssl_context=_tls(config))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from mm_monitor.web import server
 from mm_monitor.web.access import new_token
 from mm_monitor.web.server import WebConfig, WebServer, WebSources
 
@@ -27,15 +29,18 @@ ODD: dict[str, tuple[str, str, dict[str, str], int]] = {
 
 
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
+async def client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[aiohttp.ClientSession]:
     (tmp_path / "tokens").write_text(LINE + "\n")
+    monkeypatch.setattr(server, "IDLE_SECONDS", 0.5)
     sources = WebSources(list, list, lambda: (True, ""), lambda maker: iter([b""]))
-    server = WebServer(WebConfig(port=0, tokens_file=str(tmp_path / "tokens")), sources)
-    await server.start()
+    port = WebServer(WebConfig(port=0, tokens_file=str(tmp_path / "tokens")), sources)
+    await port.start()
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(server.url, cookie_jar=jar, auto_decompress=False) as session:
+    async with aiohttp.ClientSession(port.url, cookie_jar=jar, auto_decompress=False) as session:
         yield session
-    await server.stop()
+    await port.stop()
 
 
 @pytest.mark.parametrize("what", ODD)
@@ -52,3 +57,22 @@ async def test_odd_requests_are_their_senders_mistake(
     async with client.get("/healthz") as answer:
         assert answer.status == 200
     assert [line.getMessage() for line in caplog.records if line.levelno >= logging.WARNING] == []
+
+
+BEGUN = {
+    "nothing": b"",
+    "half a head": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+    "a request long ago": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("what", BEGUN)
+async def test_a_connection_that_asks_nothing_is_closed(
+    client: aiohttp.ClientSession, what: str
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client._base_url.port)  # type: ignore[union-attr]
+    writer.write(BEGUN[what])
+    async with asyncio.timeout(20):
+        while await reader.read(1000):
+            pass
+    writer.close()
