@@ -134,8 +134,9 @@ class Door:
         self._port = int(self._server.url.rstrip("/").rpartition(":")[2])
 
     def ask(self, data: bytes) -> None:
-        """Whatever it answers: afterwards it is alive."""
-        self._runner.run(self._exchange(data, ends=True))
+        """Whatever it answers, it is not that something has gone wrong with us; and afterwards it is alive."""
+        answer = self._runner.run(self._exchange(data, ends=True))
+        assert not answer.startswith(b"HTTP/1.1 5"), answer[:500]
         healthz = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         answer = self._runner.run(self._exchange(healthz, ends=False))
         assert answer.startswith(b"HTTP/1.1 200 "), answer
@@ -183,7 +184,14 @@ def _requests() -> list[bytes]:
     heads = "Host: x\r\nAuthorization: Bearer abc\r\nAccept-Encoding: gzip\r\nConnection: close\r\n"
     heads += "Content-Length: 3\r\n"
     return [f"{method} {path} HTTP/1.1\r\n{heads}\r\nabc".encode()
-            for method in ("GET", "POST", "HEAD") for path in paths]  # fmt: skip
+            for method in ("GET", "POST", "HEAD") for path in paths] + [_login()]  # fmt: skip
+
+
+def _login() -> bytes:
+    """A browser's form, from a page of ours."""
+    heads = "Host: x\r\nOrigin: http://x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    heads += "Authorization: Basic YTpi\r\nCookie: token=abc\r\nContent-Length: 9\r\nConnection: close\r\n"
+    return f"POST /login HTTP/1.1\r\n{heads}\r\ntoken=abc".encode()
 
 
 def _checkpoints() -> list[bytes]:
