@@ -5,6 +5,7 @@ What a venue does not say is not compared. A ratio is compared at the digits tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from mm_monitor.errors import InputError
 from mm_monitor.sources.csv_lines import csv_chunks
 
 TIMES = ("quoted_ns", "lapsed_ns", "exempt_ns", "unknown_ns", "required_ns")
+FIGURES = (*TIMES, "presence", "verdict")
 STATES = ("quoted", "lapsed", "exempt", "unknown")
 Row = Mapping[str, Any]
 Interval = tuple[int, int, str]  # [start, end) in ns, state
@@ -20,12 +22,24 @@ Ours = Callable[[str, str], Sequence[Interval]]  # maker, contract -> all interv
 
 
 def read_venue(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Lines of a venue's file with their numbers. InputError for one that is no line of the table."""
-    found = []
+    """Lines of a venue's file with their numbers. InputError for one that is no line of the table, or says nothing."""
+    found: list[tuple[int, dict[str, str]]] = []
+    figures: dict[tuple[str, str], int] = {}
     for chunk in csv_chunks(path, ("maker", "contract")):
         for odd in chunk.odd:
             raise InputError(odd.detail, file=str(path), line=odd.number)
-        found += [(n, chunk.fields(i)) for i, n in enumerate(chunk.numbers.tolist())]
+        for i, number in enumerate(chunk.numbers.tolist()):
+            row = chunk.fields(i)
+            if not row.keys() & {*FIGURES, "start"}:
+                what = (
+                    f"a column that can be compared: {', '.join(FIGURES)}, or start, end and state"
+                )
+                raise InputError(what, file=str(path), line=1)
+            key = row["maker"], row["contract"]
+            if not row.get("start") and figures.setdefault(key, number) != number:
+                what = f"figures once for each obligation, these are on line {figures[key]} too"
+                raise InputError(what, file=str(path), line=number, value=" ".join(key))
+            found.append((number, row))
     return found
 
 
@@ -69,27 +83,32 @@ def _figures(
                     {"what": name, "venue": said, "ours": mine[name], "by": said - mine[name]}
                 )
     said_ratio = theirs.get("presence", "")
-    if said_ratio and not _same_ratio(said_ratio, mine["presence"]):
+    if said_ratio and not _same_ratio(_ratio(said_ratio, file, line), mine["presence"]):
         found.append({"what": "presence", "venue": said_ratio, "ours": mine["presence"]})
     if theirs.get("verdict") and theirs["verdict"] != mine["verdict"]:
         found.append({"what": "verdict", "venue": theirs["verdict"], "ours": mine["verdict"]})
     return found
 
 
-def _same_ratio(theirs: str, mine: str | None) -> bool:
-    """Ours truncated to their digits, or rounded half up to them: nobody says which."""
+def _ratio(text: str, file: str, line: int) -> tuple[int, int]:
+    """A ratio, or a percentage, as an integer and the number of digits that it has behind the point."""
+    match = re.fullmatch(r"([0-9]{1,18})(?:\.([0-9]{0,18}))?( ?%)?", text)
+    if match is None:
+        what = "a ratio or percentage such as 0.9 or 90%"
+        raise InputError(what, file=file, line=line, column="presence", value=text)
+    whole, part, percent = match[1], match[2] or "", match[3]
+    return int(whole + part), len(part) + (2 if percent else 0)
+
+
+def _same_ratio(theirs: tuple[int, int], mine: str | None) -> bool:
+    """The one with more digits truncated to the other's, or rounded half up to them: nobody says which."""
     if mine is None:
         return False
-    digits = len(theirs.partition(".")[2])
-    try:
-        said = int(theirs.replace(".", "")) if theirs.count(".") <= 1 else None
-    except ValueError:
-        return False
+    said, digits = theirs
     exact = int(mine.replace(".", ""))  # nine digits
-    if said is None or digits > 9:
-        return theirs == mine
-    unit = 10 ** (9 - digits)
-    return said in (exact // unit, (exact + unit // 2) // unit)
+    fine, coarse = (said, exact) if digits > 9 else (exact, said)
+    unit: int = 10 ** abs(digits - 9)
+    return coarse in (fine // unit, (fine + unit // 2) // unit)
 
 
 def _interval(
@@ -102,6 +121,8 @@ def _interval(
         raise InputError(
             f"one of {', '.join(STATES)}", file=file, line=line, column="state", value=state
         )
+    if end <= start:
+        raise InputError(f"after start ({start})", file=file, line=line, column="end", value=end)
     found = []
     for a, b, other in mine:
         low, high = max(a, start), min(b, end)
@@ -113,7 +134,6 @@ def _interval(
 
 
 def _int(text: str, file: str, line: int, column: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError("an integer", file=file, line=line, column=column, value=text) from None
+    if not re.fullmatch(r"[0-9]{1,19}", text):
+        raise InputError("an integer of ns", file=file, line=line, column=column, value=text)
+    return int(text)

@@ -134,6 +134,34 @@ def test_a_venues_figures_are_compared_where_it_gives_any(tmp_path: Path) -> Non
         compared(tmp_path, head, "M0,C0,x,,,")
 
 
+@pytest.mark.parametrize(
+    ("head", "lines", "said"),
+    [
+        ("Presence (%)", ["M0,C0,90"], "venue.csv:1: a column that can be compared"),
+        ("quoted_ns", ["M0,C0,90", "M0,C0,91"], "venue.csv:3: figures once for each obligation, these are on line 2"),
+        ("quoted_ns", ["M0,C0,1_000"], "venue.csv:2: column quoted_ns: an integer of ns, got '1_000'"),
+        ("presence", ['M0,C0,"0,9"'], "venue.csv:2: column presence: a ratio or percentage such as 0.9 or 90%"),
+        ("presence", ["M0,C0,nan"], "venue.csv:2: column presence: a ratio or percentage"),
+        ("presence", ["M0,C0,-0.9"], "venue.csv:2: column presence: a ratio or percentage"),
+        ("start,end,state", ["M0,C0,30,30,quoted"], "venue.csv:2: column end: after start"),
+    ],
+)  # fmt: skip
+def test_figures_that_could_mean_anything_are_refused(
+    tmp_path: Path, head: str, lines: list[str], said: str
+) -> None:
+    with pytest.raises(InputError) as raised:
+        compared(tmp_path, f"maker,contract,{head}", *lines, intervals=lambda *key: [])
+    assert said in str(raised.value)
+
+
+def test_a_percentage_is_a_ratio(tmp_path: Path) -> None:
+    head = "maker,contract,presence"
+    for same in ("90%", "90.0 %", "0.9", "0.90000000049"):
+        assert compared(tmp_path, head, f"M0,C0,{same}", "M0,C1,0.33") == []
+    for other in ("90", "9%", "0.91", "0.9000000015"):
+        assert len(compared(tmp_path, head, f"M0,C0,{other}", "M0,C1,0.33")) == 1
+
+
 def test_intervals_are_compared_piece_by_piece(tmp_path: Path) -> None:
     def ours(maker: str, contract: str) -> list[tuple[int, int, str]]:
         return [(0, 40, "lapsed"), (40, 100, "quoted")]
