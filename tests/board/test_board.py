@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route
 
 from mm_monitor.evidence.keys import SealingKey
 from mm_monitor.web.access import new_token
@@ -306,6 +307,52 @@ async def order(person: Reader, card: str, maker: str, scope: str) -> None:
         await form.get_by_label(label).fill(text)
     await form.get_by_role("button", name="Send").click()
     await person.says("Written.", f"{card} output")
+
+
+NOWHERE = (
+    "%", "maker/live/%E0%A4", "constructor", "__proto__", "toString", "breach", "breach/", "breach/%00",
+    "maker/live/M0/K9", "maker/live/constructor", "class/live/toString", "contract/live/M0/..%2F..", " / ",
+)  # fmt: skip
+
+
+async def test_an_address_that_leads_nowhere_says_so(stage: Stage) -> None:
+    person = await stage.enter()
+    for path in NOWHERE:
+        await person.open()  # what stood there before does not stand on
+        await person.page.goto(f"{stage.subject.url}#/{path}")
+        await person.says("There is no such page.", "main")
+    assert person.errors == []
+
+
+async def test_a_command_to_copy_runs_nothing_that_a_name_holds(stage: Stage) -> None:
+    person = await stage.enter()
+    await person.open()
+    names = ["M0", "-x", "a b", "x; touch y", "$(id)", "it's", "\n", "`id`", "做市商", "M%2F/0"]
+    found = await person.page.evaluate(
+        "async (names) => (await import('/static/lists.js')).words(...names)", names
+    )
+    assert shlex.split(found) == names
+    assert found.startswith("M0 -x 'a b' ")
+
+
+async def test_a_second_click_is_no_second_order(stage: Stage) -> None:
+    person = await stage.enter()
+    await person.open("health")
+    sent: list[str] = []
+
+    async def slow(route: Route) -> None:
+        sent.append(route.request.url)
+        await person.until("document.querySelector('#maintenance output').innerText === '…'")
+        await person.page.locator("#maintenance button").click()
+        await route.fulfill(status=201, body="{}")
+
+    await person.page.route("**/api/v1/maintenance", slow)
+    await order(person, "#maintenance", "M2", "K1")
+    assert len(sent) == 1
+    await person.page.locator("#maintenance [name=minutes]").fill("999999999999")
+    await person.page.locator("#maintenance button").click()
+    await person.says("No clock goes that far.", "#maintenance output")
+    assert person.errors == []
 
 
 async def test_a_maker_is_offered_nothing_to_order(stage: Stage) -> None:

@@ -50,10 +50,20 @@ function draw() {
   show(banners, warnings());
   document.body.classList.toggle("doubtful", state.lost || (board !== null && !board.vouched));
   state.asking.clear();
-  const page = PAGES[path[0] ?? ""];
-  if (page === undefined) show(main, h("p", {}, t("no_such")));
+  const name = path[0] ?? "";
+  if (!Object.hasOwn(PAGES, name)) show(main, h("p", {}, t("no_such")));
   else if (board === null) show(main, h("p", { class: "dim" }, `${t("connecting")} …`));
-  else show(main, page(state));
+  else show(main, made(PAGES[name]));
+}
+
+// A page that cannot be made says so: what stood there before must not stand on as if it were of now.
+function made(page) {
+  try {
+    return page(state);
+  } catch (error) {
+    console.error(error);
+    return h("p", { class: "banner bad", role: "alert" }, t("broken", { error: String(error) }));
+  }
 }
 
 function header() {
@@ -121,10 +131,15 @@ function follow() {
   });
 }
 
+// What somebody typed or cut short may be no encoding of anything; then it is the name itself.
+function decoded(part) {
+  try { return decodeURIComponent(part); } catch { return part; }
+}
+
 function turn() {
   const parts = location.hash.replace(/^#\/?/, "").split("/");
   if (location.hash === "#main") return; // the link that skips to the content
-  state.path = parts.map(decodeURIComponent).filter((part, i) => part || i);
+  state.path = parts.map(decoded).filter((part, i) => part || i);
   state.answers.clear();
   draw();
   document.title = [...state.path.slice(0, 1).map((name) => t(name)), ...state.path.slice(2), "mm-monitor"].join(" · ");

@@ -1,9 +1,9 @@
 // One obligation under the glass: what stands, what would make it valid, and its quotes on one time axis.
 import { draw } from "./chart.js";
 import { bookOf, presence, stateBadge, stateWords, table, number, trail } from "./details.js";
-import { h, link } from "./dom.js";
+import { h, href, link } from "./dom.js";
 import { NONE, clock, count, duration, percent, slack, stamp } from "./format.js";
-import { breachRows, commands } from "./lists.js";
+import { breachRows, commands, words } from "./lists.js";
 import { t } from "./words.js";
 
 // What is remembered of the one that is looked at; the service is asked only for what is new.
@@ -29,7 +29,8 @@ export function contractPage(state) {
   if (answer === null) return crumbs;
   if (answer.error) return [crumbs, h("p", {}, t("no_such"))];
   const zone = book.around?.zone ?? "UTC";
-  const seen = remember(`${id}/${maker}/${contract}`, answer);
+  const key = href(id, maker, contract);
+  const seen = remember(key, answer);
   const mine = listed?.obligations?.find((one) => one.maker === maker);
   const breaches = book.breaches.filter((one) => one.maker === maker && one.contract === contract);
   return [
@@ -39,7 +40,7 @@ export function contractPage(state) {
       mine?.current_lapse_ns ? h("span", { class: "dim" }, duration(mine.current_lapse_ns)) : ""),
     h("div", { class: "columns even" }, advice(answer), standing(answer, zone)),
     h("div", { class: "card" }, h("div", { class: "cardhead" }, h("h2", {}, t("chart")), legend()),
-      h("div", { class: "chart", "data-keep": "", "data-key": `${id}/${maker}/${contract}`, id: "chart", role: "img", "aria-label": t("chart") }),
+      h("div", { class: "chart", "data-keep": "", "data-key": key, id: "chart", role: "img", "aria-label": t("chart") }),
       notes(answer, seen)),
     mine ? totals(mine) : "",
     h("div", { class: "columns even" }, spans(seen, zone), prove(answer, id, zone)),
@@ -115,7 +116,7 @@ function spans(seen, zone) {
 
 function prove(answer, id, zone) {
   const sources = [[t("age"), answer.quote?.source], [t("theo"), answer.theo?.source]].filter(([, one]) => one);
-  return h("div", { class: "card" }, h("h2", {}, t("prove")), commands([[t("command"), `mm-monitor explain CAPTURE ${answer.maker} ${answer.contract} --rulebook ${id} --at ${stamp(answer.at, zone)}`]]),
+  return h("div", { class: "card" }, h("h2", {}, t("prove")), commands([[t("command"), `mm-monitor explain CAPTURE ${words(answer.maker, answer.contract, "--rulebook", id, "--at", stamp(answer.at, zone))}`]]),
     sources.length ? [h("h3", {}, t("records")), h("ul", { class: "small" }, sources.map(([word, one]) => h("li", {}, `${word}: `, h("code", {}, `${one.topic} [${one.partition}] @ ${one.offset}`))))] : "");
 }
 

@@ -1,5 +1,5 @@
 // One maker and one class: what they come to, and their obligations, those first that may lose least.
-import { h, link } from "./dom.js";
+import { h, href, link } from "./dom.js";
 import { NONE, count, duration, percent, slack } from "./format.js";
 import { breachRows } from "./lists.js";
 import { badge, head, standing, tile, time_left } from "./overview.js";
@@ -33,9 +33,9 @@ export function makerPage(state) {
   const { board, path: [, id, maker, klass = ""] } = state;
   const book = bookOf(board, id);
   const row = book?.makers.find((one) => one.maker === maker) ?? book?.classes.find((one) => one.maker === maker);
-  if (!row) return h("p", {}, t("no_such"));
-  fresh(`${id}/${maker}/${klass}`);
-  const classes = book.classes.filter((one) => one.maker === maker);
+  const classes = book?.classes.filter((one) => one.maker === maker);
+  if (!row || (klass && !classes.some((one) => one.class === klass))) return h("p", {}, t("no_such"));
+  fresh(href(id, maker, klass));
   const query = new URLSearchParams({ rulebook: id, maker, class: klass, sort: "slack", limit: sought ? 5000 : shown });
   const open = book.breaches.filter((one) => one.maker === maker && (!klass || one.class === klass || !one.class));
   const here = classes.find((one) => one.class === klass) ?? row;
@@ -62,7 +62,7 @@ export function classPage(state) {
   const { board, path: [, id, klass] } = state;
   const book = bookOf(board, id);
   if (!book?.classes_known.includes(klass)) return h("p", {}, t("no_such"));
-  fresh(`${id}/${klass}`);
+  fresh(href(id, klass));
   const rows = book.classes.filter((one) => one.class === klass);
   const query = new URLSearchParams({ rulebook: id, class: klass, sort: "slack", limit: sought ? 5000 : shown });
   const holes = board.maker ? null : state.ask(`/api/v1/holes?rulebook=${encodeURIComponent(id)}`);
@@ -106,7 +106,7 @@ function obligations(state, answer, book, names) {
   return [
     h("div", { class: "cardhead" }, h("h2", {}, t("worst")), h("label", { class: "dim" }, `${t("search")} `, h("input", { type: "search", value: sought, oninput: seek }))),
     table([...(both ? [[t("maker")]] : []), [t("contract")], [t("state")], [t("presence"), "number"], [`${t("slack")} (${t("slack_unit")})`, "number"], [t("current"), "number"], [t("lapses"), "number"], [t("longest"), "number"]],
-      rows.map((one) => h("tr", { "data-key": `${one.maker}/${one.contract}` },
+      rows.map((one) => h("tr", { "data-key": href(one.maker, one.contract) },
         both ? h("th", { scope: "row" }, link(one.maker, "maker", one.rulebook, one.maker)) : "",
         h(both ? "td" : "th", both ? {} : { scope: "row" }, link(one.contract, "contract", one.rulebook, one.maker, one.contract)),
         h("td", {}, stateBadge(one.state, one.obliged)), number(percent(presence(one))), number(slack({ slack_ns: one.slack_ns, obligations: 1 }), one.slack_ns < 0 ? "bad" : ""),

@@ -39,6 +39,7 @@ export function breachesPage({ board }) {
 
 export function breachPage(state) {
   const { board, path: [, id] } = state;
+  if (!id) return h("p", {}, t("no_such"));
   const answer = state.ask(`/api/v1/breaches?id=${encodeURIComponent(id)}`);
   const crumbs = trail([t("breaches"), "breaches"], [id.slice(0, 8)]);
   if (answer === null) return crumbs;
@@ -46,7 +47,7 @@ export function breachPage(state) {
   const book = board.rulebooks.find((each) => each.rulebook.id === one?.rulebook.id);
   if (!book) return [crumbs, h("p", {}, t("no_such"))];
   const zone = book.around?.zone ?? "UTC";
-  const day = [["CAPTURE", one.maker, one.contract || "CONTRACT", "--rulebook", one.rulebook.id, "--at", stamp(one.start, zone)].join(" ")];
+  const day = `CAPTURE ${words(one.maker, one.contract || "CONTRACT", "--rulebook", one.rulebook.id, "--at", stamp(one.start, zone))}`;
   return [
     crumbs,
     h("div", { class: "title" }, h("h1", {}, t(`kind_${one.kind}`)), h("span", { class: `verdict ${one.end === null ? "below" : "none"}` }, t(one.end === null ? "open" : "closed"))),
@@ -57,7 +58,7 @@ export function breachPage(state) {
     h("div", { class: "columns even" },
       h("div", { class: "card" }, h("h2", {}, t("evidence")), tree(one.evidence, zone)),
       h("div", { class: "card" }, h("h2", {}, t("prove")), h("h3", {}, t("id")), h("p", {}, h("code", {}, one.id)),
-        commands([...(one.maker ? [[t("command"), `mm-monitor explain ${day}`], [t("command_part"), `mm-monitor evidence part LOG --maker ${one.maker}`]] : [])]),
+        commands([...(one.maker ? [[t("command"), `mm-monitor explain ${day}`], [t("command_part"), `mm-monitor evidence part LOG ${words(`--maker=${one.maker}`)}`]] : [])]),
         one.contract && one.maker ? h("p", {}, link(`${t("chart")}: ${one.contract}`, "contract", one.rulebook.id, one.maker, one.contract)) : "")),
     mayOrder(board) ? acknowledgement(one.id, state.redraw, zone) : "",
   ];
@@ -73,6 +74,9 @@ function tree(value, zone, name = "") {
   if (name.endsWith("_ns")) return duration(value);
   return known(value) ? t(value) : String(value);
 }
+
+// Words of a command line as a shell reads them: a name may hold what would run there.
+export const words = (...parts) => parts.map((part) => (/^[\w./:=@%+-]+$/.test(part) ? part : `'${part.replaceAll("'", "'\\''")}'`)).join(" ");
 
 // Command lines to copy.
 export function commands(rows) {

@@ -3,6 +3,7 @@ import { h } from "./dom.js";
 import { clock } from "./format.js";
 import { store, stored, t } from "./words.js";
 
+const SENDING = "…";
 const known = new Map(); // by breach, "" for none: what may be ordered and who has seen it
 
 export const mayOrder = (board) => Boolean(board.tokens) && !board.maker;
@@ -16,9 +17,12 @@ function knownOf(breach, redraw) {
 }
 
 async function load(breach, redraw) {
-  const answer = await fetch(`/api/v1/orders?breach=${encodeURIComponent(breach)}`);
-  if (answer.ok) known.set(breach, await answer.json());
-  redraw();
+  try {
+    const answer = await fetch(`/api/v1/orders?breach=${encodeURIComponent(breach)}`);
+    if (answer.ok) known.set(breach, await answer.json());
+  } catch { /* the stream tells that the monitor does not answer */ }
+  if (known.get(breach)) redraw();
+  else known.delete(breach); // it is asked for again with the next board
 }
 
 // A form with these fields, left alone by redraws; what is written in it goes to `path`, and `done` follows.
@@ -26,16 +30,17 @@ function form(key, path, fields, bodyOf, done) {
   const said = h("output", {});
   const sent = async (event) => {
     event.preventDefault();
+    if (said.textContent === SENDING) return; // a second click is no second order
     const values = Object.fromEntries(new FormData(event.target));
     store("author", values.author);
-    said.textContent = "…";
+    said.textContent = SENDING;
     try {
       const answer = await fetch(path, {
         method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(bodyOf(values)), signal: AbortSignal.timeout(40000),
       });
       said.textContent = answer.ok ? t("order_done") : (await answer.json()).error;
       if (answer.ok) done();
-    } catch { said.textContent = t("order_lost"); }
+    } catch (error) { said.textContent = error instanceof RangeError ? t("order_far") : t("order_lost"); }
   };
   return h("form", { class: "order", "data-keep": true, "data-key": key, onsubmit: sent },
     fields.map(([name, word, props]) => h("label", {}, t(word), field(name, props))), h("button", { type: "submit" }, t("order_send")), said);

@@ -39,7 +39,7 @@ const ENGLISH = {
   chart: "Quotes and limits", chart_empty: "Remembering begins now: the chart fills while you look.", chart_full: "As many contracts are watched as may be; this one is not remembered.",
   chart_left_out: "{n} changes came too fast to be drawn.", spans: "What the time counted as", from: "From", until: "Until", what: "What", band: "allowed band around theo", band_edge: "band",
   lapses: "Lapses", longest: "Longest lapse", current: "Lapse now", last_valid: "Last valid", by_reason: "Lapsed by reason", others: "All makers on this contract",
-  search: "Find a contract", more: "Show more", worst: "Obligations, least slack first", none_open: "No breach is open.", none: "None.", no_such: "There is no such page.",
+  search: "Find a contract", more: "Show more", worst: "Obligations, least slack first", none_open: "No breach is open.", none: "None.", no_such: "There is no such page.", broken: "This page cannot be shown: {error}",
   hole: "Without any valid quote", hole_help: "Time of continuous trading in which no maker had a valid quote.", evidence: "Evidence", id: "Breach id", records: "The records that it rests on",
   command: "On the day's capture", command_part: "From the sealed evidence log", copy: "Copy", copied: "Copied",
   watermark: "Watermark", watermark_lag: "Behind the clock", records_applied: "Records judged", dead_letters: "Dead letters", late: "Came too late", duplicates: "Duplicates",
@@ -47,7 +47,7 @@ const ENGLISH = {
   not_yours: "The monitor's own health is shown to operations.", feeds: "Feeds", exemptions: "Exemptions on", s: "s", min: "min", h: "h", ago: "{time} ago",
   login_title: "Sign in", token: "Token", sign_in: "Sign in", login_wrong: "That is no token that the monitor knows.",
   login_help: "Paste the token that operations gave you. The browser keeps it in a cookie that no script can read.",
-  seen: "Who has seen it", exempt_new: "Exempt somebody", maintenance_new: "Declare maintenance: nothing is known of that time", order_author: "Your name", order_note: "Note", order_send: "Send", order_done: "Written.", order_lost: "The monitor did not answer.",
+  seen: "Who has seen it", exempt_new: "Exempt somebody", maintenance_new: "Declare maintenance: nothing is known of that time", order_author: "Your name", order_note: "Note", order_send: "Send", order_done: "Written.", order_lost: "The monitor did not answer.", order_far: "No clock goes that far.",
   order_kind: "Kind", order_scope: "Class or contract", order_minutes: "Minutes from now", order_ago: "Began minutes ago", order_reason: "Reason", order_approver: "Approved by, if it reaches back",
 };
 const CHINESE = {
@@ -70,11 +70,11 @@ const CHINESE = {
   need_one_sided_bid: "补上买价。", need_one_sided_ask: "补上卖价。", need_crossed: "买价须低于 {ask}。", need_size: "每边至少 {size} 张。", need_unequal: "使两边数量接近。", need_spread: "价差不超过 {width}:买价不变则卖价至多 {ask},卖价不变则买价至少 {bid}。",
   need_off_theo: "买价至多 {high},卖价至少 {low}。", need_stale: "在 {age} 内重复报价。", need_flicker: "价格至少保持 {rest}。", chart: "报价与界限", chart_empty: "从现在开始记录:查看期间图表逐步填充。", chart_full: "同时查看的合约已达上限,此合约不作记录。",
   chart_left_out: "有 {n} 次变化过快,未画出。", spans: "时间如何计算", from: "从", until: "至", what: "计为", band: "理论价周围的允许区间", band_edge: "区间", lapses: "中断次数", longest: "最长中断", current: "当前中断", last_valid: "最近有效", by_reason: "各原因中断时间", others: "此合约的全部做市商",
-  search: "查找合约", more: "显示更多", worst: "报价义务,剩余额度最少在前", none_open: "没有未结违规。", none: "无。", no_such: "没有这个页面。", hole: "无任何有效报价", hole_help: "连续竞价中没有任何做市商有效报价的时间。", evidence: "证据", id: "违规编号", records: "所依据的记录",
+  search: "查找合约", more: "显示更多", worst: "报价义务,剩余额度最少在前", none_open: "没有未结违规。", none: "无。", no_such: "没有这个页面。", broken: "无法显示此页:{error}", hole: "无任何有效报价", hole_help: "连续竞价中没有任何做市商有效报价的时间。", evidence: "证据", id: "违规编号", records: "所依据的记录",
   command: "用当日录制数据", command_part: "用封存的证据日志", copy: "复制", copied: "已复制", watermark: "水位", watermark_lag: "落后时钟", records_applied: "已判定记录", dead_letters: "死信", late: "迟到", duplicates: "重复", waiting: "等待水位", backlog: "积压", topic: "主题", partition: "分区", sink: "输出", lag: "滞后",
   dropped: "丢弃", failures: "失败", checkpoint: "检查点", version: "版本", not_yours: "监控器自身状态仅对运营显示。", feeds: "行情源", exemptions: "生效中的豁免", s: "秒", min: "分", h: "时", ago: "{time}前",
   login_title: "登录", token: "令牌", sign_in: "登录", login_wrong: "监控器不认识这个令牌。", login_help: "粘贴运营给您的令牌。浏览器把它存在任何脚本都读不到的 cookie 里。",
-  seen: "已知悉", exempt_new: "新增豁免", maintenance_new: "声明计划维护:该时段记为未知", order_author: "您的姓名", order_note: "备注", order_send: "提交", order_done: "已写入。", order_lost: "监控器没有应答。",
+  seen: "已知悉", exempt_new: "新增豁免", maintenance_new: "声明计划维护:该时段记为未知", order_author: "您的姓名", order_note: "备注", order_send: "提交", order_done: "已写入。", order_lost: "监控器没有应答。", order_far: "时间超出范围。",
   order_kind: "种类", order_scope: "品种或合约", order_minutes: "持续(分钟)", order_ago: "已开始(分钟前)", order_reason: "原因", order_approver: "追溯时的批准人",
 };
 const TABLES = { en: ENGLISH, zh: CHINESE };
@@ -98,7 +98,8 @@ document.documentElement.lang = chosen === "zh" ? "zh-Hans" : "en";
 
 // The words for `key`, with {name} filled in; the key itself where nobody has said it.
 export function t(key, values = {}) {
-  const text = TABLES[chosen][key] ?? ENGLISH[key] ?? key.replaceAll("_", " ");
+  const table = [TABLES[chosen], ENGLISH].find((one) => Object.hasOwn(one, key));
+  const text = table?.[key] ?? key.replaceAll("_", " ");
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
-export const known = (key) => key in ENGLISH;
+export const known = (key) => Object.hasOwn(ENGLISH, key);
