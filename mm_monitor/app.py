@@ -184,7 +184,7 @@ class App:
         asked = WebSources(
             self.get_views, self.get_estimates, self.is_ready, self.prometheus.chunks, self.signals.told,
             lambda: around(self.engine), vitals.doubts, vitals.health, self.now, self._look,
-            make_desk(self.config, self.rulebooks, self.now),
+            make_desk(self.config, self.rulebooks, self.reference, self.now),
         )  # fmt: skip
         where = WebConfig(
             http.host, http.port, http.tokens_file, http.certfile, http.keyfile, http.streams

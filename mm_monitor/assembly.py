@@ -68,7 +68,9 @@ def kafka_options(config: Config) -> KafkaOptions:
     )  # fmt: skip
 
 
-def make_desk(config: Config, rulebooks: Sequence[Rulebook], now: Callable[[], int]) -> Desk:
+def make_desk(
+    config: Config, rulebooks: Sequence[Rulebook], reference: Reference, now: Callable[[], int]
+) -> Desk:
     """Who carries out what is ordered on the board."""
     client = client_settings(kafka_options(config))
 
@@ -78,7 +80,7 @@ def make_desk(config: Config, rulebooks: Sequence[Rulebook], now: Callable[[], i
     kinds = {kind for book in rulebooks for kind in book.exemptions}
     evidence = config.evidence.directory
     zone = next((book.calendar.timezone for book in rulebooks if book.calendar), "UTC")
-    return Desk(kinds, zone, Path(evidence) if evidence else None, write, now)
+    return Desk(kinds, zone, Path(evidence) if evidence else None, write, now, reference)
 
 
 def make_source(

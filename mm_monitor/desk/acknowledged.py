@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mm_monitor.desk.orders import LONGEST_TEXT
+from mm_monitor.desk.orders import LONGEST_TEXT, person
 from mm_monitor.errors import InputError
 from mm_monitor.evidence.inbox import Entry, entries, post
 
@@ -16,7 +16,7 @@ def acknowledge(directory: Path, breach: str, author: str, note: str, now: int) 
     """Say that `author` has seen a breach that the evidence log in `directory` has; `now` in ns. InputError if not."""
     if not _ID.fullmatch(breach):
         raise InputError("the id of a breach: 32 hex digits", value=breach)
-    if not author.strip():
+    if not person(author):
         raise InputError("author: somebody", value=author)
     if max(len(author), len(note)) > LONGEST_TEXT:
         raise InputError(f"author, note: at most {LONGEST_TEXT} characters each")

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
+from mm_monitor.core.reference import ALL, Reference
 from mm_monitor.desk.acknowledged import acknowledge, acknowledgements
 from mm_monitor.desk.orders import SOON, Order, Record, exemption, maintenance
 from mm_monitor.errors import InputError
@@ -19,15 +20,17 @@ from mm_monitor.studies.timeline_text import instant
 class Desk:
     """`evidence`: directory of the log, None without one; `zone`: of instants without an offset.
 
-    `send` writes control records, MonitorError if it can't; `now`: our clock, ns.
+    `send` writes control records, MonitorError if it can't; `now`: our clock, ns; `reference`: whom and what there is.
     """
 
     def __init__(
         self, kinds: Collection[str], zone: str, evidence: Path | None,
         send: Callable[[Sequence[Record]], Awaitable[None]], now: Callable[[], int],
+        reference: Reference,
     ) -> None:  # fmt: skip
         self.kinds, self._zone = sorted(kinds), zone
         self._evidence, self._send, self._now = evidence, send, now
+        self._reference = reference
 
     async def acknowledge(self, breach: str, author: str, note: str) -> Record:
         """Say that `author` has seen a breach; its entry. InputError unless there is a log and the breach is in it."""
@@ -55,7 +58,15 @@ class Desk:
 
     def _order(self, now: int, *, start: str, end: str, **asked: str) -> Order:
         begins = instant(start, self._zone) if start else now + SOON
-        return Order(begins, instant(end, self._zone), **asked)
+        order = Order(begins, instant(end, self._zone), **asked)
+        # A slip of the pen would be written, confirmed, and mean nothing to the tape.
+        if order.maker not in (ALL, *self._reference.makers):
+            raise InputError("maker: one of the reference data, or *", value=order.maker)
+        if not self._reference.knows_scope(order.scope):
+            raise InputError(
+                "scope: a class or a contract of the reference data, or *", value=order.scope
+            )
+        return order
 
     async def _ordered(self, records: list[Record]) -> list[Record]:
         await self._send(records)

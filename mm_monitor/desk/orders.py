@@ -6,6 +6,7 @@ have agreed to it.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -51,18 +52,28 @@ def maintenance(order: Order, now: int, *, what: str = "maintenance") -> list[Re
     return _records(order, {"record": "feed", "why": what}, "status", ("down", "up"))
 
 
+def person(name: str) -> str:
+    """Letters and digits of a name: the same in capitals, wide, with blanks, dots or signs that nobody sees."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(char for char in unicodedata.normalize("NFKC", folded) if char.isalnum())
+
+
 def _check(order: Order, now: int) -> None:
     for name in ("author", "reason", "scope", "maker"):
         text = getattr(order, name)
         if not text.strip() or len(text) > LONGEST_TEXT:
             raise InputError(f"{name}: text of 1 to {LONGEST_TEXT} characters", value=text)
+    for name in ("author", "approver"):
+        text = getattr(order, name)
+        if len(text) > LONGEST_TEXT or (text and not person(text)):
+            raise InputError(f"{name}: a name of at most {LONGEST_TEXT} characters", value=text)
     if not 0 <= order.start < order.end < 2**63:
         raise InputError("an end after its start", value=(order.start, order.end))
     if order.start >= now - AT_ONCE:
         return
-    if not order.approver.strip():
+    if not order.approver:
         raise InputError("approver: a second person, for what reaches back in time", value="")
-    if order.approver.strip().casefold() == order.author.strip().casefold():
+    if person(order.approver) == person(order.author):
         raise InputError("approver: another person than the author", value=order.approver)
 
 

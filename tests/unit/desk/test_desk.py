@@ -13,7 +13,7 @@ from mm_monitor.cli import app
 from mm_monitor.codecs.control import control_of
 from mm_monitor.core.model import ExemptionRecord, FeedRecord
 from mm_monitor.desk.acknowledged import acknowledge, acknowledgements
-from mm_monitor.desk.orders import Order, exemption, maintenance
+from mm_monitor.desk.orders import Order, exemption, maintenance, person
 from mm_monitor.desk.reconcile import read_venue, reconcile
 from mm_monitor.errors import InputError
 from mm_monitor.evidence.inbox import entries, post, waiting
@@ -62,6 +62,17 @@ def test_an_order_that_is_not_sound_is_refused(more: dict[str, Any], what: str) 
         exemption(order(**more), "technical", {"technical"}, NOW)
     with pytest.raises(InputError, match=what):
         maintenance(order(**more), NOW)
+
+
+ALIKE = ("Ann  Li", "ANN LI.", "Ann\u200b Li", "A\u00adnn-Li", "\uff21nn\u00a0Li", "annli")
+
+
+@pytest.mark.parametrize("approver", ALIKE)
+def test_a_name_typed_otherwise_is_no_second_person(approver: str) -> None:
+    with pytest.raises(InputError, match="another person than the author"):
+        maintenance(order(start=0, author="Ann Li", approver=approver), NOW)
+    assert person("Jos\u00e9") == person("Jose\u0301") != person("Jos")
+    assert person("\u674e\u4f1f") == "\u674e\u4f1f"
 
 
 def test_what_reaches_back_needs_a_second_person() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from mm_monitor.core.reference import Appointment, Contract, Reference
 from mm_monitor.desk.live import Desk
 from mm_monitor.desk.orders import SOON, Record
 from mm_monitor.errors import MonitorError
@@ -22,6 +23,7 @@ from mm_monitor.web.server import WebConfig, WebServer
 NOW = 1_756_700_000_000_000_000
 MINUTE = 60_000_000_000
 BREACH = "0123456789abcdef0123456789abcdef"
+REFERENCE = Reference.of([Contract("C0", "K0", tick=1)], [Appointment("M0", "K0")])
 EXEMPTION = {"kind": "technical", "end": str(NOW + 30 * MINUTE), "author": "Li", "reason": "line"}
 
 
@@ -33,7 +35,7 @@ class Service:
         self.tokens = {maker: new_token(maker) for maker in ("", "M0")}
         (folder / "tokens").write_text("\n".join(line for _, line in self.tokens.values()))
         post(folder / "logs", {"entry": "breach", "maker": "M0", "breach": {"id": BREACH}})
-        desk = Desk({"technical"}, "UTC", folder / "logs", self.send, lambda: NOW)
+        desk = Desk({"technical"}, "UTC", folder / "logs", self.send, lambda: NOW, REFERENCE)
         self.sources = WebSources(
             lambda: (), lambda: (), lambda: (True, ""), lambda maker: iter([b""]), orders=desk
         )
@@ -119,6 +121,10 @@ REFUSED = {
     "a member that there is not": ({**EXEMPTION, "markers": "M0"}, "markers"),
     "a number for a name": ({**EXEMPTION, "maker": 7}, "maker"),
     "no object": ([], "object"),
+    "a maker that there is not": ({**EXEMPTION, "maker": "m0"}, "maker: one of the reference"),
+    "a class with a blank": ({**EXEMPTION, "scope": "K0 "}, "scope: a class or a contract"),
+    "a name longer than any": ({**BACK, "approver": "x" * 9000}, "approver: a name of"),
+    "somebody whom nobody sees": ({**EXEMPTION, "author": "\u200b"}, "author: a name of"),
 }
 
 
