@@ -68,9 +68,10 @@ class Access:
         self._tokens, self._clock = tokens, clock
         self._failures: dict[str, tuple[int, float]] = {}  # by address: how many, when the last
 
-    def replace(self, tokens: Mapping[str, Scope] | None) -> None:
-        """These from now on."""
-        self._tokens = tokens
+    def replace(self, tokens: Mapping[str, Scope] | None) -> bool:
+        """These from now on. Are they others than before?"""
+        before, self._tokens = self._tokens, tokens
+        return tokens != before
 
     def scope(self, authorization: str, address: str) -> Scope | None:
         """The scope of a request with that header; None: it has none."""

@@ -91,7 +91,11 @@ class WebServer:
 
     def admit(self, tokens_file: str) -> None:
         """Ask for the tokens of this file from now on, for none without a file. InputError: nothing has changed."""
-        self._access.replace(read_tokens(Path(tokens_file)) if tokens_file else None)
+        changed = self._access.replace(read_tokens(Path(tokens_file)) if tokens_file else None)
+        if changed and self._app is not None:
+            self._app[
+                _HUB
+            ].dismiss()  # who follows comes back at once, with a token that still opens
 
     async def start(self) -> None:
         """Listen. Raises MonitorError when the address cannot be had, or a file that is named cannot be used."""

@@ -80,11 +80,12 @@ class Hub:
     async def close(self, _app: web.Application | None = None) -> None:
         """Let everybody go."""
         self._closed = True
-        self._dismiss()
+        self.dismiss()
         if self._beat is not None:
             self._beat.cancel()
 
-    def _dismiss(self) -> None:
+    def dismiss(self) -> None:
+        """Let everybody go who follows now; whoever may comes back."""
         for client in self._clients:
             self._tell(client, b"")
 
@@ -99,7 +100,7 @@ class Hub:
                 for scope in {client.scope for client in self._clients}:
                     await self._send(scope, _frame(await self._render(scope)))
         finally:
-            self._dismiss()
+            self.dismiss()
 
     async def _send(self, scope: Scope, frame: bytes) -> None:
         followers = [client for client in self._clients if client.scope == scope]

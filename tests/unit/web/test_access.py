@@ -200,6 +200,32 @@ async def test_a_browser_sends_the_token_as_a_password(
         assert [row["maker"] for row in (await answer.json())["rulebooks"][0]["makers"]] == ["M0"]
 
 
+async def test_a_token_that_is_taken_away_ends_the_stream_that_it_opened(
+    tokens: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "tokens"
+    server = WebServer(WebConfig(port=0, tokens_file=str(file)), sources())
+    await server.start()
+    try:
+        async with (
+            aiohttp.ClientSession(server.url, headers=bearer(tokens["M0"])) as session,
+            session.get("api/v1/stream") as answer,
+            asyncio.timeout(20),
+        ):
+            assert await answer.content.readuntil(b"event: board")
+            server.admit(str(file))  # nothing has changed: it goes on
+            assert await answer.content.readuntil(b"event: board")
+            lines = file.read_text().splitlines()
+            file.write_text("\n".join(line for line in lines if not line.endswith("maker M0")))
+            server.admit(str(file))
+            while await answer.content.readany():
+                pass
+            async with session.get("api/v1/stream") as again:
+                assert again.status == 401
+    finally:
+        await server.stop()
+
+
 async def test_who_guesses_is_not_answered_for_a_while(
     client: aiohttp.ClientSession, tokens: dict[str, str]
 ) -> None:
