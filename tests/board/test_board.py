@@ -324,6 +324,33 @@ async def test_an_address_that_leads_nowhere_says_so(stage: Stage) -> None:
     assert person.errors == []
 
 
+async def test_a_long_name_widens_no_page(stage: Stage) -> None:
+    person = await stage.enter()
+    long = """place => {
+      document.querySelector(place).append("L".repeat(300));
+      return document.documentElement.scrollWidth <= innerWidth;
+    }"""
+    for place, path in (
+        ("h1", ""),
+        (".who a", ""),
+        ("h1", "maker/live/M1"),
+        (".trail span", "maker/live/M1"),
+    ):
+        await person.open(*path.split("/"))
+        await person.until("place => document.querySelector(place) !== null", place)
+        assert await person.page.evaluate(long, place), (place, path)
+
+
+async def test_who_logs_out_in_one_tab_is_out_in_all(stage: Stage) -> None:
+    person = await stage.enter()
+    await person.open()
+    other = await person.page.context.new_page()
+    await other.goto(stage.subject.url)
+    await other.get_by_role("button", name="Log out").click()
+    await other.wait_for_url("**/login")
+    await person.page.wait_for_url("**/login")
+
+
 async def test_a_command_to_copy_runs_nothing_that_a_name_holds(stage: Stage) -> None:
     person = await stage.enter()
     await person.open()

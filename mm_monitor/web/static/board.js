@@ -81,7 +81,7 @@ function header() {
       board?.rulebooks[0] ? h("time", { title: zone }, clock(board.rulebooks[0].at, zone), h("small", {}, zone.split("/").pop().replace("_", " "))) : "",
       choice("language", [["en", "English"], ["zh", "中文"]], language(), (name) => { speak(name); draw(); }),
       choice("theme", ["auto", "light", "dark"].map((name) => [name, t(`theme_${name}`)]), stored("theme") ?? "auto", dress),
-      board?.tokens ? h("form", { method: "post", action: "/logout" }, h("button", { class: "plain", type: "submit" }, t("logout"))) : ""),
+      board?.tokens ? h("form", { method: "post", action: "/logout", onsubmit: () => store("left", Date.now()) }, h("button", { class: "plain", type: "submit" }, t("logout"))) : ""),
   ];
 }
 
@@ -153,6 +153,7 @@ setInterval(() => {
   }
 }, 500);
 addEventListener("hashchange", turn);
+addEventListener("storage", ({ key }) => key === "mm-monitor.left" && location.assign("/login")); // logged out in another tab
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 turn();
 follow();
