@@ -17,19 +17,20 @@ def register(app: typer.Typer) -> None:
 
 def token(
     maker: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="The maker that may see its own numbers; empty: operations, who see all."
+            help="The maker that may see its own numbers; without it: operations, who see all."
         ),
-    ] = "",
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a token: it goes to standard output, and the line for `http.tokens_file` to standard error."""
     from mm_monitor.web.access import new_token
 
-    if maker != maker.strip() or "\n" in maker:
-        raise MonitorError(f"--maker: a name without space around it, got {maker!r}")
-    secret, line = new_token(maker)
+    # An empty name is a variable that was not set: it must not open everything.
+    if maker is not None and (maker != maker.strip() or len(maker.splitlines()) != 1):
+        raise MonitorError(f"--maker: a name in one line, without space around it, got {maker!r}")
+    secret, line = new_token(maker or "")
     if as_json:
         print_json({"token": secret, "line": line})
         return

@@ -17,6 +17,7 @@ from mm_monitor.web.access import Scope
 
 EVERY = 1.0  # seconds between two boards
 ANSWER_SECONDS = 30.0  # for a client to take one
+SHARE = 10  # a maker has so much of the clients there may be, that it cannot shut operations out: a tenth
 AT_A_TIME = 20  # clients that are woken before others have their turn
 _HEAD = b"retry: 2000\n\n"
 
@@ -43,10 +44,12 @@ class Hub:
         return len(self._clients)
 
     async def follow(self, request: web.Request, scope: Scope) -> web.StreamResponse:
-        """Answer until the client leaves or the server closes; 503 when there are too many."""
-        if len(self._clients) >= self._most or self._closed:
+        """Answer until the client leaves or the server closes; 503 when there are too many, or of one maker."""
+        most = max(1, self._most // SHARE) if scope.maker else self._most
+        same = sum(client.scope == scope for client in self._clients) if scope.maker else 0
+        if len(self._clients) >= self._most or same >= most or self._closed:
             raise web.HTTPServiceUnavailable(
-                text=f"at most {self._most} clients follow at a time", headers={hdrs.RETRY_AFTER: "5"}
+                text=f"at most {most} clients follow at a time", headers={hdrs.RETRY_AFTER: "5"}
             )  # fmt: skip
         client = _Client(scope)
         self._clients.add(client)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from typer.testing import CliRunner
 
+from mm_monitor.cli import app as cli
 from mm_monitor.core.own import own_view
 from mm_monitor.core.watch.signals import Signal
 from mm_monitor.errors import ConfigError, InputError
@@ -224,6 +226,32 @@ async def test_a_token_that_is_taken_away_ends_the_stream_that_it_opened(
                 assert again.status == 401
     finally:
         await server.stop()
+
+
+async def test_a_maker_that_opens_many_streams_leaves_operations_theirs(
+    tokens: dict[str, str], tmp_path: Path
+) -> None:
+    server = WebServer(
+        WebConfig(port=0, tokens_file=str(tmp_path / "tokens"), streams=20), sources()
+    )
+    await server.start()
+    try:
+        async with aiohttp.ClientSession(server.url) as session:
+            told = [
+                await session.get("api/v1/stream", headers=bearer(tokens[maker]))
+                for maker in ("M0", "M0", "M0", "M1", "")
+            ]
+            assert [answer.status for answer in told] == [200, 200, 503, 200, 200]
+            assert "at most 2 clients" in await told[2].text()
+    finally:
+        await server.stop()
+
+
+@pytest.mark.parametrize("name", ["", " ", " M0", "M0\n", "M0\u2028x", "M0\rx"])
+def test_a_token_for_a_name_that_is_none_is_not_one_that_sees_all(name: str) -> None:
+    done = CliRunner().invoke(cli, ["token", "--maker", name])
+    assert (done.exit_code, "--maker: a name" in str(done.exception)) == (1, True)
+    assert "operations" in CliRunner().invoke(cli, ["token"]).output
 
 
 async def test_who_guesses_is_not_answered_for_a_while(
