@@ -22,27 +22,14 @@ from mm_monitor.core.rulebook import Rulebook
 from mm_monitor.core.schedule import Schedule
 from mm_monitor.recording.writer import TapeWriter
 from mm_monitor.rulebooks import load
+from tests.minute import OPENS, THEO_SPREAD, minute_rules
 
-START = 1_754_272_800_000_000_000  # 2025-08-04 02:00 UTC
+START = OPENS
 DAY = 86_400_000_000_000
 NAMES = 7  # of makers, and of contracts
 MOST = 100  # rows of a piece
 ORDERS = 40  # every so many rows one is an exemption
-RULES = """
-id = "around-the-clock"
-version = 1
-source = "a test"
-[calendar]
-timezone = "UTC"
-days = ["mon", "tue", "wed", "thu", "fri"]
-phases = [{ at = "02:00", phase = "continuous" }, { at = "02:01", phase = "closed" }]
-[spread]
-terms = [{ relative = "3%", of = "theo" }]
-[presence]
-required = "50%"
-[exemptions]
-technical = "exclude"
-"""
+RULES = minute_rules("around-the-clock", THEO_SPREAD)
 
 
 def instant(row: int, rows: int) -> int:

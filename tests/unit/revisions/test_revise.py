@@ -22,22 +22,11 @@ from mm_monitor.rulebooks import load
 from mm_monitor.sources.capture import CaptureSource
 from mm_monitor.sources.merge import Merge
 from mm_monitor.sources.protocol import Delivery
+from tests.minute import OPENS, minute_rules
 
 SECOND = 1_000_000_000
-OPEN = 1_754_272_800 * SECOND  # 2025-08-04 02:00 UTC
-RULES = """
-id = "small"
-version = 1
-source = "a test"
-[calendar]
-timezone = "UTC"
-days = ["mon", "tue", "wed", "thu", "fri"]
-phases = [{ at = "02:00", phase = "continuous" }, { at = "02:01", phase = "closed" }]
-[presence]
-required = "50%"
-[exemptions]
-technical = "exclude"
-"""
+OPEN = OPENS
+RULES = minute_rules("small")
 QUOTES = "ts_event,maker,contract,bid_price,bid_size,ask_price,ask_size"
 
 

@@ -32,6 +32,7 @@ from mm_monitor.reports.report import to_bytes
 from mm_monitor.rulebooks import load
 from tests.laws import tapes
 from tests.laws.running import FEWER
+from tests.minute import THEO_SPREAD, minute_rules
 from tests.unit.service.test_recording import DAYS, GOLDEN, record, verdicts
 
 
@@ -150,23 +151,7 @@ EVERYTHING = {
                f"{at(11)},M0,C9,0.992,1,1.009,1", f"{at(42)},M0,C9,0.992,2,1.008,2",
                f'{at(43)},A2,"C,0",,0,,0', "not a line"],
 }  # fmt: skip
-RULES = """
-id = "everything"
-version = 1
-source = "a test"
-[calendar]
-timezone = "UTC"
-days = ["mon", "tue", "wed", "thu", "fri"]
-phases = [{ at = "02:00", phase = "continuous" }, { at = "02:01", phase = "closed" }]
-[spread]
-terms = [{ relative = "3%", of = "theo" }]
-[presence]
-required = "50%"
-[exemptions]
-technical = "exclude"
-[accounts]
-rollup = "union"
-"""
+RULES = minute_rules("everything", THEO_SPREAD + '[accounts]\nrollup = "union"\n')
 
 
 @pytest.mark.parametrize("fmt", ["csv", "parquet"])

@@ -25,6 +25,7 @@ from mm_monitor.reports.report import to_bytes
 from mm_monitor.rulebooks import load
 from mm_monitor.sources.merge import Merge
 from mm_monitor.sources.protocol import Delivery
+from tests.minute import OPENS, THEO_SPREAD, minute_rules
 
 SECOND = 1_000_000_000
 GOLDEN = Path(__file__).parents[2] / "data" / "golden"
@@ -151,7 +152,7 @@ async def test_a_day_begins_with_what_the_day_before_left_standing(tmp_path: Pat
 
 def venue(folder: Path) -> Path:
     """M0 quotes C0 for half of each date's minute; M1's exemption, and the theo, are of the first date alone."""
-    capture, start, day = folder / "capture", 1_754_272_800_000_000_000, 86_400_000_000_000
+    capture, start, day = folder / "capture", OPENS, 86_400_000_000_000
     files = {
         "contracts": ["contract,class,tick", "C0,K0,0.0001"],
         "makers": ["maker,class", "M0,*", "M1,*"],
@@ -166,19 +167,5 @@ def venue(folder: Path) -> Path:
     for name, lines in files.items():
         (capture / f"{name}.csv").write_text("\n".join(lines) + "\n")
     path = folder / "rules.toml"
-    path.write_text("""
-id = "two-days"
-version = 1
-source = "a test"
-[calendar]
-timezone = "UTC"
-days = ["mon", "tue", "wed", "thu", "fri"]
-phases = [{ at = "02:00", phase = "continuous" }, { at = "02:01", phase = "closed" }]
-[spread]
-terms = [{ relative = "3%", of = "theo" }]
-[presence]
-required = "50%"
-[exemptions]
-technical = "exclude"
-""")
+    path.write_text(minute_rules("two-days", THEO_SPREAD))
     return path
