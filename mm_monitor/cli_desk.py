@@ -222,10 +222,11 @@ def reconcile(
     """Where a venue's figures and ours differ, obligation by obligation; exit code 1 if they do."""
     from mm_monitor.desk.reconcile import read_venue
     from mm_monitor.desk.reconcile import reconcile as run
+    from mm_monitor.tables import read_bytes
 
     try:
-        ours = json.loads(report.read_bytes())
-    except (OSError, ValueError) as error:
+        ours = json.loads(read_bytes(report))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"a report ({error})", file=str(report)) from None
     if not isinstance(ours, dict) or "obligations" not in ours:
         raise InputError("a report, with obligations", file=str(report))

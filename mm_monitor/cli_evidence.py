@@ -14,6 +14,7 @@ from mm_monitor.cli_words import Json, Rules, Silent, print_json
 from mm_monitor.core.days import utc_date
 from mm_monitor.errors import InputError, MonitorError
 from mm_monitor.hashes import input_hashes
+from mm_monitor.tables import read_bytes
 
 
 def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
@@ -52,7 +53,7 @@ def verify(
     with counted("verifying", len(paths), quiet=False) as step:
         for path in paths:
             try:
-                found = run(_read(path), key)
+                found = run(read_bytes(path), key)
                 if previous is not None and found.previous != previous.last:
                     raise Fault("line 1: does not follow the log before it")
                 if previous is not None and not previous.key:
@@ -150,7 +151,7 @@ def part(
     from mm_monitor.evidence.verifier import Fault
     from mm_monitor.evidence.verifier import verify as check
 
-    data = _read(log)
+    data = read_bytes(log)
     try:
         check(data)
     except Fault as fault:
@@ -172,10 +173,3 @@ def _paths(given: list[Path]) -> list[Path]:
     if not found:
         raise InputError("evidence logs (evidence-YYYY-MM-DD.log)", file=str(given[0]))
     return found
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"a readable log ({error.strerror})", file=str(path)) from None

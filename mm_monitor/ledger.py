@@ -51,7 +51,14 @@ def _read(path: Path) -> Day:
         return read_day(json.loads(path.read_bytes()))
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ZeroDivisionError,
+        RecursionError,
+    ) as error:
         detail = f"no day of a ledger: {type(error).__name__}: {error}"
         raise InputError(detail, file=str(path)) from None
 

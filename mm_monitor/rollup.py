@@ -85,7 +85,7 @@ def read_lines(path: Path, roll: RollUp) -> None:
                 try:
                     read = json.loads(line)
                     roll.accruals.take(json_bytes(read["key"]), json_bytes(read["value"]))
-                except (ValueError, KeyError, TypeError) as error:
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
                     detail = f"no accruals: {type(error).__name__}: {error}"
                     raise InputError(detail, file=str(path), line=number) from None
     except OSError as error:
@@ -134,7 +134,7 @@ async def _take(consumer: AIOKafkaConsumer, roll: RollUp) -> int:
         for record in records:
             try:
                 roll.accruals.take(record.key, record.value)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 where = f"{tp.topic} partition {tp.partition} offset {record.offset}"
                 detail = f"{type(error).__name__}: {error}"
                 raise MonitorError(f"{where}: no accruals: {detail}") from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -92,8 +93,10 @@ def read_toml(data: bytes, file: str) -> dict[str, Any]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file. Raises InputError with the system's own reason."""
+    """The bytes of a file. Raises InputError with the system's own reason, and for a device, which may have no end."""
     try:
+        if stat.S_ISCHR(path.stat().st_mode):
+            raise InputError("a file, and no device", file=str(path))
         return path.read_bytes()
     except OSError as error:
         raise InputError(error.strerror or str(error), file=str(path)) from None

@@ -52,7 +52,7 @@ def waiting(directory: Path) -> list[tuple[Path, Entry]]:
     for path in sorted((directory / "inbox").glob("*.json"), key=_age):
         try:
             entry = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(entry, dict) and isinstance(entry.get("entry"), str):
             found.append((path, {**entry, "id": path.stem}))
@@ -80,7 +80,7 @@ def entries(directory: Path, *kinds: str) -> Iterator[Entry]:
             try:
                 entry = json.loads(body)
                 wanted = entry["entry"] in kinds
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 raise InputError("an entry of the log", file=str(path), line=number) from None
             if wanted:
                 yield entry

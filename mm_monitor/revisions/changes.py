@@ -118,7 +118,7 @@ def said_of(record: Control) -> dict[str, str]:
         return {}
     try:
         members = json.loads(raw.value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {name: str(members[name]) for name in PEOPLE if members.get(name)}
 

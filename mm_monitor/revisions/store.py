@@ -48,7 +48,7 @@ class Revisions:
         try:
             about = json.loads(path.read_bytes())
             data = (self.place / f"report-{number}.json").read_bytes()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"a revision that can be read ({error})", file=str(path)) from None
         if sha256(data).hexdigest() != about.get("report_sha256"):
             raise InputError("its report was changed after it was published", file=str(path))
