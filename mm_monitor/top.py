@@ -9,6 +9,7 @@ import json
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal
 from urllib.error import HTTPError, URLError
@@ -53,11 +54,14 @@ class Service:
             cause = getattr(error, "reason", error)
             advice = "is the service running there (mm-monitor run, or demo)? --url says where"
             raise MonitorError(f"{self.url}: no answer ({cause}): {advice}") from None
-        except ValueError as error:
-            raise MonitorError(
-                f"{self.url}: is no mm-monitor ({error}); --url says where"
-            ) from None
+        except (ValueError, RecursionError, HTTPException) as error:
+            raise self.stranger(error) from None
         return found
+
+    def stranger(self, error: Exception) -> MonitorError:
+        """To be raised where what answers is something else."""
+        what = f"{type(error).__name__}: {error}"
+        return MonitorError(f"{self.url}: is no mm-monitor ({what}); --url says where")
 
     def _tls(self) -> ssl.SSLContext | None:
         if self.cafile is None:
@@ -84,6 +88,13 @@ def _told(code: int, had_token: bool) -> str:
 def read(service: Service) -> Json:
     """Status and open breaches, as one object (`mm-monitor/top/1`): makers of each rulebook worst first."""
     status, breaches = service.get(STATUS), service.get(BREACHES)
+    try:
+        return _joined(status, breaches)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise service.stranger(error) from None
+
+
+def _joined(status: Json, breaches: Json) -> Json:
     rulebooks = [
         {**one, "makers": worst_first(one["makers"]), "classes": worst_first(one["classes"])}
         for one in status["rulebooks"]

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mm_monitor.cli import app
+from mm_monitor.errors import MonitorError
 from mm_monitor.web.access import new_token
 from mm_monitor.web.server import WebConfig, WebServer, WebSources
 from tests.unit.sinks.builders import Slot, breach, view
@@ -84,3 +85,19 @@ async def test_it_says_what_to_do_where_nothing_answers() -> None:
 async def test_an_address_without_a_scheme_is_refused() -> None:
     done = await top("--url", "127.0.0.1:8088")
     assert str(done.exception) == "--url: http://HOST:PORT or https://..., got '127.0.0.1:8088'"
+
+
+@pytest.mark.parametrize("body", [b"\xff\0", b"", b"[1]", b'{"makers": 5}', b"[" * 100_000])
+async def test_what_answers_as_something_else_is_called_that(body: bytes) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body)
+        writer.write(body if body[:1] == b"\xff" else head + body)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as strange:
+        port = strange.sockets[0].getsockname()[1]
+        done = await top("--url", f"http://127.0.0.1:{port}", "--once")
+    assert isinstance(done.exception, MonitorError)
+    assert "is no mm-monitor (" in str(done.exception)
