@@ -56,8 +56,13 @@ async def test_the_capture_of_a_journal_gives_its_report(
 
 
 def as_decoded(case: tapes.Case) -> tapes.Case:
-    """Only what a codec lets through: prices on every tick that a contract may have, theos of no special origin."""
-    return replace(case, records=tuple(_decoded(one, case.accounts) for one in case.records))
+    """Only what a codec lets through: prices on every tick that a contract may have, theos of no special origin.
+
+    Nobody looks at how fast a budget burns: where nobody says that a day is over, a look each step takes hours.
+    """
+    books = tuple(replace(book, at_risk=()) for book in case.rulebooks)
+    records = tuple(_decoded(one, case.accounts) for one in case.records)
+    return replace(case, rulebooks=books, records=records)
 
 
 def _decoded(record: tapes.Tick | Control, accounts: bool) -> tapes.Tick | Control:
