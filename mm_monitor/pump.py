@@ -24,7 +24,7 @@ from mm_monitor.sources.merge import BEFORE_ALL, Merge
 from mm_monitor.sources.protocol import Delivery, Source
 from mm_monitor.theo.pricer import Pricer
 
-SLICE = 100_000  # rows that the engine takes at once, so that a long batch shows progress and lets others run
+SLICE = 50_000  # rows that the engine takes at once, so that a long batch shows progress and lets others run
 
 _KIND_NAMES = {kind.value: kind.name.lower() for kind in Kind}
 _NOBODY = np.empty(0, np.uint8)
