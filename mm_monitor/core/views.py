@@ -192,7 +192,7 @@ class ViewBuilder:
         picked: dict[str, NDArray[Any]] = {}
         for name, column in columns.items():
             yield
-            picked[name] = _frozen(column[order])
+            picked[name] = _frozen(column.take(order, axis=0))  # row by row, not number by number
         use = LimitUse(slots["use_hi"][order], slots["use_lo"][order])
         yield
         stretches = said.stretches

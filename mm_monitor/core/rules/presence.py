@@ -110,7 +110,7 @@ class Groups:
     def _reduce(self, how: np.ufunc, column: Ints, empty: int) -> Ints:
         out = np.full((len(self.sizes), *column.shape[1:]), empty, dtype=np.int64)
         if len(self._starts):
-            out[self._full] = how.reduceat(column[self._order], self._starts, axis=0)
+            out[self._full] = how.reduceat(column.take(self._order, axis=0), self._starts, axis=0)
         return out
 
 
