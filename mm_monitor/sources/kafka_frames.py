@@ -2,16 +2,19 @@
 
 A stream reader moves every byte three times before a fetch response is read: into its buffer, out of it,
 and out of the response. Here the socket writes into the frame, and what is large in a fetch response is
-a view of it. Like `kafka_raw` this leans on aiokafka's inside, and lets a connection be that is busy.
+a view of it. While a long frame comes in, the socket wakes us for much of it at once, not for every packet. Like
+`kafka_raw` this leans on aiokafka's inside, and lets a connection be that is busy.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import socket
 import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
@@ -19,6 +22,7 @@ import numpy as np
 from aiokafka import conn as stock
 
 _AHEAD = 1 << 16  # bytes that are read at once while we do not know what comes
+_AT_ONCE = 1 << 19  # bytes of a long frame that we want to be woken for
 _COPIED = 1 << 12  # bytes: what is smaller comes as bytes, names and numbers among it
 _FETCH = 1  # key of the fetch API
 _SIZE = struct.Struct(">i")
@@ -62,7 +66,20 @@ def _adopt(connection: Any) -> None:
     if busy or reader.at_eof() or writer.is_closing():
         return
     connection._handle_frame = _handler(connection)
-    writer.transport.set_protocol(Frames(connection._protocol, reader))
+    writer.transport.set_protocol(Frames(connection._protocol, reader, _wake_of(writer.transport)))
+
+
+def _wake_of(transport: asyncio.BaseTransport) -> Callable[[int], None]:
+    """Has its socket wake us for so many bytes and no fewer; nothing where TLS counts others, or the system can't."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or transport.get_extra_info("ssl_object") or not hasattr(socket, "SO_RCVLOWAT"):
+        return lambda size: None
+
+    def wake_for(size: int) -> None:
+        with suppress(OSError):  # then it wakes us for each packet, as ever
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+
+    return wake_for
 
 
 def _handler(connection: Any) -> Callable[[Frame], None]:
@@ -102,8 +119,13 @@ class Frames(asyncio.BufferedProtocol):
     `reader.readexactly` is ours from the next call on. The call that waits already is answered through the reader.
     """
 
-    def __init__(self, protocol: Any, reader: asyncio.StreamReader) -> None:
-        self._protocol, self._reader = protocol, reader
+    def __init__(
+        self, protocol: Any, reader: asyncio.StreamReader,
+        wake_for: Callable[[int], None] = lambda size: None,
+    ) -> None:  # fmt: skip
+        """`wake_for` is told how many bytes of a frame are worth waking us for."""
+        self._protocol, self._reader, self._wake_for = protocol, reader, wake_for
+        self._wanted = 1  # what it was told last
         self._stage = memoryview(bytearray(_AHEAD))
         self._staged = 0
         self._frame: memoryview | None = (
@@ -141,11 +163,15 @@ class Frames(asyncio.BufferedProtocol):
         if self._frame is None:
             self._staged += nbytes
             self._cut()
-            return
-        self._have += nbytes
-        if self._have == len(self._frame):
-            frame, self._frame = self._frame, None
-            self._hand_over(frame)
+        else:
+            self._have += nbytes
+            if self._have == len(self._frame):
+                frame, self._frame = self._frame, None
+                self._hand_over(frame)
+        missing = 1 if self._frame is None else len(self._frame) - self._have
+        if (wanted := min(missing, _AT_ONCE)) != self._wanted:
+            self._wanted = wanted
+            self._wake_for(wanted)
 
     def _cut(self) -> None:
         """Frames out of what was read ahead; the last may be only begun."""

@@ -171,6 +171,35 @@ async def test_a_connection_of_aiokafka(secure: bool, tmp_path: Path) -> None:
         assert not connection.connected()
 
 
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+async def test_a_long_frame_in_small_packets(secure: bool, tmp_path: Path) -> None:
+    """Without TLS it wakes us for half a megabyte or for its end, whatever is sent at once; the next one as ever."""
+    async with connected(certificate(tmp_path) if secure else None) as (connection, writer):
+        await asyncio.sleep(0.01)
+        _adopt(connection)
+        frames, wakes = connection._writer.transport.get_protocol(), 0
+        updated = frames.buffer_updated
+
+        def counted(nbytes: int) -> None:
+            nonlocal wakes
+            wakes += 1
+            updated(nbytes)
+
+        frames.buffer_updated = counted
+        # asyncio holds on to the protocol's own methods; setting it again makes it look anew.
+        connection._writer.transport.set_protocol(frames)
+        for frame in (b"q" * (1 << 21), b"end"):
+            answer = asyncio.get_running_loop().create_future()
+            connection._requests.append((None, None, answer))
+            data = stream([frame])
+            for at in range(0, len(data), 16_384):
+                writer.write(data[at : at + 16_384])
+                await writer.drain()
+                await asyncio.sleep(0.001)
+            assert await asyncio.wait_for(answer, 5) == frame
+        assert secure or wakes < 20
+
+
 async def test_a_connection_that_is_busy_is_let_be() -> None:
     async with connected(None) as (connection, _):
         connection._requests.append((None, None, asyncio.get_running_loop().create_future()))
