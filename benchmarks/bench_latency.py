@@ -30,7 +30,7 @@ from benchmarks.day import (
 )
 from benchmarks.measure import Row
 from mm_monitor import app as service
-from mm_monitor import logs, restart
+from mm_monitor import logs, memory, restart
 from mm_monitor.codecs.packed import PackedCodec
 from mm_monitor.codecs.protocol import Chunk
 from mm_monitor.codecs.values import Values
@@ -84,6 +84,7 @@ def run() -> list[Row]:
 def measure(rate: int, per_record: int, seconds: int) -> Row:
     """One run of the service in this process."""
     logs.configure("warning", "json")
+    memory.keep_freed()  # as the service does
     source = Paced(rate, per_record, seconds)
     sink, held = asyncio.run(_serve(source))
     late, holds = np.array(sink.late) / 1e6, np.array(held) * 1e3
@@ -168,6 +169,8 @@ class Paced:
     finished, caught_up, raw, problem = False, True, True, ""
     history_begins, idle_watermark, share = None, None, None
     misplaced: frozenset[str] = frozenset()
+    down_causes: Mapping[str, int] = {}
+    outages: Mapping[str, int] = {}
 
     def state(self) -> dict[str, object]:
         """Nothing that a restart would need."""
