@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Annotated
 
+import msgspec
 import numpy as np
 import structlog
 
@@ -33,6 +34,16 @@ _DATED = re.compile(r"(?:journal-)?(\d{4}-\d{2}-\d{2})\.(?:jsonl|tape|tape\.dama
 _BEGIN = 65_536  # bytes of a file in which an entry must be
 _LOOK = '{"entry": "theo"'  # how its lines begin
 Naming = Callable[[np.void], Entry]
+
+
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class _Kept(msgspec.Struct):
+    """The members of a look's line that are read again."""
+
+    ts: _Int64
+    theos: list[tuple[str, _Int64 | None, _Int64 | None, str, str, str, _Int64]]
 
 
 class Journal:
@@ -202,9 +213,9 @@ def _looks_of(file: Path) -> Iterator[KeptLook]:
         with file.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 if line.startswith(_LOOK) and line.endswith("}\n"):
-                    entry = json.loads(line)
-                    yield KeptLook(entry["ts"], entry["theos"])
-    except (OSError, ValueError, KeyError) as error:
+                    kept = msgspec.json.decode(line, type=_Kept)
+                    yield KeptLook(kept.ts, kept.theos)
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
         raise InputError(f"a journal that can be read ({error})", file=str(file)) from None
 
 

@@ -24,6 +24,7 @@ from mm_monitor.sources.kafka_client import close, open_consumer, partitions_of,
 from mm_monitor.sources.kafka_options import KafkaOptions
 
 WAIT_MS = 500
+_NO_ACCRUALS = (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 Heads = list[int]  # when each worker's picture is of
 
 
@@ -54,19 +55,22 @@ class RollUp:
         rulebook = self.rulebooks.get(name)
         if rulebook is None:
             return "the configuration has no such rulebook"
-        heads, pieces, missing = self.accruals.pieces(name, date)
-        stamps = [head["at"] for head in heads]
-        if missing or self._written.get((name, date)) == stamps:
-            return missing
         try:
+            heads, pieces, missing = self.accruals.pieces(name, date)
+            stamps = [head["at"] for head in heads]
+            if missing or self._written.get((name, date)) == stamps:
+                return missing
             day = roll_up(heads, pieces, rulebook)
+            breaches = maker_breaches(day, heads, pieces, rulebook)
             path = write_day(self.ledger, day)
         except ValueError as error:
             return str(error)
+        except _NO_ACCRUALS as error:
+            return f"what was said is no day: {type(error).__name__}: {error}"
         except OSError as error:
             raise MonitorError(f"{self.ledger}: cannot be written: {error.strerror}") from None
         self._written[name, date] = stamps
-        self._tell_breaches(maker_breaches(day, heads, pieces, rulebook))
+        self._tell_breaches(breaches)
         self.told(date, name, f"written to {path}")
         return ""
 
@@ -88,6 +92,8 @@ def read_lines(path: Path, roll: RollUp) -> None:
                 except (ValueError, KeyError, TypeError, RecursionError) as error:
                     detail = f"no accruals: {type(error).__name__}: {error}"
                     raise InputError(detail, file=str(path), line=number) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"text of UTF-8 ({error.reason})", file=str(path)) from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
 

@@ -1,6 +1,7 @@
 """The avro format: one Kafka record is one quote or theo, or an array of them, by a schema of the registry.
 
-Fields are named as in json. Reading is fastavro's (extra `avro`), by the writer's own schema.
+Fields are named as in json. Reading is fastavro's (extra `avro`), by the writer's own schema. fastavro reads what a
+record says however deep or long that is, so a schema by which few bytes could say much is refused.
 """
 
 from __future__ import annotations
@@ -58,9 +59,48 @@ class AvroCodec(ObjectsCodec):
                 detail = f"schema {number} is AVRO wanted, got {schema.kind}"
                 raise DecodeError(BadReason.UNDECODABLE, detail)
             try:
-                self._parsed[number] = self._avro.parse_schema(json.loads(schema.text))
+                parsed = self._avro.parse_schema(json.loads(schema.text))
+                _Bounded().size(parsed)
+                self._parsed[number] = parsed
             except Exception as error:  # noqa: BLE001 - a registry may hold anything
                 raise DecodeError(
                     BadReason.UNDECODABLE, f"schema {number} cannot be used: {error}"[:200]
                 ) from None
         return self._parsed[number]
+
+
+class _Bounded:
+    """Sees to it that what a record is read into cannot outgrow its bytes by depth or by number."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[str, int] = {}  # of types by their name
+        self._open: set[str] = set()
+
+    def size(self, schema: Any) -> int:
+        """The least bytes that a value takes, 0 or 1. ValueError for a type within itself, or an array of nothing."""
+        if isinstance(schema, str):
+            if schema in self._open:
+                raise ValueError(f"type {schema} has itself in it")
+            return self._sizes.get(schema, int(schema != "null"))
+        if isinstance(schema, list):
+            return max([1, *map(self.size, schema)])
+        kind = schema["type"]
+        if not isinstance(kind, str):
+            return self.size(kind)
+        if kind in ("record", "error"):
+            return self._record(schema)
+        if kind == "array" and not self.size(schema["items"]):
+            raise ValueError("an array of what takes no bytes")
+        if kind == "map":
+            self.size(schema["values"])
+        if kind == "fixed":
+            self._sizes[schema["name"]] = min(1, schema["size"])
+            return self._sizes[schema["name"]]
+        return int(kind != "null")
+
+    def _record(self, schema: Any) -> int:
+        name = schema["name"]
+        self._open.add(name)
+        self._sizes[name] = max([0, *(self.size(one["type"]) for one in schema["fields"])])
+        self._open.discard(name)
+        return self._sizes[name]

@@ -25,6 +25,7 @@ PRICES = frozenset({"bid_price", "ask_price", "theo", "delta"})
 QUOTE = ("ts_event", "maker", "contract", "bid_price", "bid_size", "ask_price", "ask_size")
 THEO = ("ts_event", "contract", "theo")
 THEO_MORE = ("delta", "source", "version", "quality")
+MOST_DIGITS = 100  # of a decimal on either side of the point: nobody quotes that, and it takes little to say more
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Fields = Mapping[str, Any]
 
@@ -88,7 +89,7 @@ def _price(name: str, value: Any) -> str | None:
     """Decimal text; an integer is in units of 10^-8."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Decimal) and value.is_finite():
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) <= MOST_DIGITS:
         return format(value, "f")
     if isinstance(value, int) and not isinstance(value, bool):
         return price_text(value)

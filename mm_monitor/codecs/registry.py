@@ -18,6 +18,7 @@ from mm_monitor.core.model import BadReason
 from mm_monitor.errors import DecodeError, MonitorError
 
 TRIES, SECONDS = 3, 3.0
+LARGEST = 16 << 20  # bytes of an answer; what is longer is cut, and no JSON
 MAGIC = 0
 ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 
@@ -50,7 +51,7 @@ class SchemaRegistry:
         for _ in range(TRIES):
             try:
                 with urlopen(self._request(number), timeout=SECONDS) as answer:
-                    return _schema(json.load(answer), number)
+                    return _schema(json.loads(answer.read(LARGEST)), number)
             except HTTPError as error:
                 if error.code == 404:
                     detail = f"schema {number} is not in the registry"
@@ -58,7 +59,14 @@ class SchemaRegistry:
                 cause = f"answers {error.code}"
                 if error.code in (401, 403):
                     break
-            except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+            except (
+                OSError,
+                HTTPException,
+                ValueError,
+                LookupError,
+                TypeError,
+                RecursionError,
+            ) as error:
                 cause = getattr(error, "reason", error)
         raise MonitorError(f"codecs.registry: {self.url}: schema {number} cannot be had: {cause}")
 
@@ -70,7 +78,9 @@ class SchemaRegistry:
         return Request(f"{self.url.rstrip('/')}/schemas/ids/{number}", headers=headers)
 
 
-def _schema(told: dict[str, Any], number: int) -> Schema:
+def _schema(told: Any, number: int) -> Schema:
+    if not isinstance(told, dict):
+        raise TypeError(f"an object wanted, got {str(told)[:40]!r}")
     if told.get("references"):
         detail = f"schema {number} refers to other schemas, which is not read here"
         raise DecodeError(BadReason.UNDECODABLE, detail)

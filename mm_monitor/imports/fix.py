@@ -89,7 +89,7 @@ def _fields(message: bytes) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for part in message.split(b"\x01"):
         tag, sign, value = part.partition(b"=")
-        if sign and tag.isdigit():
+        if sign and tag.isdigit() and len(tag) <= 9:
             found.setdefault(int(tag), []).append(value.decode("utf-8", "replace"))
     return found
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from mm_monitor.codecs.fields import parse_price, parse_size, price_text
 from mm_monitor.errors import DecodeError, InputError
 from mm_monitor.imports.times import Read
-from mm_monitor.imports.writing import ABSENT, Counted, Side, Tables, Target, Tell
+from mm_monitor.imports.writing import ABSENT, Counted, Side, Tables, Target, Tell, text_of
 
 COLUMNS = ("ts_event", "maker", "contract", "order_id", "action", "side", "price", "size")
 SIDES = ("buy", "sell")
@@ -95,12 +95,8 @@ def import_orders(
 
 
 def _events(path: Path, read: Read, counted: Counted, tell: Tell | None) -> Iterator[_Event]:
-    try:
-        file = path.open(encoding="utf-8", newline="")
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    with file:
-        lines = csv.DictReader(file)
+    with text_of(path) as file:
+        lines = csv.DictReader(file, restval="")
         missing = [name for name in COLUMNS if name not in (lines.fieldnames or ())]
         if missing:
             raise InputError("required, but missing", file=str(path), line=1, column=missing[0])

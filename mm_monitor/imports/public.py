@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mm_monitor.errors import InputError
 from mm_monitor.imports.times import clock_ns, iso_ns
-from mm_monitor.imports.writing import ABSENT, Counted, Side, Tables, Target, Tell
+from mm_monitor.imports.writing import ABSENT, Counted, Side, Tables, Target, Tell, text_of
 
 UNDEFINED = str(2**63 - 1)  # Databento: there is no such price
 _INTEGER = re.compile(r"-?[0-9]+")
@@ -80,11 +80,7 @@ def _import(
 def _lines(
     path: Path, layouts: Sequence[Layout], tell: Tell | None
 ) -> Iterator[tuple[int, Fields, Layout]]:
-    try:
-        file = path.open(encoding="utf-8", newline="")
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    with file:
+    with text_of(path) as file:
         first = file.readline()
         delimiter = "|" if "|" in first else ","
         header = [name.strip() for name in first.rstrip("\r\n").split(delimiter)]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -120,6 +121,20 @@ class Tables:
                 f"{one['why']} ({one['first']})" for one in self.counted.plain()["left_out"]
             )
             raise InputError(f"quotes that can be used; left out: {why or 'nothing'}")
+
+
+@contextmanager
+def text_of(path: Path) -> Iterator[IO[str]]:
+    """A file of lines, for csv. InputError if it cannot be read, or what is read of it is not UTF-8 or no csv."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield file
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"text of UTF-8 ({error.reason})", file=str(path)) from None
+    except csv.Error as error:
+        raise InputError(f"lines of csv ({error})", file=str(path)) from None
 
 
 def contracts_of(path: Path) -> Iterable[Sequence[str]]:

@@ -22,6 +22,7 @@ from mm_monitor.errors import InputError
 from mm_monitor.recording.frames import Frame, frames
 
 NEVER = -(2**63 - 1)
+_NO_DAY = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -53,13 +54,17 @@ class RecordedDay:
 
 
 def read_day(path: Path) -> RecordedDay:
-    """Read a file. InputError if it is damaged, or nothing was judged in it."""
+    """Read a file. InputError if it is damaged, is no recorded day, or nothing was judged in it."""
     reading = _Reading()
-    for frame in frames(path):
-        getattr(reading, f"_{frame['frame']}")(frame)
-    if reading.opening is None:
-        raise InputError("nothing was judged on that date", file=str(path))
-    return reading.done(path.stem)
+    try:
+        for frame in frames(path):
+            reading.take(frame)
+        if reading.opening is None:
+            raise InputError("nothing was judged on that date", file=str(path))
+        return reading.done(path.stem)
+    except _NO_DAY as error:  # its checksums are right: something else wrote it
+        what = f"is no recorded day: {type(error).__name__}: {error}"[:300]
+        raise InputError(what, file=str(path)) from None
 
 
 @dataclass(slots=True)
@@ -108,6 +113,10 @@ class _Reading:
         self._parts: dict[int, tuple[str, int]] = {}
         self._marks: list[tuple[int, int]] = []
 
+    def take(self, frame: Frame) -> None:
+        """One frame, in their order."""
+        {"life": self._life, "judged": self._judged, "late": self._late}[frame["frame"]](frame)
+
     def _life(self, frame: Frame) -> None:
         seq = frame["seq"]
         if frame["opening"] is not None:
@@ -149,6 +158,7 @@ class _Reading:
         judged = _joined([opening, *self._pieces], reference, self.opening["told"])
         late = _once(_joined(self._late_pieces, reference, ()), judged)
         for tape in (judged, late):
+            _check(tape.rows, reference)
             _open_accounts(reference, tape.rows)
         return RecordedDay(
             date=date, reference=reference, judged=judged, late=late, part_names=self._parts,
@@ -248,12 +258,22 @@ def _map(rows: Rows, column: str, known: Mapping[int, Any], index: Any) -> None:
     numbers = rows[column]
     if not len(numbers) or int(numbers.max()) < 0:
         return
-    table = np.arange(int(numbers.max()) + 1, dtype=numbers.dtype)
+    most = int(numbers.max())
+    if most > max(known, default=0):
+        raise ValueError(f"{column} {most} has no name")
+    table = np.arange(most + 1, dtype=numbers.dtype)
     for number in np.unique(numbers[numbers >= 0]).tolist():
         if number in known:
             table[number] = index(known[number])
     good = numbers >= 0
     rows[column] = np.where(good, table[np.maximum(numbers, 0)], numbers)
+
+
+def _check(rows: Rows, reference: Reference) -> None:
+    """ValueError for a row of a contract or maker that is not there: whoever judges takes its number for a place."""
+    for column, count in (("contract", len(reference.contracts)), ("maker", len(reference.makers))):
+        if len(rows) and not -1 <= int(rows[column].min()) <= int(rows[column].max()) < count:
+            raise ValueError(f"a {column} that has no name")
 
 
 def _once(late: Tape, judged: Tape) -> Tape:

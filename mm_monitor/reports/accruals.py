@@ -125,9 +125,11 @@ class Accruals:
         if value is None:
             self.values.pop(key, None)
             return
-        read = json.loads(value)
+        said, read = json.loads(key), json.loads(value)
         if read["schema"] != SCHEMA:
             raise ValueError(f"schema: {SCHEMA}, got {read['schema']!r}")
+        if not isinstance(said, list) or len(said) < 3 or not all(isinstance(x, str) for x in said):
+            raise ValueError(f"a key of rulebook, date and what it is, got {said!r}"[:200])
         self.values.pop(key, None)  # what was said last stands last
         self.values[key] = read
 
@@ -193,6 +195,8 @@ def _row(breach: Breach) -> Value:
 def _agree(heads: Sequence[Value], rulebook: Rulebook) -> None:
     for head in heads:
         day = head["day"]
+        if day["rulebook"]["id"] != rulebook.id:
+            raise ValueError(f"a day of {rulebook.id}, got one of {day['rulebook']['id']!r}")
         if day["rulebook"]["sha256"] != rulebook.sha256:
             k, n = head["worker"]
             raise ValueError(

@@ -13,11 +13,13 @@ from typing import Any
 
 from mm_monitor.core.model import REASONS, Verdict
 from mm_monitor.core.rulebook import Ratio, Rulebook
-from mm_monitor.core.rules.judging import Judging
+from mm_monitor.core.rules.judging import STRETCHES, Judging
 from mm_monitor.core.view import StatusView
 from mm_monitor.formats import NS
 
 SCHEMA = "mm-monitor/day/1"
+WAYS = ("ratio_of_sums", "coverage", "mean_of_ratios", "contracts", "products", "days")
+JUDGED_BY = (*WAYS, STRETCHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ def read_day(record: Mapping[str, Any]) -> Day:
     if record["schema"] != SCHEMA:
         raise ValueError(f"schema: {SCHEMA}, got {record['schema']!r}")
     book, numbers = record["rulebook"], record["judging"]
+    if numbers["judged_by"] not in JUDGED_BY:
+        raise ValueError(f"judged_by: one of {', '.join(JUDGED_BY)}, got {numbers['judged_by']!r}")
     pairs = {c["contract"]: tuple(c["pair"]) for c in record["contracts"] if c["pair"]}
     return Day(
         trading_date=date.fromisoformat(record["trading_date"]).isoformat(),

@@ -13,14 +13,13 @@ from fractions import Fraction
 from math import lcm
 
 from mm_monitor.core.model import Verdict
-from mm_monitor.core.rules.judging import Judging, Part, judge_count
+from mm_monitor.core.rules.judging import STRETCHES, WORST_FIRST, Judging, Part, judge_count
 from mm_monitor.formats import ratio_text
-from mm_monitor.reports.day import Day, Held
+from mm_monitor.reports.day import WAYS, Day, Held
 from mm_monitor.reports.report import judge_rows, row_verdict
 from mm_monitor.reports.sums import Row
 
 SCHEMA = "mm-monitor/month/1"
-WAYS = ("ratio_of_sums", "coverage", "mean_of_ratios", "contracts", "products", "days")
 Weights = Mapping[str, Fraction]  # by date; 1 for a date that has none
 
 
@@ -108,7 +107,7 @@ def _maker(month: Month, maker: str) -> dict[str, object]:
         "share_of_days": ratio_text(_share(month, maker)),
         "breaches": dict(sorted(kinds.items())),
         "verdicts": verdicts,
-        "verdict": verdicts[month.newest.judging.judged_by],
+        "verdict": str(_judged(month, maker, verdicts)),
         "classes": [_class(klass, plain, by_sums) for klass in sorted({r.klass for r in plain})],
     }  # fmt: skip
 
@@ -171,6 +170,18 @@ def _votes(month: Month, maker: str, *verdicts: Verdict) -> Fraction:
 
 def _assessed(month: Month, maker: str) -> Fraction:
     return _votes(month, maker, Verdict.COMPLIANT, Verdict.BREACHED, Verdict.INDETERMINATE)
+
+
+def _judged(month: Month, maker: str, verdicts: Mapping[str, str]) -> str:
+    """By what the rulebook names. The stretches of a month are those of its days: the worst of them decides."""
+    way = month.newest.judging.judged_by
+    if way != STRETCHES:
+        return verdicts[way]
+    days = [
+        day.verdicts[maker] for day in month.days if maker in day.verdicts and month.weight(day)
+    ]
+    worst = [verdict for verdict in WORST_FIRST if verdict in days]
+    return str(worst[0] if worst else Verdict.NOT_ASSESSED)
 
 
 def _verdict(month: Month, maker: str, way: str, weighted: Sequence[Row]) -> Verdict:

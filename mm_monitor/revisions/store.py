@@ -48,11 +48,14 @@ class Revisions:
         try:
             about = json.loads(path.read_bytes())
             data = (self.place / f"report-{number}.json").read_bytes()
+            report = json.loads(data)
         except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"a revision that can be read ({error})", file=str(path)) from None
+        if not isinstance(about, dict) or not isinstance(about.get("published_at"), int):
+            raise InputError("a revision, with the instant when it was published", file=str(path))
         if sha256(data).hexdigest() != about.get("report_sha256"):
             raise InputError("its report was changed after it was published", file=str(path))
-        return Revision(number, about, json.loads(data))
+        return Revision(number, about, report)
 
     def newest(self) -> Revision | None:
         """The last of them."""

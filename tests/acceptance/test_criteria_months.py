@@ -85,6 +85,14 @@ def test_a_month_is_the_sum_of_its_days(tmp_path: Path) -> None:
 
 
 @PRES_05
+def test_a_month_judged_by_stretches_is_as_good_as_its_worst_day(tmp_path: Path) -> None:
+    days = ledger(tmp_path, {1: 60, 2: 30, 3: 54}, 'judged_by = "stretches"\n')
+    assert maker(days)["verdict"] == "breached"
+    (tmp_path / "weights.csv").write_text("date,weight\n1970-01-02,0\n", encoding="utf-8")
+    assert maker(days, "--weights", str(tmp_path / "weights.csv"))["verdict"] == "compliant"
+
+
+@PRES_05
 def test_weights_change_a_month_long_after_its_days(tmp_path: Path) -> None:
     days = ledger(tmp_path, {1: 60, 2: 30, 3: 54})
     (tmp_path / "weights.csv").write_text(

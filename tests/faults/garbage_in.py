@@ -30,6 +30,7 @@ from mm_monitor.simulator.rows import NULL, QUOTE, THEO, packed
 from mm_monitor.sources.kafka_batches import BatchReader
 from mm_monitor.standing import unpacked
 from mm_monitor.web.server import WebConfig, WebServer, WebSources
+from tests.faults import garbage_in_files, garbage_in_formats
 from tests.kernels.batches import Record, batch
 from tests.kernels.fix_records import quote as fix_quote
 from tests.unit.codecs.samples import dumps, quote, reference
@@ -222,4 +223,6 @@ def targets() -> dict[str, tuple[Target, list[bytes]]]:
         "checkpoints": (read_checkpoint, _checkpoints()),
         "evidence": (read_evidence, logs),
         "http": (lambda data: door().ask(data), _requests()),
+        **garbage_in_formats.targets(),
+        **garbage_in_files.targets(),
     }  # fmt: skip

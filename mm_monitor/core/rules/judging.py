@@ -16,7 +16,8 @@ from mm_monitor.core.rulebook import Ratio, Rulebook
 
 Pair = tuple[str, str, str]  # class, expiry, strike: the calls and the puts there
 
-_WORST_FIRST = (Verdict.BREACHED, Verdict.INDETERMINATE, Verdict.COMPLIANT)
+STRETCHES = "stretches"  # what a maker is judged by: each of continuous trading by itself
+WORST_FIRST = (Verdict.BREACHED, Verdict.INDETERMINATE, Verdict.COMPLIANT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +145,14 @@ def maker_verdict(
     if judging.judged_by == "contracts":
         least = judging.contracts_required
         each = (judge_count(part.passed, part.passed + part.hanging, least) for part in held)
-        return min(each, key=_WORST_FIRST.index)
+        return min(each, key=WORST_FIRST.index)
     if judging.judged_by == "products":
         verdicts = [part.verdict(judging.required) for part in held]
         passed = verdicts.count(Verdict.COMPLIANT)
         could = passed + verdicts.count(Verdict.INDETERMINATE)
         return judge_count(passed, could, judging.products_required)
-    if judging.judged_by == "stretches":
-        return min((part.verdict(judging.required) for part in held), key=_WORST_FIRST.index)
+    if judging.judged_by == STRETCHES:
+        return min((part.verdict(judging.required) for part in held), key=WORST_FIRST.index)
     quoted, unknown = sum(part.quoted for part in held), sum(part.unknown for part in held)
     whole = sum(part.required for part in held)
     return judge_count(quoted, quoted + unknown, judging.required * whole)
@@ -162,7 +163,7 @@ def _coverage(judging: Judging, held: Sequence[Part], failing: Failing) -> Verdi
     passed, hanging = sum(part.passed for part in held), sum(part.hanging for part in held)
     wanted = judging.coverage_required * sum(part.contracts for part in held)
     by_share = judge_count(passed, passed + hanging, wanted)
-    return max(by_share, by_pairs(judging.all_but_pairs, failing), key=_WORST_FIRST.index)
+    return max(by_share, by_pairs(judging.all_but_pairs, failing), key=WORST_FIRST.index)
 
 
 def by_pairs(spared: int, failing: Failing) -> Verdict:

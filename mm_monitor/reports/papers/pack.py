@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,22 @@ from mm_monitor.reports.report import to_bytes
 
 SCHEMA = "mm-monitor/pack/1"
 MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
+Hashes = Sequence[tuple[str, str]]  # files and what their SHA-256 is said to be
+_PIECE, _LARGEST = 1 << 20, 64 << 20  # bytes; the second of a manifest
+_NO_PACK = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+    OverflowError,
+    struct.error,
+)  # fmt: skip - zipfile has many words for an archive that is none
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can hold
 README = """What is in this archive was computed from the inputs that manifest.json names, by the rulebook beside it.
 \nIs it what was written?      unzip the archive and run: sha256sum --check SHA256SUMS
@@ -66,33 +85,51 @@ def faults_of(pack: Path, capture: Path | None = None) -> Iterator[str]:
     """
     try:
         with zipfile.ZipFile(pack) as archive:
-            held = {name: archive.read(name) for name in archive.namelist()}
-        manifest = json.loads(held[MANIFEST])
-        files, inputs = list(manifest["files"]), list(manifest.get("inputs", ()))
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+            held = {name: _hash_of(archive, name) for name in archive.namelist()}
+            manifest = json.loads(_text_of(archive, MANIFEST))
+            sums = _text_of(archive, SUMS) if SUMS in held else ""
+        files, inputs = _hashes(manifest["files"]), _hashes(manifest.get("inputs", ()))
+    except _NO_PACK as error:
         raise InputError(f"no pack of reports ({error})", file=str(pack)) from None
     yield from _changed(files, held)
-    for name in sorted(set(held) - {one["file"] for one in files} - {MANIFEST, SUMS}):
+    for name in sorted(set(held) - {name for name, _ in files} - {MANIFEST, SUMS}):
         yield f"{name}: not in the manifest"
-    if SUMS not in held or hashlib.sha256(held[MANIFEST]).hexdigest() not in held[SUMS].decode():
+    if held[MANIFEST] not in sums:
         yield f"{MANIFEST}: not what {SUMS} says"
     if capture is not None:
         yield from _inputs(inputs, capture)
 
 
-def _changed(files: list[Mapping[str, Any]], held: Mapping[str, bytes]) -> Iterator[str]:
-    for one in files:
-        data = held.get(one["file"])
-        if data is None:
-            yield f"{one['file']}: missing"
-        elif hashlib.sha256(data).hexdigest() != one["sha256"]:
-            yield f"{one['file']}: changed since it was written"
+def _hash_of(archive: zipfile.ZipFile, name: str) -> str:
+    """SHA-256 of an entry, which may be longer than our memory."""
+    found = hashlib.sha256()
+    with archive.open(name) as file:
+        while piece := file.read(_PIECE):
+            found.update(piece)
+    return found.hexdigest()
 
 
-def _inputs(inputs: list[Mapping[str, Any]], capture: Path) -> Iterator[str]:
-    for one in inputs:
-        path = capture / one["file"]
-        if not path.exists():
+def _text_of(archive: zipfile.ZipFile, name: str) -> str:
+    with archive.open(name) as file:
+        return file.read(_LARGEST).decode()
+
+
+def _hashes(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(str(one["file"]), str(one["sha256"])) for one in rows]
+
+
+def _changed(files: Hashes, held: Mapping[str, str]) -> Iterator[str]:
+    for name, said in files:
+        if name not in held:
+            yield f"{name}: missing"
+        elif held[name] != said:
+            yield f"{name}: changed since it was written"
+
+
+def _inputs(inputs: Hashes, capture: Path) -> Iterator[str]:
+    for name, said in inputs:
+        path = capture / name
+        if not path.is_file():
             yield f"{path}: input is missing"
-        elif file_hash(path)["sha256"] != one["sha256"]:
+        elif file_hash(path)["sha256"] != said:
             yield f"{path}: not the input that was judged"

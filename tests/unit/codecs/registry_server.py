@@ -121,8 +121,8 @@ def protobuf(name: str, head: bytes = b"", **fields: Any) -> bytes:
     return framed(PROTOBUF, (head or (b"\0" if place == 0 else bytes([2, place * 2]))) + made)
 
 
-def stream(table: pa.Table) -> bytes:
+def stream(table: pa.Table, options: Any = None) -> bytes:
     out = BytesIO()
-    with pa.ipc.new_stream(out, table.schema) as writer:
+    with pa.ipc.new_stream(out, table.schema, options=options) as writer:
         writer.write_table(table)
     return out.getvalue()

@@ -187,3 +187,88 @@ def test_a_registry_that_does_not_answer_is_no_fault_of_the_record() -> None:
 def test_without_a_registry_there_is_no_avro() -> None:
     with pytest.raises(MonitorError, match=r"codec avro needs a schema registry: codecs\.registry"):
         codec_for("quotes", "avro")
+
+
+def _theos(kind: Any, **more: Any) -> Any:
+    fields = {"ts_event": "long", "contract": "string", "theo": kind, **more}
+    named = [{"name": name, "type": one} for name, one in fields.items()]
+    return {"type": "record", "name": "T", "fields": named}
+
+
+@pytest.mark.parametrize(("schema", "told"), [
+    (_theos("string", more=["null", "T"]), "type T has itself in it"),
+    (_theos("string", more={"type": "array", "items": "null"}), "an array of what takes no bytes"),
+    ({"type": "array", "items": {"type": "fixed", "name": "F", "size": 0}}, "takes no bytes"),
+])  # fmt: skip
+def test_a_schema_by_which_few_bytes_say_without_end_is_refused(
+    served: Registry, schema: Any, told: str
+) -> None:
+    served.schemas[7] = {"schema": dumps(schema).decode()}
+    (letter,) = decode("avro", "theo", served, framed(7, b"\x02")).dead
+    assert told in letter.detail
+
+
+def test_a_decimal_of_more_digits_than_anybody_quotes_is_refused(served: Registry) -> None:
+    price = {"type": "bytes", "logicalType": "decimal", "precision": 300, "scale": 300}
+    served.schemas[7] = {"schema": dumps(_theos(price)).decode()}
+    told = avro({"ts_event": 1, "contract": "C0", "theo": Decimal("1e-300")}, _theos(price), 7)
+    (letter,) = decode("avro", "theo", served, told).dead
+    assert letter.detail.startswith("theo: text, a decimal")
+
+
+@pytest.mark.parametrize("answer", [2, [], "x", None])
+def test_a_registry_that_answers_other_json_ends_the_service_with_the_cause(
+    served: Registry, answer: Any
+) -> None:
+    served.schemas[7] = answer
+    with pytest.raises(MonitorError, match="schema 7 cannot be had: an object wanted"):
+        decode("avro", "theo", served, framed(7, b""))
+
+
+def arrow_quotes(**changes: Any) -> pa.Table:
+    return pa.table({**{name: [value] for name, value in quote().items()}, **changes})
+
+
+def test_an_arrow_text_that_lies_outside_of_its_record_is_refused() -> None:
+    sound = stream(arrow_quotes(maker=["M0" * 8]))
+    end = (16).to_bytes(4, "little")  # of the text, behind its begin
+    at = (
+        sound.index(b"\0\0\0\0" + end + b"M0")
+        if b"\0\0\0\0" + end + b"M0" in sound
+        else sound.index(b"\0\0\0\0" + end)
+    )
+    for wrong in (2**31 - 1, -1):
+        data = bytearray(sound)
+        data[at + 4 : at + 8] = wrong.to_bytes(4, "little", signed=True)
+        (letter,) = decode("arrow", "quotes", None, bytes(data)).dead
+        assert letter.detail.startswith("no Arrow stream: ")
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+def test_an_arrow_record_that_unpacks_to_too_much_is_refused_unread(compression: str) -> None:
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    (letter,) = decode(
+        "arrow", "quotes", None, stream(arrow_quotes(maker=["x" * 70_000_000]), options)
+    ).dead
+    assert letter.detail == "at most 67108864 bytes unpacked, got 70000070"
+    assert decode("arrow", "quotes", None, stream(arrow_quotes(), options)).dead == []
+
+
+def test_an_arrow_text_that_too_many_rows_share_is_refused() -> None:
+    rows = {name: [value] * 60_000 for name, value in quote().items()}
+    shared = pa.DictionaryArray.from_arrays(
+        pa.array([0] * 60_000, pa.int8()), pa.array(["x" * 2000])
+    )
+    (letter,) = decode("arrow", "quotes", None, stream(pa.table({**rows, "maker": shared}))).dead
+    assert letter.detail == "column maker: at most 67108864 bytes of text"
+
+
+@pytest.mark.parametrize(("table", "told"), [
+    (arrow_quotes(maker=[["M0"]]), "column maker: an integer, text, a decimal or a time, got list<"),
+    (arrow_quotes(bid_price=pa.array([None], pa.decimal128(5, -3))), "a time, got decimal128(5, -3)"),
+    (arrow_quotes().append_column("maker", [["M1"]]), "column maker: there more than once"),
+    (pa.table({name: pa.nulls(10**9) for name in quote()}), "1 to 65536 rows, got more"),
+])  # fmt: skip
+def test_an_arrow_stream_whose_columns_no_quote_has_is_refused(table: pa.Table, told: str) -> None:
+    (letter,) = decode("arrow", "quotes", None, stream(table)).dead
+    assert told in letter.detail
