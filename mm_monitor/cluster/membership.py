@@ -24,6 +24,7 @@ from mm_monitor.errors import MonitorError
 NS = 1_000_000_000
 _LEASE = 0.7  # of the session
 _BEATS = 8  # heartbeats in a session
+_SOON = 0.25  # seconds until one that was not answered is said again
 _JOIN_SESSIONS = 6  # that a member may take to join again before it is left out
 _log = structlog.get_logger("mm_monitor.cluster")
 
@@ -106,13 +107,19 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         return len(told.get("partitions", ()))
 
     async def _beat(self) -> None:
-        """The client's own heartbeats pause while it joins, and do not say when they were answered."""
+        """The client's own heartbeats pause while it joins, and do not say when they were answered.
+
+        One that was not answered is said again soon: brokers may close a connection at the first request after its
+        session has expired, which can be before each of ours.
+        """
+        pause = self._session / _BEATS / NS
         while True:
-            await asyncio.sleep(self._session / _BEATS / NS)
-            sent = boot_time()
+            known, sent = False, boot_time()
             with contextlib.suppress(KafkaError):
-                if await self._is_known():
-                    self.lease = max(self.lease, sent + int(_LEASE * self._session))
+                known = await self._is_known()
+            if known:
+                self.lease = max(self.lease, sent + int(_LEASE * self._session))
+            await asyncio.sleep(pause if known else min(pause, _SOON))
 
     async def _is_known(self) -> bool:
         """Do the brokers still count on us? A refusal has no other consequence: joining is the client's business."""

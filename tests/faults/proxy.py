@@ -26,6 +26,7 @@ class Proxy:
     def __init__(self, target: int, port: int = 0) -> None:
         self.port, self._target = port, target
         self.spoiled = 0  # pieces, so far
+        self.lines = 0  # connections, so far
         self._mode: Mode | None = None
         self._from: Side = "server"
         self._which: Container[int] = ()
@@ -59,6 +60,7 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
+        self.lines += 1
         line = _Line(self, writer, far_writer)
         for side, source, sink in (
             ("client", reader, far_writer),

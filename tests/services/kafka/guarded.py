@@ -1,8 +1,8 @@
 """A real Apache Kafka that wants to know who asks: listeners for TLS and for every mechanism of SASL.
 
-Beside the plain listener, by which tests make topics, there is one for each `security_protocol`, and two that send
-their clients wherever a test listens between them and the broker: `link`, a plain one, and `line`, which wants to
-know who asks.
+Beside the plain listener, by which tests make topics, there is one for each `security_protocol`, and three that send
+their clients wherever a test listens between them and the broker: `link`, a plain one; `line`, which wants to know who
+asks; and `brief`, which wants to know it again every `SESSION` seconds.
 """
 
 from __future__ import annotations
@@ -25,18 +25,21 @@ from tests.services.process import HOST, free_port
 
 USER = "monitor"
 NAME = "localhost"  # the only one that its certificate has
+SESSION = (
+    2  # seconds after which the listener `brief` lets nobody go on who does not say again who it is
+)
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 _SECURITY = "org.apache.kafka.common.security"
 _LISTENERS = {
     "tls": "SSL", "guarded": "SASL_SSL", "named": "SASL_PLAINTEXT", "link": "PLAINTEXT",
-    "line": "SASL_PLAINTEXT",
+    "line": "SASL_PLAINTEXT", "brief": "SASL_PLAINTEXT",
 }  # fmt: skip
-_NAMED = ("guarded", "named", "line")  # those that ask for names
+_NAMED = ("guarded", "named", "line", "brief")  # those that ask for names
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where each listener is, and to where `link` and `line` send their clients."""
+    """Where each listener is, and to where `link`, `line` and `brief` send their clients."""
 
     tls: int = field(default_factory=free_port)
     guarded: int = field(default_factory=free_port)
@@ -45,6 +48,8 @@ class Ports:
     between: int = field(default_factory=free_port)
     line: int = field(default_factory=free_port)
     between_names: int = field(default_factory=free_port)
+    brief: int = field(default_factory=free_port)
+    between_brief: int = field(default_factory=free_port)
 
 
 class GuardedKafka(Kafka):
@@ -80,7 +85,10 @@ class GuardedKafka(Kafka):
         text = super()._properties()
         listening = "".join(f",{name.upper()}://{self._place(name)}" for name in _LISTENERS)
         told = listening
-        for name, port in (("link", self.ports.between), ("line", self.ports.between_names)):
+        between = {
+            "link": self.ports.between, "line": self.ports.between_names, "brief": self.ports.between_brief,
+        }  # fmt: skip
+        for name, port in between.items():
             told = told.replace(
                 f"{name.upper()}://{self._place(name)}", f"{name.upper()}://{HOST}:{port}"
             )
@@ -118,6 +126,10 @@ class GuardedKafka(Kafka):
         for listener in _NAMED:
             for mechanism, module in modules.items():
                 lines.append(f"listener.name.{listener}.{mechanism}.sasl.jaas.config={module};")
+                if listener == "brief":
+                    lines.append(
+                        f"listener.name.brief.{mechanism}.connections.max.reauth.ms={SESSION * 1000}"
+                    )
         return lines
 
 
