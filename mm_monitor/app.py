@@ -110,9 +110,7 @@ class App:
         )
         self.checkpoints.resume(self.parts)
         self.pump.rested = self._rested
-        if isinstance(self.engine, WatchedEngine):
-            arrive = self.engine.arrive
-            self.pump.arrived = lambda delivery: arrive(delivery.decoded, delivery.part)
+        self.pump.arrived = self._arrived
         self.context = SinkContext(
             service_id=config.service.id, health=self.stats, signals=self.signals, now=now
         )
@@ -152,6 +150,13 @@ class App:
         tape = make_tape(self.config, self.engine, self.now, self._journal_failed)
         self.pump.judging = self._judging
         return tape
+
+    def _arrived(self, delivery: Delivery) -> None:
+        """A delivery is about to be merged; what is refused after this is on the tape, and is refused there again."""
+        if self.tape is not None:
+            self.tape.refused(len(delivery.decoded.dead))
+        if isinstance(self.engine, WatchedEngine):
+            self.engine.arrive(delivery.decoded, delivery.part)
 
     def _judging(self, batch: Batch) -> None:
         """This piece of the tape is about to be judged."""
@@ -319,8 +324,6 @@ class App:
             self.stats.count_dead_letter(letter.reason.value, letter.maker)
         for stream in self.dead_letters:
             stream.put(letters)
-        if self.tape is not None:
-            self.tape.refused(len(letters))
 
     def _know_makers(self) -> None:
         """Those appointed since the last time get series of their own."""

@@ -50,7 +50,6 @@ class _Listener:
 
     def dead(self, letters: Sequence[DeadLetter]) -> None:
         """Pump listener."""
-        self.tape.refused(len(letters))
         self.found.dead += len(letters)
 
     def late(self, rows: Rows, controls: Sequence[Control]) -> None:
@@ -88,6 +87,7 @@ async def rebuild(
             pump = Pump(
                 Before(source, ends), Merge(config.tape.lateness), engine, _Listener(tape, found),
                 far_ahead=config.tape.far_ahead, most_rows=config.tape.most_rows, judging=tape.judged,
+                arrived=lambda delivery: tape.refused(len(delivery.decoded.dead)),
             )  # fmt: skip
             await source.start(begins)
             await _read(source, pump, (begins, ends), progress)

@@ -43,7 +43,7 @@ class RecordedDay:
     late: Tape
     part_names: Mapping[int, tuple[str, int]]
     watermarks: Sequence[tuple[int, int]]  # (our clock, watermark) as they were written, ascending
-    dead: int
+    dead: int  # records that could not be read, and so are not in it
     gaps: int  # rows that were judged and not written
     midway: bool  # was something judged before it begins?
 

@@ -113,7 +113,7 @@ class TapeWriter:
             rows = rows[cut:]
 
     def refused(self, dead: int) -> None:
-        """So many records could not be used."""
+        """So many records could not be read. One that is refused as it is judged is on the tape, and not counted."""
         self._waiting.dead += dead
 
     def flush(self, watermark: int) -> None:

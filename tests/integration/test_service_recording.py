@@ -91,6 +91,37 @@ async def test_the_journal_alone_gives_the_same_report_over_a_restart(
     await _rebuilt_from_kafka(tmp_path, path, at)
 
 
+async def test_a_record_that_is_refused_is_counted_once_by_whoever_judges_the_tape(
+    kafka: Kafka, tmp_path: Path
+) -> None:
+    """One that cannot be read, and one that is read and refused as it is judged: the tape has the second."""
+    venue = Venue(kafka, tmp_path)
+    venue.write_rulebook(rulebook(rules=RULES))
+    text = venue.config(**KEPT)
+    (tmp_path / "monitor.toml").write_text(text)
+    async with (
+        venue.open(),
+        Quoting(venue, every=0.05),
+        running(text, tmp_path, time.time_ns) as app,
+    ):
+        await until(lambda: app.is_ready()[0])
+        await venue.send(venue.quotes_topic, b"no quote")
+        await venue.control("fill", maker="M0", contract="C9", side="buy", price="1", size=1)
+        await until(lambda: sum(app.stats.dead_letters.values()) == 2)
+        await past(app, time.time_ns())
+    at, book = app.engine.position, load(str(tmp_path / "live.toml"))
+    (path,) = (tmp_path / "journal").glob("*.tape")
+    exported = await export(path, tmp_path / "capture")
+    again = tmp_path / "again"
+    words = ("rebuild", tmp_path / "monitor.toml", "--date", path.stem, "--directory", again)
+    command = (sys.executable, "-m", "mm_monitor", "journal", *words, "--json")
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True)
+    assert json.loads(done.stdout)["dead"] == 2
+    for source in (path, exported.out, again / path.name):
+        counts: Any = (await replay(source, book, until=at)).report["records"]
+        assert (source.name, counts["dead_letter"]) == (source.name, 2)
+
+
 async def _rebuilt_from_kafka(folder: Path, journal: Path, at: int) -> None:
     """What Kafka still has gives a file by which the date is judged as by the journal with what came too late."""
     again, book = folder / "again", load(str(folder / "live.toml"))

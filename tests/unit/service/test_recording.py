@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mm_monitor.core.schedule import Schedule
 from mm_monitor.core.timetable import TIMETABLE_PART, decoded
 from mm_monitor.core.view import StatusView
 from mm_monitor.errors import InputError
+from mm_monitor.exporting import export
 from mm_monitor.pump import Pump
 from mm_monitor.recording.day import read_day
 from mm_monitor.recording.frames import frame_bytes, frames, sound_length
@@ -34,7 +36,11 @@ DAYS = sorted(p.name for p in GOLDEN.iterdir() if (p / "rulebook.toml").exists()
 
 async def record(name: str, folder: Path, piece: int = 50) -> Path:
     """Judge a golden day with a writer at the engine, in small pieces; the file that it wrote."""
-    capture = GOLDEN / name
+    return await record_of(GOLDEN / name, folder, piece)
+
+
+async def record_of(capture: Path, folder: Path, piece: int = 50) -> Path:
+    """The same of any capture."""
     book = load(str(capture / "rulebook.toml"))
     reference, source = open_capture(capture)
     await source.start()
@@ -45,9 +51,9 @@ async def record(name: str, folder: Path, piece: int = 50) -> Path:
     dead = DeadLetterCount()
     pump = Pump(source, Merge(), engine, dead)
     pump.judging = lambda batch: write(tape, batch, piece)
+    pump.arrived = lambda delivery: tape.refused(len(delivery.decoded.dead))
     pump.take(Delivery(TIMETABLE_PART, decoded(timetable, 0), 0))
     await pump.run()
-    tape.refused(dead.total)
     tape.flush(2**62)
     tape.close()
     return next(path for path in sorted(folder.glob("*.tape")))
@@ -71,6 +77,27 @@ async def test_a_recorded_day_gives_the_report_of_its_capture(name: str, tmp_pat
     again = await replay(path, book)
     assert verdicts(again.report) == verdicts((await replay(GOLDEN / name, book)).report)
     assert read_day(path).gaps == 0
+
+
+@pytest.mark.parametrize("name", DAYS)
+async def test_what_was_refused_is_counted_once(name: str, tmp_path: Path) -> None:
+    """Also what the engine refuses, which is on the tape; a capture of the tape has it, too."""
+    capture = tmp_path / "capture"
+    shutil.copytree(GOLDEN / name, capture)
+    ts = int((capture / "phases.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[0])
+    with (capture / "quotes.csv").open("a", encoding="utf-8") as file:
+        file.write("no quote\n")
+    refused = f"ts_event,table,action,maker,class\n{ts},makers,remove,M0,nowhere\n"
+    (capture / "reference.csv").write_text(refused, encoding="utf-8")
+    (tmp_path / "tape").mkdir()
+    book = load(str(GOLDEN / name / "rulebook.toml"))
+    path = await record_of(capture, tmp_path / "tape")
+    expected: Any = (await replay(capture, book)).report["records"]
+    found: Any = (await replay(path, book)).report["records"]
+    exported = await export(path, tmp_path / "exported")
+    again: Any = (await replay(exported.out, book)).report["records"]
+    assert expected["dead_letter"] >= 2
+    assert found["dead_letter"] == again["dead_letter"] == expected["dead_letter"]
 
 
 @pytest.fixture
