@@ -101,7 +101,7 @@ def measure(rate: int, per_record: int, seconds: int) -> Row:
 
 async def _serve(source: Paced) -> tuple[Sink, list[float]]:
     """The service from its start until the source has given all that it has."""
-    sink, held = Sink(source), []
+    sink, held = Sink(source), list[float]()
     with tempfile.TemporaryDirectory() as name, _instead_of_kafka(source):
         folder = Path(name)
         (folder / "live.toml").write_bytes(source_bytes("szse-2025")[0] + RULES.encode())

@@ -77,7 +77,7 @@ async def test_sessions_that_expire_are_begun_anew(
     keys = {**_keys(guarded_kafka, mechanism), "fetch": fetch, "group": group and topic}
     text = venue.config(
         kafka=keys, topics={"checkpoints": topic}, checkpoint={"store": "topic", "every": "500ms"},
-        tape={"lost_after": "1s"}, log={"level": "debug"},
+        tape={"lost_after": "3s"}, log={"level": "debug"},
     )  # fmt: skip
     ports = guarded_kafka.ports
     line = Proxy(ports.brief, ports.between_brief)
