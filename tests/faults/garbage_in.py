@@ -6,7 +6,6 @@ repeated, changed and stuffed with words of the format, so that garbage gets pas
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,12 +28,13 @@ from mm_monitor.rulebooks.loader import names, parse, source_bytes
 from mm_monitor.simulator.rows import NULL, QUOTE, THEO, packed
 from mm_monitor.sources.kafka_batches import BatchReader
 from mm_monitor.standing import unpacked
-from mm_monitor.web.server import WebConfig, WebServer, WebSources
 from tests.faults import garbage_in_files, garbage_in_formats
+from tests.faults.garbage_in_http import knock, requests
+from tests.faults.garbage_in_orders import door as order_door
+from tests.faults.garbage_in_orders import samples as order_bodies
 from tests.kernels.batches import Record, batch
 from tests.kernels.fix_records import quote as fix_quote
 from tests.unit.codecs.samples import dumps, quote, reference
-from tests.unit.sinks.builders import Slot, breach, view
 
 ROOT = Path(__file__).parents[2]
 MOST = 1 << 16  # bytes of one input
@@ -121,49 +121,6 @@ def read_evidence(data: bytes) -> None:
         verify(data)
 
 
-class Door:
-    """A web server of ours, and the loop in which it runs."""
-
-    def __init__(self) -> None:
-        pictures = [view([Slot("M0", "C0", "A")], [breach()])]
-        sources = WebSources(
-            lambda: pictures, lambda: pictures, lambda: (True, ""), lambda maker: [b"x 1\n"]
-        )
-        self._server = WebServer(WebConfig("127.0.0.1", 0), sources)
-        self._runner = asyncio.Runner()
-        self._runner.run(self._server.start())
-        self._port = int(self._server.url.rstrip("/").rpartition(":")[2])
-
-    def ask(self, data: bytes) -> None:
-        """Whatever it answers, it is not that something has gone wrong with us; and afterwards it is alive."""
-        answer = self._runner.run(self._exchange(data, ends=True))
-        assert not answer.startswith(b"HTTP/1.1 5"), answer[:500]
-        healthz = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        answer = self._runner.run(self._exchange(healthz, ends=False))
-        assert answer.startswith(b"HTTP/1.1 200 "), answer
-
-    async def _exchange(self, data: bytes, *, ends: bool) -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        try:
-            with suppress(OSError):
-                writer.write(data)
-                await writer.drain()
-                if ends:  # it must not wait for a request that never becomes whole
-                    writer.write_eof()
-            async with asyncio.timeout(10):
-                with suppress(OSError):
-                    return await reader.read()
-        finally:
-            writer.transport.abort()
-        return b""
-
-
-@cache
-def door() -> Door:
-    """The one of this process."""
-    return Door()
-
-
 # What is good --------------------------------------------------------------------------------------
 
 
@@ -172,27 +129,6 @@ def _packed(kind: np.dtype[Any]) -> bytes:
     for name in kind.names or ():
         rows[name] = NULL if "price" in name else 1
     return packed(rows)
-
-
-def _requests() -> list[bytes]:
-    paths = [
-        "/",
-        "/metrics",
-        "/api/v1/status?at=now",
-        "/api/v1/obligations?maker=M0&limit=1&offset=2",
-        "/static/board.js",
-    ]
-    heads = "Host: x\r\nAuthorization: Bearer abc\r\nAccept-Encoding: gzip\r\nConnection: close\r\n"
-    heads += "Content-Length: 3\r\n"
-    return [f"{method} {path} HTTP/1.1\r\n{heads}\r\nabc".encode()
-            for method in ("GET", "POST", "HEAD") for path in paths] + [_login()]  # fmt: skip
-
-
-def _login() -> bytes:
-    """A browser's form, from a page of ours."""
-    heads = "Host: x\r\nOrigin: http://x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-    heads += "Authorization: Basic YTpi\r\nCookie: token=abc\r\nContent-Length: 9\r\nConnection: close\r\n"
-    return f"POST /login HTTP/1.1\r\n{heads}\r\ntoken=abc".encode()
 
 
 def _checkpoints() -> list[bytes]:
@@ -222,7 +158,8 @@ def targets() -> dict[str, tuple[Target, list[bytes]]]:
         "rulebooks": (read_rulebook, _rulebooks()),
         "checkpoints": (read_checkpoint, _checkpoints()),
         "evidence": (read_evidence, logs),
-        "http": (lambda data: door().ask(data), _requests()),
+        "http": (knock, requests()),
+        "orders": (lambda data: order_door().order(data), order_bodies()),
         **garbage_in_formats.targets(),
         **garbage_in_files.targets(),
     }  # fmt: skip

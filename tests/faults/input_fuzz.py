@@ -24,6 +24,7 @@ from tests.faults.garbage_in import Target, spoiled, targets
 INPUTS = 400  # of a target in one round; of http, which costs a server each, fewer
 DEARER = {
     "http": 20,
+    "orders": 40,
     "rulebooks": 4,
     "checkpoints": 2,
     "csv": 4,

@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from tests.faults.garbage_in import door, targets
+from tests.faults.garbage_in import targets
+from tests.faults.garbage_in_http import door
 from tests.faults.input_fuzz import attack
 
 
