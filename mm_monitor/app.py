@@ -26,6 +26,7 @@ from mm_monitor.assembly import (
     make_tape,
     start_at,
 )
+from mm_monitor.closing.process import make_closer
 from mm_monitor.config import Config, load_rulebooks
 from mm_monitor.core.batch import Batch, Rows
 from mm_monitor.core.model import BreachEvent, Control, DeadLetter, FeedRecord
@@ -127,8 +128,11 @@ class App:
         config, self.stats = self.config, HealthStats()
         self.stats.worker = config.kafka.worker or (1, 1)
         self.stats.know_sink("journal")
-        keep = config.journal.keep_days
-        self.journal = Journal(config.journal.directory, self._journal_failed, keep_days=keep)
+        keep, captures = config.journal.keep_days, config.journal.captures
+        self.journal = Journal(
+            config.journal.directory, self._journal_failed, keep_days=keep, captures=captures
+        )
+        self.closer = make_closer(config, self.stats)
         self.stats.know_sink("ledger")
         self.ledger = LiveLedger(config.ledger.directory, self._ledger_failed)
 
@@ -294,6 +298,8 @@ class App:
             where["pending"] = {sink.name: list(sink.pending) for sink in self.sinks}
         last = None if where is None else lambda settings: where
         await asyncio.to_thread(self.checkpoints.finish, last, STOP_SECONDS)
+        if self.closer is not None:
+            await self.closer.stop()
         await self.web.stop()
         for task in self._tasks:
             task.cancel()
@@ -414,6 +420,8 @@ class App:
             sink.keep(self.engine)
         self.journal.flush(self.now())
         self._write_tape()
+        if self.closer is not None and self.tape is not None:
+            self.closer.look(self.tape.date)
         self.journal.forget(self.now())
 
     def _hand_over(self, events: Sequence[BreachEvent]) -> None:

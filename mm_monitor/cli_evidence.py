@@ -9,11 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mm_monitor import __version__
 from mm_monitor.cli_words import Json, Rules, Silent, print_json
-from mm_monitor.core.days import utc_date
 from mm_monitor.errors import InputError, MonitorError
-from mm_monitor.hashes import input_hashes
 from mm_monitor.tables import read_bytes
 
 
@@ -103,28 +100,16 @@ def lapses(
 ) -> None:
     """Have every lapse of a date that is over written into the log, with the records that it was judged by."""
     from mm_monitor.evidence.inbox import post
-    from mm_monitor.evidence.lapses import lapse_entries
+    from mm_monitor.evidence.lapses import lapse_entries_of
     from mm_monitor.rulebooks import load
     from mm_monitor.screens import replay_progress
-    from mm_monitor.studies.lapses import lapses_of
 
     if not directory.is_dir():
         raise InputError("the directory of an evidence log", file=str(directory))
     book = load(rulebook)
     with replay_progress(quiet or as_json) as progress:
-        found = asyncio.run(lapses_of(source, book, progress, whole=True))
-    if found.judged.until is not None:
-        what = "a date that is over; the journal has it until event time"
-        raise InputError(what, file=str(source), value=found.judged.until)
-    about = {
-        "dates": [
-            view.trading_date or utc_date(view.period_start or 0) for view in found.judged.days
-        ],
-        "rulebook": {"id": book.id, "version": book.version, "sha256": book.sha256},
-        "engine": __version__,
-        "inputs": input_hashes(source),
-    }
-    told = [(entry, post(directory, entry)) for entry in lapse_entries(found, about)]
+        entries = asyncio.run(lapse_entries_of(source, book, progress))
+    told = [(entry, post(directory, entry)) for entry in entries]
     _tell_posted(told, as_json, quiet)
 
 

@@ -1,4 +1,4 @@
-"""The commands about the journal itself: journal rebuild, journal export."""
+"""The commands about the journal itself: journal rebuild, journal export, journal close."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ def register(app: typer.Typer, help_options: Mapping[str, Any]) -> None:
         epilog="Examples: mm-monitor journal export journal/2025-08-01.tape --out captures/2025-08-01 · "
         "mm-monitor journal export journal --date 2025-08-01 --out day1 --format parquet"
     )(export)
+    journal.command(
+        epilog="Example: mm-monitor journal close journal/2025-08-01.tape --rulebook szse-2025 --evidence evidence "
+        "--captures captures"
+    )(close)
 
 
 def rebuild(
@@ -87,3 +91,36 @@ def _not_in_it(done: Any) -> list[str]:
     if done.late:
         told.append(f"{done.late:,} records came too late to be judged, and are not in the capture")
     return told
+
+
+def close(
+    tape: Annotated[Path, typer.Argument(help="A journal's DATE.tape of a date that is over.")],
+    rulebook: Annotated[list[str], typer.Option(help="Each that judges: a shipped one by name, or a TOML file.")],
+    evidence: Annotated[Path | None, typer.Option(help="The evidence log's directory: tell it the lapses.")] = None,
+    captures: Annotated[Path | None, typer.Option(help="Directory for the capture DATE (needs pyarrow).")] = None,
+    as_json: Json = False,
+    quiet: Silent = False,
+) -> None:  # fmt: skip
+    """Do what a service does by itself once a date is over, and mark it. Exit code 1 if it is not over."""
+    from mm_monitor.closing.work import NotOver, Wanted, close_date
+    from mm_monitor.exporting import tape_of
+    from mm_monitor.rulebooks import load
+    from mm_monitor.screens import replay_progress
+
+    wanted = Wanted(tape_of(tape, tape.stem), [load(name) for name in rulebook], evidence, captures)
+    try:
+        with replay_progress(quiet or as_json) as progress:
+            done = asyncio.run(close_date(wanted, progress))
+    except NotOver as error:
+        typer.echo(f"mm-monitor: {error}", err=True)
+        raise typer.Exit(1) from None
+    if as_json:
+        told = (
+            {} if done is None else {**asdict(done), "capture": done.capture and str(done.capture)}
+        )
+        print_json({"before": done is None, **told})
+    elif not quiet and done is None:
+        typer.echo(f"{tape}: was closed before", err=True)
+    elif not quiet and done is not None:
+        where = "" if done.capture is None else f", {done.capture} written"
+        typer.echo(f"{tape}: {done.lapses} lapses in {done.entries} entries{where}", err=True)

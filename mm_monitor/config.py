@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,7 @@ def _contradictions(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("reference", "directory"), "required without topics.reference"
     if config.theo.sources and not config.journal.directory:
         yield ("journal", "directory"), "required with theo.sources: it keeps what is computed"
+    yield from _captures(config)
     yield from _open_doors(config)
     if bool(config.evidence.directory) != bool(config.evidence.key_file):
         name = "key_file" if config.evidence.directory else "directory"
@@ -198,6 +200,17 @@ def _half_known(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
         )
     if not mqtt.tls and (mqtt.cafile or mqtt.certfile):
         yield ("mqtt", "tls"), "true, for the certificates that are named"
+
+
+def _captures(config: Config) -> Iterator[tuple[tuple[str, str], str]]:
+    kept = config.journal
+    if kept.captures and not (kept.directory and kept.tape):
+        yield (
+            ("journal", "captures"),
+            "none without journal.directory and its tape, which they are made from",
+        )
+    if kept.captures and find_spec("pyarrow") is None:
+        yield ("journal", "captures"), "none without pyarrow: pip install 'mm-monitor[parquet]'"
 
 
 def _open_doors(config: Config) -> Iterator[tuple[tuple[str, str], str]]:

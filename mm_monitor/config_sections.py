@@ -439,6 +439,11 @@ class Evidence:
     orders: bool = _key(
         True, boolean, "Also exemptions and planned maintenance, with who ordered them and why?"
     )
+    lapses: bool = _key(
+        True,
+        boolean,
+        "Also every lapse of a trading date once it is over, from `journal.directory` ([lapses](evidence.md#lapses))?",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,8 +463,17 @@ class Journal:
     tape: bool = _key(
         True, boolean, "Write down every record that is judged, a file for each trading date?"
     )
+    captures: str = _key(
+        "",
+        text,
+        "Directory that gets each trading date, once it is over, as a "
+        "[capture directory](revisions.md#by-itself) `DATE` with Parquet files (extra `parquet`); empty: none.",
+        path=True,
+    )
     keep_days: int = _key(
-        0, integer(0, MAX_INT), "Files older than so many days of our clock are removed; 0: none."
+        0,
+        integer(0, MAX_INT),
+        "Files and captures older than so many days of our clock are removed; 0: none.",
     )
 
 

@@ -7,6 +7,7 @@ records that came too late, rows that the journal lacks, and that a day was not 
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -119,12 +120,19 @@ def _write(capture: _Capture, out: Path) -> dict[str, int]:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         written = capture.write(partial)
+        for path in partial.iterdir():
+            _sync(path)  # under its name it must be whole, whatever happens to the power
         partial.replace(out)
     except OSError as error:
         raise MonitorError(f"{out}: cannot be written: {unwritable(error)}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return written
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _check(out: Path, fmt: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -30,7 +31,10 @@ NS = 1_000_000_000
 RETRY = 5 * NS  # after a failure
 log = structlog.get_logger("mm_monitor.journal")
 Entry = dict[str, object]
-_DATED = re.compile(r"(?:journal-)?(\d{4}-\d{2}-\d{2})\.(?:jsonl|tape|tape\.damaged)")
+_DATED = re.compile(
+    r"(?:journal-)?(\d{4}-\d{2}-\d{2})\.(?:jsonl|tape|tape\.damaged|closed|closing)"
+)
+_CAPTURE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.partial)?")  # a directory of `journal.captures`
 _BEGIN = 65_536  # bytes of a file in which an entry must be
 _LOOK = '{"entry": "theo"'  # how its lines begin
 Naming = Callable[[np.void], Entry]
@@ -54,12 +58,14 @@ class Journal:
     """
 
     def __init__(
-        self, directory: str, failed: Callable[[], None] = lambda: None, *, keep_days: int = 0
-    ) -> None:
-        """Files older than `keep_days` of our clock are removed by `forget`; 0 = none."""
+        self, directory: str, failed: Callable[[], None] = lambda: None, *, keep_days: int = 0,
+        captures: str = "",
+    ) -> None:  # fmt: skip
+        """Files, and days in `captures`, older than `keep_days` of our clock are removed by `forget`; 0 = none."""
         self._directory = Path(directory) if directory else None
         self._failed = failed
         self._keep_days, self._forgot = keep_days, ""
+        self._captures = Path(captures) if captures else None
         self._day = ""
         self._file: IO[str] | None = None
         self._broken_until = 0  # ns of our clock; before it nothing is tried
@@ -132,6 +138,16 @@ class Journal:
                 with suppress(OSError):
                     path.unlink()
                     log.info("journal_file_removed", file=str(path), keep_days=self._keep_days)
+        self._forget_captures(oldest)
+
+    def _forget_captures(self, oldest: str) -> None:
+        if self._captures is None or not self._captures.is_dir():
+            return
+        for path in sorted(self._captures.iterdir()):
+            dated = _CAPTURE.fullmatch(path.name)
+            if dated and dated[1] < oldest and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+                log.info("capture_removed", directory=str(path), keep_days=self._keep_days)
 
     def flush(self, now: int) -> bool:
         """Hand what was written to the operating system. Did it take it?"""

@@ -205,11 +205,15 @@ def _journalled(journal: Path, reference: Reference, period: tuple[int, int]) ->
 
 def _need_makers(reference: Reference, rulebook: Rulebook, capture: Path) -> None:
     """Somebody is to be judged: InputError unless a maker is appointed under the rulebook, or by a record to come."""
-    judged = any(a.rulebook in ("", rulebook.id) for a in reference.appointments)
-    foreseen = set(reference.makers) - {a.maker for a in reference.appointments}
-    if not judged and not foreseen:
+    if not appoints(reference, rulebook):
         requirement = f"needs a maker that is appointed under rulebook {rulebook.id!r}"
         raise InputError(requirement, file=str(capture / "makers.csv"))
+
+
+def appoints(reference: Reference, rulebook: Rulebook) -> bool:
+    """Is a maker appointed under the rulebook, or may a record to come appoint one?"""
+    judged = any(a.rulebook in ("", rulebook.id) for a in reference.appointments)
+    return judged or bool(set(reference.makers) - {a.maker for a in reference.appointments})
 
 
 def timetable_of(source: FiniteSource, rulebook: Rulebook, capture: Path) -> Timetable:

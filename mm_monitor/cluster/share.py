@@ -28,7 +28,11 @@ def share_of(config: Config, number: int) -> Config:
         service=replace(config.service, id=f"{config.service.id}-{number}"),
         kafka=replace(config.kafka, worker=(number, worker[1]), group=""),
         http=replace(http, port=http.port and http.port + number),
-        journal=replace(config.journal, directory=_below(config.journal.directory, place)),
+        journal=replace(
+            config.journal,
+            directory=_below(config.journal.directory, place),
+            captures=_below(config.journal.captures, place),
+        ),
         evidence=replace(config.evidence, directory=_below(config.evidence.directory, place)),
         dead_letter=replace(
             config.dead_letter,

@@ -19,6 +19,7 @@ from mm_monitor.evidence.log import logs_of
 from mm_monitor.evidence.verifier import WITHHELD
 
 Entry = dict[str, Any]
+INBOX = "inbox"  # below the log's directory
 LARGEST = 16 << 20  # bytes of an entry
 
 
@@ -31,7 +32,7 @@ def post(directory: Path, entry: Mapping[str, Any], *, sync: bool = True) -> str
     if len(body) > LARGEST:
         raise MonitorError(f"evidence: an entry of at most {LARGEST} bytes, got {len(body)}")
     id_ = sha256(body).hexdigest()[:32]
-    place = directory / "inbox"
+    place = directory / INBOX
     draft = place / f".{id_}.{os.getpid()}.{threading.get_ident()}"
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,7 @@ def post(directory: Path, entry: Mapping[str, Any], *, sync: bool = True) -> str
 def waiting(directory: Path) -> list[tuple[Path, Entry]]:
     """Entries that are in no log yet, oldest first, each with its id; what is no entry is left where it is."""
     found = []
-    for path in sorted((directory / "inbox").glob("*.json"), key=_age):
+    for path in sorted((directory / INBOX).glob("*.json"), key=_age):
         try:
             entry = json.loads(path.read_bytes())
         except (OSError, ValueError, RecursionError):

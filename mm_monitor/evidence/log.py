@@ -40,6 +40,7 @@ class EvidenceLog:
         self._day, self._last, self._size = "", NOTHING, 0
         self._first: Entry = {}
         self._ids: set[str] = set()
+        self._before: set[str] = set()  # ids of the log before this one
 
     def open(self, now: int) -> None:
         """Take the directory and go on with its newest log.
@@ -51,9 +52,10 @@ class EvidenceLog:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self._directory / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for path in reversed(logs_of(self._directory)):
-                if self._resume(path):
-                    break
+            found = logs_of(self._directory)
+            while found and not self._resume(found.pop()):
+                continue
+            self._before = _ids_in(found[-1]) if found else set()
             self.roll(now)
         except BlockingIOError:
             raise MonitorError(
@@ -64,10 +66,16 @@ class EvidenceLog:
             raise MonitorError(f"evidence.directory: {where}: {error.strerror}") from None
 
     def append(self, entries: Sequence[Entry], now: int) -> None:
-        """Write entries in one go; one whose `id` the day's log has is passed over. OSError: none counts as written."""
+        """Write entries in one go. OSError: none counts as written.
+
+        One whose `id` this day's log has, or the one before, is passed over: whoever was killed before he knew that it
+        was written hands it over again, maybe on another day.
+        """
         self.roll(now)
         new = {entry.get("id", str(i)): entry for i, entry in enumerate(entries)}
-        lines = self._lines([entry for id_, entry in new.items() if id_ not in self._ids])
+        known = (self._ids, self._before)
+        fresh = [e for id_, e in new.items() if not any(id_ in ids for ids in known)]
+        lines = self._lines(fresh)
         self._put(*lines)
         self._ids.update(id_ for id_, entry in new.items() if "id" in entry)
 
@@ -97,7 +105,8 @@ class EvidenceLog:
         path = self._directory / f"evidence-{day}.log"
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         self._first = {"entry": "begin", "date": str(day), "log": self._id, "previous": previous}
-        self._day, self._last, self._size, self._ids = str(day), NOTHING, 0, set()
+        self._before, self._ids = self._ids, set()
+        self._day, self._last, self._size = str(day), NOTHING, 0
 
     def _seal(self) -> None:
         seal = {"entry": "seal", "date": self._day, "key": self._key.public}
@@ -156,6 +165,17 @@ class EvidenceLog:
                 self._put(self._signature(self._last), self._last)
                 self._let_go()
         return True
+
+
+def _ids_in(path: Path) -> set[str]:
+    """Ids of a log that is over; of one that was changed since as far as it can be read, for nothing hangs on it."""
+    found = set()
+    for line in path.read_bytes().splitlines():
+        with suppress(ValueError, RecursionError):
+            entry = json.loads(line[65:])
+            if isinstance(entry, dict) and isinstance(entry.get("id"), str):
+                found.add(entry["id"])
+    return found
 
 
 def _sync(directory: Path) -> None:

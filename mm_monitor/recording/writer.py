@@ -76,6 +76,11 @@ class TapeWriter:
         self._broken_until = 0
         self._resumed: str | None = None  # the date in whose middle this life begins, "" = any
 
+    @property
+    def date(self) -> str:
+        """The trading date that is written; what came before it is with the operating system. "" before any."""
+        return self._date
+
     def state(self) -> dict[str, Any]:
         """Where it stands, for a checkpoint; to be asked after `flush`."""
         return {"seq": self._seq, "date": self._date, **self._standing.state()}

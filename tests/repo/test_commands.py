@@ -27,6 +27,7 @@ ELSEWHERE = (
     "simulate --bootstrap",
     "report rollup",
     "journal rebuild",
+    "journal close",
     "report known",
     "exempt",
     "acknowledge",
