@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
@@ -115,34 +115,23 @@ def once_then_killed() -> Any:
     return one
 
 
-def test_a_kill_at_any_instant_costs_and_doubles_nothing(
-    wanted: Wanted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Real processes and `kill -9`, ever later, until one comes to its end; the log is a day further each time."""
-    rounds = 0
-    for rounds, seconds in enumerate(later()):
-        process = subprocess.Popen(command(wanted), stderr=subprocess.PIPE)
-        try:
-            _, said = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-        else:
-            assert process.returncode == 0, said
-            break
-        take_in(wanted, AFTER + rounds * DAY)
+@pytest.mark.parametrize(
+    "sign", ["journal/closing.lock", "evidence/inbox/*.json", "captures/*.partial/*"]
+)
+def test_a_kill_in_the_middle_costs_and_doubles_nothing(wanted: Wanted, sign: str) -> None:
+    """A real process and `kill -9` as soon as it has left that sign; a day later the next one."""
+    process = subprocess.Popen(command(wanted))
+    while process.poll() is None and not any(wanted.tape.parents[1].glob(sign)):
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    take_in(wanted, AFTER)
+    subprocess.run(command(wanted), check=True)
+    take_in(wanted, AFTER + DAY)
     assert is_closed(wanted.tape)
-    take_in(wanted, AFTER + (rounds + 1) * DAY)
     assert told(wanted) == asyncio.run(expected(wanted))
     assert wanted.captures is not None
     assert [path.name for path in wanted.captures.iterdir()] == [wanted.tape.stem]
-
-
-def later() -> Iterator[float]:
-    seconds = 0.3
-    while True:
-        yield seconds
-        seconds *= 1.1
 
 
 def command(wanted: Wanted) -> list[str]:

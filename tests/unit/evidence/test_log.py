@@ -253,3 +253,22 @@ def test_what_is_no_key_is_named(tmp_path: Path) -> None:
     path.write_text("secret")
     with pytest.raises(MonitorError, match="Ed25519 private key in PEM is wanted"):
         SealingKey.load(path)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_is_handed_over_again_on_the_next_day_is_not_written_again(
+    tmp_path: Path, restarts: bool
+) -> None:
+    """As by a service that was killed after it had written an entry and before it took it out of the inbox."""
+    with opened(tmp_path) as log:
+        log.append(entries(2), NOON)
+        if not restarts:
+            log.append(entries(3), NOON + DAY)
+    if restarts:
+        with opened(tmp_path, NOON + DAY):
+            pass  # killed once more, when the day's log had begun
+        with opened(tmp_path, NOON + DAY) as log:
+            log.append(entries(3), NOON + DAY)
+    told = [json.loads(line[65:]).get("id") for path in logs_of(tmp_path)
+            for line in path.read_text().splitlines() if "signature" not in line]  # fmt: skip
+    assert [id_ for id_ in told if id_] == ["b0", "b1", "b2"]
