@@ -195,14 +195,14 @@ def _row(breach: Breach) -> Value:
 def _agree(heads: Sequence[Value], rulebook: Rulebook) -> None:
     for head in heads:
         day = head["day"]
-        if day["rulebook"]["id"] != rulebook.id:
-            raise ValueError(f"a day of {rulebook.id}, got one of {day['rulebook']['id']!r}")
         if day["rulebook"]["sha256"] != rulebook.sha256:
             k, n = head["worker"]
             raise ValueError(
                 f"worker {k} of {n} judged by {rulebook.id} version {day['rulebook']['version']} "
                 f"({day['rulebook']['sha256']}), not version {rulebook.version} ({rulebook.sha256})"
             )
+        if day["rulebook"]["id"] != rulebook.id:
+            raise ValueError(f"a day of {rulebook.id}, got one of {day['rulebook']['id']!r}")
         if day != heads[0]["day"]:
             raise ValueError(f"workers differ: {day['period']} and {heads[0]['day']['period']}")
 
