@@ -7,6 +7,7 @@ right ones too, so that garbage gets behind them.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import struct
 import zlib
@@ -79,8 +80,10 @@ Samples = list[bytes]
 
 @cache
 def folder() -> Path:
-    """A directory of this process, which is told to nobody."""
-    return Path(mkdtemp(prefix="mm-garbage-"))
+    """A directory of this process, which goes with it."""
+    made = Path(mkdtemp(prefix="mm-garbage-"))
+    atexit.register(rmtree, made, ignore_errors=True)
+    return made
 
 
 def filed(name: str, read: Callable[[Path], object]) -> Target:

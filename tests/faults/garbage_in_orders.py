@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
-from tempfile import mkdtemp
 
 from mm_monitor.core.reference import Appointment, Contract, Reference
 from mm_monitor.desk.live import Desk
@@ -14,6 +12,7 @@ from mm_monitor.desk.orders import Record
 from mm_monitor.evidence.inbox import post
 from mm_monitor.web.access import new_token
 from mm_monitor.web.server import WebConfig, WebSources
+from tests.faults.garbage_in_files import folder as folder_of_files
 from tests.faults.garbage_in_http import Door
 
 NOW = 1_756_700_000_000_000_000
@@ -31,7 +30,8 @@ class OrderDoor(Door):
     """A server with a desk; what it would write to Kafka is let go."""
 
     def __init__(self) -> None:
-        folder = Path(mkdtemp(prefix="mm-garbage-orders-"))
+        folder = folder_of_files() / "orders"
+        folder.mkdir()
         self._token, line = new_token()
         (folder / "tokens").write_text(line, encoding="utf-8")
         post(folder, {"entry": "breach", "maker": "M0", "breach": {"id": BREACH}})
