@@ -20,6 +20,8 @@ from mm_monitor.errors import InputError
 from mm_monitor.evidence.inbox import Entry, waiting
 from mm_monitor.evidence.log import logs_of
 from mm_monitor.hashes import input_hashes
+from mm_monitor.recording.day import read_day
+from mm_monitor.recording.frames import ENDING
 from mm_monitor.replay import Progress
 from mm_monitor.studies.lapses import Lapse, Lapses, lapses_of
 
@@ -50,7 +52,9 @@ def lapse_entries(found: Lapses, about: Mapping[str, Any]) -> Iterator[Entry]:
 async def lapse_entries_of(
     source: Path, rulebook: Rulebook, progress: Progress | None = None
 ) -> list[Entry]:
-    """Entries of a journal's day, or of a capture. InputError as `replay`, and for a date that is not over."""
+    """Entries of a journal's day, or of a capture. InputError as `replay`, or if not over, or not whole."""
+    if source.suffix == ENDING:
+        _need_all(source)
     found = await lapses_of(source, rulebook, progress, whole=True)
     if found.judged.until is not None:
         what = "a date that is over; the journal has it until event time"
@@ -63,6 +67,16 @@ async def lapse_entries_of(
         "inputs": input_hashes(source),
     }
     return list(lapse_entries(found, about))
+
+
+def _need_all(tape: Path) -> None:
+    """What is missing from a journal's day could have ended a lapse, or begun one."""
+    day = read_day(tape)
+    if day.gaps or day.midway:
+        what = "begins in the middle of the date" if day.midway else f"lacks {day.gaps} records"
+        raise InputError(
+            f"its lapses are not known, it {what}; tell those of a capture", file=str(tape)
+        )
 
 
 def subject(entry: Mapping[str, Any]) -> str:

@@ -18,12 +18,14 @@ from mm_monitor.evidence.inbox import waiting
 from mm_monitor.evidence.log import EvidenceLog, logs_of
 from mm_monitor.evidence.part import part_of
 from mm_monitor.evidence.verifier import verify
+from mm_monitor.recording.frames import frame_bytes, frames
 from mm_monitor.replay import replay
 from mm_monitor.rulebooks import load
 from tests.unit.evidence.test_log import DAY, KEY, NOON
 from tests.unit.service.test_recording import GOLDEN, record, venue
 
 CASE = GOLDEN / "05"
+DATA = GOLDEN.parent
 BOOK = str(CASE / "rulebook.toml")
 
 
@@ -118,3 +120,13 @@ def test_a_directory_that_is_none_is_refused(tmp_path: Path) -> None:
     )
     assert isinstance(done.exception, Exception)
     assert "the directory of an evidence log" in str(done.exception)
+
+
+def test_a_day_that_lacks_records_has_no_lapses_to_tell(tmp_path: Path) -> None:
+    """What is missing could have ended a lapse, or begun one."""
+    kept = frames(DATA / "journal" / "v4" / "2025-07-25.tape")
+    holed = tmp_path / "2025-07-25.tape"
+    holed.write_bytes(b"".join(frame_bytes(f) for f in kept if f.get("seq") != 150))
+    told = lapses_into(tmp_path / "log", holed, book=str(GOLDEN / "06" / "rulebook.toml"))
+    assert f"{holed}: its lapses are not known, it lacks 50 records" in str(told.exception)
+    assert left_in(tmp_path / "log") == []
