@@ -11,6 +11,7 @@ import pytest
 from mm_monitor.closing.marks import alone, attempts, is_closed
 from mm_monitor.closing.process import ATTEMPTS, MOST, Closer, make_closer
 from mm_monitor.closing.work import Wanted
+from mm_monitor.cluster.share import share_of
 from mm_monitor.config import parse_config
 from mm_monitor.errors import MonitorError
 from mm_monitor.health import CheckpointStats, HealthStats
@@ -104,6 +105,12 @@ def test_nothing_is_closed_where_nothing_is_to_be_done() -> None:
         if closer is not None:
             assert words is not None
             assert " ".join(closer._command).endswith(f"close --rulebook szse-2025 {words}")
+
+
+def test_a_share_that_moves_has_captures_of_its_own() -> None:
+    text = b'[journal]\ndirectory = "j"\ncaptures = "c"\n[kafka]\nworker = "2/4"\n'
+    share = share_of(parse_config(text, base=Path("/")), 2)
+    assert (share.journal.directory, share.journal.captures) == ("/j/share-2", "/c/share-2")
 
 
 def test_captures_want_the_tape_and_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
