@@ -12,7 +12,7 @@ KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.ke
 # What runs on the debug builds too: whatever can drive a kernel out of bounds.
 DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
 # Half of what keeps a processor busy.
-LAWS := tests/kernels $(filter-out tests/laws/test_mutants.py,$(wildcard tests/laws/test_*.py))
+LAWS := tests/kernels tests/laws
 # What looks at the clock: nothing in a hurry runs beside it.
 SERVICE_TESTS := tests/integration
 # The same, with services of their own: each half mostly waits.

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 # No deadline: a shared machine is slow when it likes. A law leaves max_examples to the profile.
-for _name, _examples in (("quick", 25), ("default", 500), ("long", 5000)):
+for _name, _examples in (("quick", 25), ("slice", 250), ("default", 500), ("long", 5000)):
     settings.register_profile(
         _name,
         max_examples=_examples,
@@ -34,7 +34,8 @@ for _name, _examples in (("quick", 25), ("default", 500), ("long", 5000)):
         print_blob=True,
         suppress_health_check=[HealthCheck.too_slow],
     )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+_usual = "slice" if os.environ.get("CI") else "default"  # a machine that has twenty minutes
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", _usual))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
