@@ -173,14 +173,23 @@ class TopicStore:
             raise
         await producer.commit_transaction()
 
+    async def _end(self) -> int:
+        """Behind all that was written. A transaction that has ended shows a little later to who reads the committed."""
+        consumer = AIOKafkaConsumer(**self._place.client, enable_auto_commit=False)
+        try:
+            await consumer.start()
+            return int((await consumer.end_offsets([self._tp]))[self._tp])
+        finally:
+            await consumer.stop()
+
     async def _read(self) -> Log:
         found: dict[str, tuple[int, bytes]] = {}
+        end = await self._end()
         consumer = AIOKafkaConsumer(**self._place.client, isolation_level="read_committed",
                                     auto_offset_reset="earliest", enable_auto_commit=False)  # fmt: skip
         try:
             await consumer.start()
             consumer.assign([self._tp])
-            end = (await consumer.end_offsets([self._tp]))[self._tp]
             await consumer.seek_to_beginning(self._tp)
             while await consumer.position(self._tp) < end:
                 for record in (await consumer.getmany(timeout_ms=200)).get(self._tp, ()):

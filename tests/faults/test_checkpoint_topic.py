@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Timer
 
 import pytest
 from confluent_kafka import Producer
@@ -49,6 +50,26 @@ def test_who_was_deposed_can_write_nothing_any_more(place: TopicPlace) -> None:
     assert new.problems() == []
     old.close()
     new.close()
+
+
+def test_what_is_committed_is_read_though_it_does_not_show_yet(
+    kafka: Kafka, place: TopicPlace
+) -> None:
+    """Somebody's open transaction hides what was committed behind it, as a commit's own end does for a moment."""
+    store = TopicStore(place)
+    store.write(Entry(0, 0, b"state"))
+    slow = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": place.topic})
+    slow.init_transactions(20)
+    slow.begin_transaction()
+    slow.produce(place.topic, b"", "other", place.partition)
+    assert slow.flush(20) == 0
+    store.write(Entry(1, 0, b"difference"))
+    ending = Timer(2, slow.abort_transaction)
+    ending.daemon = True  # where this fails, nobody waits for it
+    ending.start()
+    assert serials(TopicStore(place)) == [1, 0]
+    ending.join()
+    store.close()
 
 
 def test_a_writer_that_was_deposed_says_so(place: TopicPlace) -> None:
