@@ -174,7 +174,7 @@ SINK_FAILURES = Metric(
     "mm_monitor_sink_failures_total",
     "counter",
     ("sink",),
-    "Failed attempts to connect or deliver; each is tried again.",
+    "Failed attempts to connect or deliver, of `journal` also to close a date; each is tried again.",
 )
 CHECKPOINTS = Metric(
     "mm_monitor_checkpoints_total",
