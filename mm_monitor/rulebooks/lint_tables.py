@@ -11,6 +11,8 @@ from mm_monitor.errors import ConfigError
 from mm_monitor.rulebooks.finding import Finding, error, warning
 from mm_monitor.units import show_multiple, show_price
 
+SECOND = 1_000_000_000
+
 SAMPLE_TICK = PRICE_SCALE // 10_000  # 0.0001, the tick by which findings are explained
 NO_END = 2**63
 
@@ -122,6 +124,11 @@ def _burns(rulebook: Rulebook) -> Iterator[Finding]:
             yield warning(
                 f"presence.at_risk[{i}].long", "shorter than the time between two looks at it"
             )
+    if rulebook.at_risk and rulebook.at_risk_every < SECOND:
+        yield warning(
+            "presence.at_risk_every",
+            "more than once a second: each look adds up the time of all obligations",
+        )
     if rulebook.at_risk and rulebook.required is None:
         yield error("presence.at_risk", "there is no budget to burn without presence.required")
 

@@ -401,8 +401,11 @@ def cases(draw: st.DrawFn, *, fine: bool = False) -> Case:
     books = [draw(rulebooks(f"R{i}", step)) for i in range(count)]
     if mode == "phases":
         books = [replace(book, calendar=None) for book in books]
-    if mode == "feed":  # whose `*` records follow the first calendar
-        books = [replace(book, calendar=CALENDARS[0]) for book in books]
+    if (
+        mode == "feed"
+    ):  # whose `*` records follow the first calendar; a period may last until the next date,
+        # with a look at the budget each step
+        books = [replace(book, calendar=CALENDARS[0], at_risk=()) for book in books]
     begin = MIDNIGHT + 2 * NS
     grid = st.integers(-3, 27).map(lambda k: begin + k * step)
     late_grid = grid.map(lambda t: t + 86_400 * NS) if mode == "calendar" else grid

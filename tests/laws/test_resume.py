@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mm_monitor.agenda import Agenda
@@ -209,8 +209,6 @@ def test_what_was_done_after_the_last_checkpoint_is_done_again_with_the_same_ids
 @FEWER
 @given(cases(), st.integers(0, 10_000))
 def test_a_state_is_a_copy_that_nothing_moves(case: Case, cut: int) -> None:
-    # Where a feed's phases may leave trading open all day, a look at the budget each step would take minutes.
-    assume(case.mode != "feed" or not any(b.at_risk for b in case.rulebooks))
     tape = deliveries(case, arrivals(case, [0], 0), [5])
     life = Life(case, tape, 0)
     stood = life.go_on([cut % (len(tape) // 2 + 1)])

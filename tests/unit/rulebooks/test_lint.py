@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from mm_monitor.core.model import PRICE_SCALE
-from mm_monitor.core.rulebook import Cell, DatedRelief, Ratio, SpreadTerm
+from mm_monitor.core.rulebook import Burn, Cell, DatedRelief, Ratio, SpreadTerm
 from mm_monitor.rulebooks import lint, load, parse
 from mm_monitor.rulebooks.lint_tables import lint_tables
 from tests.unit.rulebooks.texts import SOUND, spoilt
 
+NS = 1_000_000_000
 TERMS = '{ relative = "3%", of = "theo" }, { ticks = 2 }, { absolute = "5.00" }'
 NIGHT = (
     'phases = [{ at = "21:00", day = -1, phase = "continuous" }, '
@@ -125,6 +126,17 @@ def test_a_band_that_frees_nobody_of_an_impossible_bid() -> None:
         "warning: spread.off_theo.relative: with tick 0.0001 no bid can be near a theo below "
         "0.00009091, and no quote.zero_bid_below frees makers of it there"
     ]
+
+
+def test_a_budget_that_is_looked_at_without_end_is_pointed_out() -> None:
+    book = replace(parse(SOUND.encode()), at_risk=(Burn(60 * NS, 5 * NS, Ratio(6, 1)),))
+    often = replace(book, at_risk_every=NS - 1)
+    said = {str(finding) for finding in lint(often)} - {str(finding) for finding in lint(book)}
+    assert said == {
+        "warning: presence.at_risk_every: more than once a second: each look adds up the time of "
+        "all obligations"
+    }
+    assert {str(f) for f in lint(replace(book, at_risk_every=NS))} == set(map(str, lint(book)))
 
 
 def test_what_does_nothing_is_said() -> None:
