@@ -12,10 +12,11 @@ KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.ke
 # What runs on the debug builds too: whatever can drive a kernel out of bounds.
 DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
 # Half of what keeps a processor busy.
-LAWS := tests/kernels tests/laws
+LAWS := tests/kernels tests/laws tests/repo
 # What looks at the clock: nothing in a hurry runs beside it.
 SERVICE_TESTS := tests/integration
-# The same, with services of their own: each half mostly waits.
+# The same, with services of their own: each half mostly waits. One file of the first is here, so that both take as long.
+TRUTH_TESTS := tests/integration/test_app_truth.py
 WORLD_TESTS := tests/board tests/contracts tests/deploy tests/faults tests/services
 ASAN_TESTS  := $(wildcard tests/kernels tests/laws)
 # The sanitizer must be in the process before anything allocates; numpy and Python keep their leaks.
@@ -134,8 +135,8 @@ test: $(VENV)/.dev services ## everything: lint, all tests, kernels again with b
 	  $(PYTEST) -q -m "not slow" $(addprefix --ignore ,$(LAWS) $(SERVICE_TESTS) $(WORLD_TESTS)))
 	@echo "==> tests: against real services, which mostly wait, in two halves; beside them what is in no hurry"
 	@$(call beside_both,builds,nice -n 19 $(MAKE) --no-print-directory test-asan packaging test-debug,\
-	  worlds,$(PYTEST) -q -m "not slow" $(WORLD_TESTS),\
-	  $(PYTEST) -q -m "not slow" $(SERVICE_TESTS))
+	  worlds,$(PYTEST) -q -m "not slow" $(WORLD_TESTS) $(TRUTH_TESTS),\
+	  $(PYTEST) -q -m "not slow" $(SERVICE_TESTS) --ignore $(TRUTH_TESTS))
 	@$(MAKE) --no-print-directory versions
 
 test-long: $(VENV)/.dev services ## the suite with the slow tests and ten times the examples
