@@ -8,6 +8,7 @@ from libc.string cimport memset
 from layout cimport *
 from windows cimport add_apart, add_time
 from reply cimport note, turn
+from scale cimport Scale
 from judge cimport Judged, common_use, is_plain, judge, limit_use, theo_needed, within_ticks
 
 cdef struct World:
@@ -31,6 +32,7 @@ cdef struct World:
     int64_t slot_count
     bint by_width       # reads_width
     bint common         # of a quote of both sides the tests read the least size and a limit that is_common
+    Scale* scales       # per contract
     Reply* replies      # NULL where nobody asks how fast makers answer
     int64_t* latency    # by class and maker, cause, bucket
     bint hangs          # did the last judgement hang on a missing theo?

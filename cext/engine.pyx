@@ -6,6 +6,7 @@ again from where it stopped. Plain twin: mm_monitor/kernels/reference.py.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 from layout cimport *
 from judge cimport all_common, floor_div, reads_width
@@ -13,6 +14,7 @@ from rests cimport *
 from rows cimport *
 from checks cimport *
 from reply cimport LATENCIES, end_turn, note
+from scale cimport Scale
 
 
 cdef class Arrays:
@@ -30,6 +32,7 @@ cdef class Arrays:
     cdef int64_t reliefs
     cdef const int32_t* rank
     cdef const int32_t* slot_con
+    cdef Place* places
 
     def __init__(self, Slot[::1] slots, Past[::1] past, int64_t[::1] wide, Win[::1] win, const int64_t[::1] widths,
                  Apart[::1] apart, Rest[::1] rests, const int32_t[::1] slot_con, Con[::1] cons, const int32_t[::1] rank,
@@ -65,12 +68,30 @@ cdef class Arrays:
         self.w.by_width = reads_width(self.w.p, self.w.terms)
         self.w.common = self.w.by_width and all_common(self.w.p, self.w.terms, reliefs * 2)
         self.w.overrun = False
+        self.make_room(cons, param[0].makers)
         self.w.replies = NULL
         self.w.latency = NULL
         self.con_count = cons.shape[0]
         self.reliefs = reliefs
         self.rank = &rank[0] if rank.shape[0] else NULL
         self.slot_con = &slot_con[0] if slot_con.shape[0] else NULL
+
+    cdef int make_room(self, const Con[::1] cons, int64_t makers) except -1:
+        """What is kept of each contract beside its state."""
+        cdef int64_t i, n = max(1, cons.shape[0])
+        free(self.w.scales)
+        free(self.places)
+        self.w.scales = <Scale*>calloc(n, sizeof(Scale))
+        self.places = <Place*>calloc(n, sizeof(Place))
+        if self.w.scales == NULL or self.places == NULL:
+            raise MemoryError
+        for i in range(cons.shape[0]):
+            self.places[i].slot0, self.places[i].ranks = cons[i].slot0, <int32_t>(cons[i].cls * makers)
+        return 0
+
+    def __dealloc__(self):
+        free(self.w.scales)
+        free(self.places)
 
     def follow(self, Reply[::1] replies, int64_t[::1] latency):
         """Note how fast makers answer: replies (n,) REPLY, latency (classes * makers * 3 * LATENCIES,) int64."""
@@ -114,6 +135,8 @@ cdef inline void take_row(World* w, const Row* r, int64_t slot, int64_t* counts)
         counts[1] += 1
         take_theo(w, c, r)
         return
+    if not c.live:
+        slot = NOBODY
     if slot != NOBODY:
         take_quote(w, slot_at(w, slot), c, r)
     if r.flags & ROW_QUOTE_BAD:
@@ -122,37 +145,36 @@ cdef inline void take_row(World* w, const Row* r, int64_t slot, int64_t* counts)
         counts[2 if slot == NOBODY or c.outside else 0] += 1
 
 
-cdef int64_t take_rows(World* w, Finder f, const Row* rows, int64_t start, int64_t n, int64_t* counts) noexcept nogil:
-    # the first row not taken. Only a row that goes the long way can bring edges, so only then is their room looked at
-    cdef int64_t i = start, ahead = start, slot
+cdef int64_t take_rows(World* w, Finder f, const Row* rows, int64_t n, int64_t* counts) noexcept nogil:
+    # how many were taken. Only a row that goes the long way can bring edges, so only then is their room looked at
+    cdef int64_t i = 0, ahead = 0, slot
     cdef int64_t[AHEAD] slots  # of rows i to ahead - 1, as a ring
-    cdef bint short_way = w.rests == NULL and not w.beside and w.replies != NULL, by_width = w.by_width
+    cdef bint short_way = w.rests == NULL and not w.beside and w.replies != NULL
     cdef const Row* r
-    cdef Con* c
+    cdef const Con* c
     cdef Slot* s
     if full(w):
-        return start
-    while ahead < n and ahead < start + AHEAD:
+        return 0
+    while ahead < n and ahead < AHEAD:
         slots[ahead & (AHEAD - 1)] = fetch(w, &f, rows + ahead)
         ahead += 1
     while i < n:
         slot, r = slots[i & (AHEAD - 1)], rows + i
         if slot == STOP:
-            return i
+            break
         if ahead < n:
             slots[ahead & (AHEAD - 1)] = fetch(w, &f, rows + ahead)
             ahead += 1
         i += 1
         if short_way and slot >= 0:
             c, s = w.cons + r.contract, slot_at(w, slot)
-            if s.by_at < r.ts < c.due and is_alike(s, r, by_width):
-                move_quote(w, s, c, r)
+            if s.by_at < r.ts < c.due and c.live and take_shortly(w, s, c, r):
                 counts[2 if c.outside else 0] += 1
                 continue
         take_row(w, r, slot, counts)
         if full(w):
-            return i
-    return n
+            break
+    return i
 
 
 def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts):
@@ -168,11 +190,11 @@ def apply_rows(Arrays a, const Row[::1] rows, int64_t start, int64_t[::1] counts
     if counts.shape[0] != 5:
         raise ValueError(f"counts: 5 elements, got {counts.shape[0]}")
     check_start(start, n)
-    f.cons, f.rank, f.contracts, f.makers = a.w.cons, a.rank, a.con_count, a.w.p.makers
+    f.places, f.rank, f.contracts, f.makers = a.places, a.rank, a.con_count, a.w.p.makers
     grown[:] = [0, 0, 0, 0, 0]
     a.w.rejudged = 0
     with nogil:
-        i = take_rows(&a.w, f, &rows[0] if n else NULL, start, n, grown)
+        i = start + take_rows(&a.w, f, &rows[0] + start if start < n else NULL, n - start, grown)
     grown[4] = a.w.rejudged
     for k in range(5):
         counts[k] += grown[k]

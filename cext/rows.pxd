@@ -1,6 +1,6 @@
 # What one row of the tape does: a quote to its slot, a theo to all slots of its contract.
 #
-# Most quotes only move a valid quote's prices: they take a short way, which leaves what the long one would. Plain twin:
+# Most quotes leave a valid quote valid: they take a short way, which leaves what the long one would. Plain twin:
 # mm_monitor/kernels/reference.py.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
@@ -16,8 +16,12 @@ cdef enum:
     STOP = -2    # not a row for this loop
     THEO = -3
 
-cdef struct Finder:  # what it takes to find the slot of a row
-    const Con* cons
+cdef struct Place:  # of a contract's slots
+    int32_t slot0
+    int32_t ranks  # where the ranks of its class begin
+
+cdef struct Finder:  # what it takes to find the slot of a row: little enough to stay in the first cache
+    const Place* places
     const int32_t* rank
     int64_t contracts
     int64_t makers
@@ -26,18 +30,18 @@ cdef inline bint full(const World* w) noexcept nogil:
     return w.edge_count > w.edge_stop
 
 cdef inline int64_t slot_of(const Finder* f, const Row* r) noexcept nogil:
-    # slot of a quote, or THEO
-    cdef const Con* c
+    # slot of a quote, whether or not its contract is live, or THEO
+    cdef const Place* place
     cdef int32_t k
     if <uint64_t>r.contract >= <uint64_t>f.contracts:
         return STOP
     if r.kind != K_QUOTE:
         return THEO if r.kind == K_THEO else STOP
-    c = f.cons + r.contract
-    if <uint64_t>r.maker >= <uint64_t>f.makers or not c.live:
+    if <uint64_t>r.maker >= <uint64_t>f.makers:
         return NOBODY
-    k = f.rank[c.cls * f.makers + r.maker]
-    return NOBODY if k < 0 else c.slot0 + k
+    place = f.places + r.contract
+    k = f.rank[place.ranks + r.maker]
+    return NOBODY if k < 0 else <int64_t>place.slot0 + k
 
 cdef inline int64_t fetch(const World* w, const Finder* f, const Row* r) noexcept nogil:
     # the slot of a row, whose memory is then on its way
@@ -56,6 +60,13 @@ cdef inline int64_t fetch(const World* w, const Finder* f, const Row* r) noexcep
         MM_PREFETCH(<char*>(w.rests + slot))
     return slot
 
+cdef inline bint stays_usual(const Slot* s, const Con* c, const Row* r) noexcept nogil:
+    # does a good quote of a later instant follow a valid one, with nothing but spread and sizes to decide, and nobody
+    # waits for its answer? VALID is 0
+    if (r.flags | s.state | s.unk | (s.ex ^ MAYBE) | s.relax | s.watched | (s.was ^ s.now)) != 0 or s.current != 0:
+        return False
+    return c.theo_ok and r.a_size >= c.min_size and r.b_size >= c.min_size
+
 cdef inline bint is_alike(const Slot* s, const Row* r, bint by_width) noexcept nogil:
     # does a row of a later instant only move the prices of a valid quote, and nobody waits for its answer? VALID is 0
     cdef uint64_t bid = s.bid, ask = s.ask, a = r.a, b = r.b, differs
@@ -73,13 +84,39 @@ cdef inline void move_quote(World* w, Slot* s, const Con* c, const Row* r) noexc
     if n > s.n_last:
         add_valid(w, s, c, r.ts, n - s.n_last)
         s.n_last = n
+    s.had = sides(s)
     s.bid = r.a
     s.ask = r.b
     s.quote_ts = r.ts
     s.src = source(r)
     s.by_at = r.ts
     s.by = BY_QUOTE
-    s.had = sides(s)
+
+cdef inline void change_quote(World* w, Slot* s, const Con* c, const Row* r, const Scale* scale) noexcept nogil:
+    # take_quote of a row that stays_usual and is_scaled
+    cdef uint64_t spread = <uint64_t>(r.b - r.a)
+    move_quote(w, s, c, r)
+    s.bid_size = r.a_size
+    s.ask_size = r.b_size
+    s.theo_lo = scaled_need(scale, spread)
+    s.theo_hi = never()
+    s.rate = scaled_use(scale, spread)
+
+cdef inline bint take_shortly(World* w, Slot* s, const Con* c, const Row* r) noexcept nogil:
+    # take_quote of a row that leaves a valid quote valid, as most do; False where it is not so simple
+    cdef const Scale* scale
+    if not w.common:
+        if is_alike(s, r, w.by_width):
+            move_quote(w, s, c, r)
+            return True
+        return False
+    if not stays_usual(s, c, r):
+        return False
+    scale = scale_now(w.scales + r.contract, c, w.terms + <int64_t>c.stress * w.p.terms)
+    if not is_scaled(scale, r.a, r.b):
+        return False
+    change_quote(w, s, c, r, scale)
+    return True
 
 cdef inline bint as_before(const World* w, const Slot* s, const Row* r) noexcept nogil:
     # does nothing that the tests read differ from the quote that stands? Then it need not be judged again
@@ -144,7 +181,7 @@ cdef inline void stay_valid(World* w, Slot* s, const Con* was, const Con* c, int
     elif n > s.n_last:
         add_valid(w, s, was, t, n - s.n_last)
         s.n_last = n
-    if s.relax == 0 and is_scaled(scale, s):
+    if scale != NULL and s.relax == 0 and is_scaled(scale, s.bid, s.ask) and s.bid_size != 0 and s.ask_size != 0:
         s.rate = scaled_use(scale, s.ask - s.bid)
     else:
         s.rate = limit_use(s, c, w.p, terms_of(w, s, c), w.cells)
@@ -156,15 +193,14 @@ cdef inline void take_theo(World* w, Con* c, const Row* r) noexcept nogil:
     cdef bint moved = r.a != c.theo
     cdef Con was = c[0]  # totals run up to here under the theo that was
     cdef int64_t theo = r.a, n = net_clock(c, r.ts)
-    cdef Scale scale  # without relief
+    cdef const Scale* scale = NULL
     cdef int32_t k
     cdef Slot* s
     if gone and (not c.theo_ok or w.p.missing == MISSING_HOLD):
         return
     set_theo(w, c, r)
-    scale.widest = 0
     if w.common and c.theo_ok:
-        scale = scale_of(c, w.terms + <int64_t>c.stress * w.p.terms)
+        scale = scale_now(w.scales + r.contract, c, w.terms + <int64_t>c.stress * w.p.terms)
     for k in range(c.slots):
         s = slot_at(w, c.slot0 + k)
         if afresh or theo < s.theo_lo or theo > s.theo_hi:
@@ -172,6 +208,6 @@ cdef inline void take_theo(World* w, Con* c, const Row* r) noexcept nogil:
             rejudge(w, s, c, r.ts)
             w.rejudged += 1
         elif s.state == VALID and moved:
-            stay_valid(w, s, &was, c, r.ts, n, &scale)
+            stay_valid(w, s, &was, c, r.ts, n, scale)
         elif may_break(w, s):
             accrue_to(w, s, &was, r.ts, n)

@@ -11,7 +11,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from mm_monitor import kernels
-from mm_monitor.core.batch import QUOTE_BAD, ROW
+from mm_monitor.core.batch import QUOTE_BAD, ROW, THEO_MISSING
 from mm_monitor.core.model import Kind
 from mm_monitor.kernels import _engine, layout
 from mm_monitor.kernels import reference as plain
@@ -86,44 +86,95 @@ def test_the_kernel_is_its_plain_twin(sequence: tuple[Setup, list[Call]]) -> Non
     run_both(*sequence)
 
 
+THEOS = (
+    700,
+    1000,
+    1000,
+    1001,
+    1400,
+    100,
+    2**62,
+)  # 3 % of them: 21, 30, 30.03, 42, 3 and more than fits
+WIDTHS = (10, 10, 10, 1, 5, 6, 11, 21, 22, 30, 31, 42, 60, 61, 0)  # at and beside what is allowed
+
+
+OPENING = tuple(
+    [(0, 0, 1000, 0, 0, 0, -1, contract, 3, 0, Kind.THEO, 0, 0) for contract in (0, 1)]
+    + [
+        (0, 1, 990, 1000, 5, 5, m, contract, 3, 1, Kind.QUOTE, 0, 0)
+        for contract in (0, 1)
+        for m in (0, 1)
+    ]
+)
+
+
 @st.composite
 def usual(draw: st.DrawFn, setup: Setup, t: int) -> tuple[int, ...]:
-    """A quote that often differs from the last one in its prices alone, or a theo that often lets it be valid."""
+    """A quote that often is valid as the last one was, or a theo that often lets it be."""
     contract = draw(st.integers(0, len(setup.cls) - 1))
     number = draw(st.integers(0, 99))
     if draw(st.integers(0, 7)) == 0:
-        theo = draw(st.sampled_from([700, 1000, 1001, 1400, 2**62]))
-        return (t, number, theo, 0, 0, 0, -1, contract, 3, 0, Kind.THEO, 0, 0)
+        theo, flag = draw(st.sampled_from([(theo, 0) for theo in THEOS] + [(0, THEO_MISSING)] * 2))
+        return (t, number, theo, 0, 0, 0, -1, contract, 3, 0, Kind.THEO, flag, 0)
     bid = draw(st.sampled_from([990, 991, 995, 2**62 - 30, 2**62 - 7]))
-    ask = bid + draw(st.sampled_from([10, 10, 10, 10, 12, 40, 0]))
-    size, maker = draw(st.sampled_from([5, 5, 5, 6, 0])), draw(st.integers(0, setup.makers - 1))
-    flag = draw(st.sampled_from([0, 0, 0, 0, 0, 0, QUOTE_BAD]))
-    return (t, number, bid, ask, size, 5, maker, contract, 3, 1, Kind.QUOTE, flag, 0)
+    ask = bid + draw(st.sampled_from(WIDTHS))
+    bid_size, ask_size = draw(st.tuples(*[st.sampled_from([5, 5, 5, 5, 6, 4, 0])] * 2))
+    maker, flag = (
+        draw(st.integers(0, setup.makers - 1)),
+        draw(st.sampled_from([0] * 6 + [QUOTE_BAD])),
+    )
+    return (t, number, bid, ask, bid_size, ask_size, maker, contract, 3, 1, Kind.QUOTE, flag, 0)
+
+
+@st.composite
+def between(draw: st.DrawFn, t: int) -> Call:
+    """What changes beside the tape: clocks, stress, what is listed, reliefs and a side that need not be quoted."""
+    both = st.tuples(st.integers(0, 1), st.integers(0, 1))
+    name = draw(st.sampled_from(["set_clocks", "set_stress", "restate", "live", "tick"]))
+    if name == "live":
+        return Call(name, t, ((0, 1), draw(both)))
+    if name == "tick":
+        return Call(name, t, ((0, 1), draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))))
+    if name == "set_clocks":
+        return Call(name, t, ((0, 1), (1, 1), draw(both)))
+    if name == "set_stress":
+        return Call(name, t, ((0, 1), draw(both)))
+    slot, ex, relax = (
+        draw(st.integers(0, 3)),
+        draw(st.sampled_from([0, 0, 4])),
+        draw(st.integers(0, 1)),
+    )
+    return Call(name, t, ((slot,), (0,), (ex,), (relax,), (draw(st.integers(0, 1)),)))
 
 
 @st.composite
 def usual_days(draw: st.DrawFn) -> tuple[Setup, list[Call]]:
-    """The rulebook of most venues, two makers, and quotes that are mostly valid; clocks may stand for a while."""
-    param = (
-        PARAM | COMMON | BARE | {"makers": 2, "terms": 2, "widths": 0, "missing": 0, "buckets": 1}
-    )
+    """The rulebook of most venues, two makers, and quotes that are mostly valid."""
+    missing, longest = draw(st.sampled_from([0, 1, 1, 3])), draw(st.sampled_from([-1, 2]))
+    param = PARAM | COMMON | BARE | {
+        "makers": 2, "terms": 2, "widths": 0, "missing": missing, "buckets": 1, "longest": longest,
+        "zero_bid": draw(st.sampled_from([-1, 1050])),
+    }  # fmt: skip
     bid_term = draw(st.integers(0, 4)) == 0  # then a quote that moves is judged again
     first = layout.BID if bid_term else layout.THEO
-    terms: list[tuple[int, ...]] = [(first, 3, 100, 0), (layout.TICKS, 5, 1, 0)]
+    factors = (1, 2, 3, 6)  # alone, in stress, with relief, with both
+    terms: list[tuple[int, ...]] = [
+        term for k in factors for term in ((first, 3 * k, 100, 0), (layout.TICKS, 5 * k, 1, 0))
+    ]
     setup = replace(
-        SETUP, cls=[0, 0], rank=[[0, 1]], ticks=[1, 2], dead=[False] * 2, outside=[False, draw(st.booleans())],
-        idle=[False] * 4, watched=[draw(st.integers(0, 5)) == 5 for _ in range(4)], widths=[], param=param,
-        buckets=[0, 0], sizes=[5, 1], terms=terms * 2, cells=[], reliefs=1, spare_edges=1000,
+        SETUP, cls=[0, 0], rank=[[0, 1]], ticks=[1, 2], dead=[False, draw(st.integers(0, 5)) == 5],
+        outside=[False, draw(st.booleans())], idle=[False] * 4,
+        watched=[draw(st.integers(0, 5)) == 5 for _ in range(4)], widths=[], param=param,
+        buckets=[0, 0], sizes=[5, 1], terms=terms, cells=[], reliefs=2, spare_edges=1000,
         shift=draw(st.sampled_from([0, 1])),
     )  # fmt: skip
-    made, t = [Call("set_clocks", 0, ((0, 1), (1, 1), (1, 1)))], 0
-    for _ in range(draw(st.integers(1, 3))):
-        steps = draw(st.lists(st.sampled_from([0, 1, 1, 5]), min_size=1, max_size=30))
+    made, t = [Call("set_clocks", 0, ((0, 1), (1, 1), (1, 1))), Call("apply_rows", 0, OPENING)], 1
+    for _ in range(draw(st.integers(1, 4))):
+        steps = draw(st.lists(st.sampled_from([0, 1, 1, 5]), min_size=1, max_size=20))
         times = (t + np.cumsum(steps)).tolist()
         made.append(Call("apply_rows", times[-1], tuple(draw(usual(setup, x)) for x in times)))
         t = times[-1] + 1
-        runs = draw(st.tuples(st.integers(0, 1), st.integers(0, 1)))
-        made.append(Call("set_clocks", t, ((0, 1), (1, 1), runs)))
+        made.append(draw(between(t)))
     return setup, [*made, Call("settle", t + 9)]
 
 
