@@ -10,7 +10,7 @@ CEXT       := $(wildcard cext/*.pyx cext/*.pxd cext/*.h)
 RELEASE    := build/release/.built
 KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.kernels._decode mm_monitor.kernels._scan_json mm_monitor.kernels._scan_fix mm_monitor.kernels._messages mm_monitor.kernels._pricing mm_monitor.kernels._accounts mm_monitor.kernels._crossings mm_monitor.kernels._records
 # What runs on the debug builds too: whatever can drive a kernel out of bounds.
-DEBUG_TESTS := $(wildcard tests/kernels tests/laws tests/unit)
+DEBUG_TESTS := $(wildcard tests/kernels tests/laws $(addprefix tests/unit/,codecs core service sources theo))
 # Half of what keeps a processor busy.
 LAWS := tests/kernels tests/laws tests/repo
 # What looks at the clock: nothing in a hurry runs beside it.
