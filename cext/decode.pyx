@@ -5,7 +5,7 @@ other is a reason of `Code`. The plain twin is mm_monitor/kernels/reference_deco
 packed record is described in docs/formats.md.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from layout cimport K_QUOTE, K_THEO, Row
@@ -56,13 +56,13 @@ cdef struct Ids:
 
 # What a call knows.
 cdef struct Call:
-    const Ids* makers
-    const Ids* contracts
+    Ids makers
+    Ids contracts
     const int64_t* ticks
     unsigned char* named
     int64_t contracts_named     # elements of `named`
     int64_t room                # for rows
-    Divisors known
+    Divisors* known
     uint16_t part
 
 
@@ -127,12 +127,11 @@ def decode_quotes(
 
     Returns the number of rows, of bad ones and of records that cannot be read, and what `survey` says of the rows.
     """
-    cdef Ids makers = _table(maker_keys, maker_values, 0x7FFFFFFF)
-    cdef Ids contracts = _table(contract_keys, contract_values, ticks.shape[0])
     cdef Call call
-    call.makers, call.contracts = &makers, &contracts
+    call.makers = _table(maker_keys, maker_values, 0x7FFFFFFF)
+    call.contracts = _table(contract_keys, contract_values, ticks.shape[0])
     call.ticks = &ticks[0] if ticks.shape[0] else NULL
-    return _decode(&call, QUOTES, data, starts, lengths, offsets, part, rows, codes, counts, named)
+    return _decode(call, QUOTES, data, starts, lengths, offsets, part, rows, codes, counts, named)
 
 
 def decode_theos(
@@ -149,14 +148,14 @@ def decode_theos(
     unsigned char[::1] named,
 ):
     """Theo rows of all readable records, with room for one in every 24 bytes; as `decode_quotes`."""
-    cdef Ids contracts = _table(contract_keys, contract_values, 0x7FFFFFFF)
     cdef Call call
-    call.makers, call.contracts, call.ticks = NULL, &contracts, NULL
-    return _decode(&call, THEOS, data, starts, lengths, offsets, part, rows, codes, counts, named)
+    call.contracts = _table(contract_keys, contract_values, 0x7FFFFFFF)
+    call.makers, call.ticks = call.contracts, NULL
+    return _decode(call, THEOS, data, starts, lengths, offsets, part, rows, codes, counts, named)
 
 
 cdef object _decode(
-    Call* call, int template_id, const unsigned char[::1] data, const int64_t[::1] starts, const int64_t[::1] lengths,
+    Call call, int template_id, const unsigned char[::1] data, const int64_t[::1] starts, const int64_t[::1] lengths,
     const int64_t[::1] offsets, int part, Row[::1] rows, unsigned char[::1] codes, int32_t[::1] counts,
     unsigned char[::1] named,
 ):
@@ -165,9 +164,12 @@ cdef object _decode(
     cdef Py_ssize_t i = 0
     cdef int64_t size = data.shape[0]
     cdef int64_t k = 0, bad = 0, unread = 0
-    cdef int32_t count
+    cdef int32_t count, usual_count = -1
+    cdef int64_t usual_length = -1
+    cdef uint64_t header, usual = 0  # most records begin as the one before, and are as long
     cdef bint fits = True
     cdef Survey survey
+    cdef Divisors known
     check_columns(n, starts, offsets, part)
     check_codes(rows.shape[0], codes)
     if counts.shape[0] != n:
@@ -175,22 +177,29 @@ cdef object _decode(
     cdef const unsigned char* base = &data[0] if size else NULL
     call.part, call.room, call.contracts_named = <uint16_t> part, rows.shape[0], named.shape[0]
     call.named = &named[0] if named.shape[0] else NULL
-    no_divisors(&call.known)
+    no_divisors(&known)
+    call.known = &known
     survey.order, survey.least, survey.greatest = STRICT, 0, 0
     with nogil:
         while i < n:
             if not lies_within(size, starts[i], lengths[i]):
                 break
-            count = -1 if lengths[i] < HEADER_BYTES else record_rows(base + starts[i], lengths[i], template_id)
+            count = -1
+            if lengths[i] >= HEADER_BYTES:
+                memcpy(&header, base + starts[i], HEADER_BYTES)
+                if header != usual or lengths[i] != usual_length:
+                    usual, usual_length = header, lengths[i]
+                    usual_count = record_rows(base + starts[i], lengths[i], template_id)
+                count = usual_count
             counts[i] = count
             if count > call.room - k:
                 fits = False
                 break
             if count > 0:
                 if template_id == QUOTES:
-                    bad += quote_record(call, base + starts[i], offsets[i], count, &rows[k], &codes[k], &survey, k == 0)
+                    bad += quote_record(&call, base + starts[i], offsets[i], count, &rows[k], &codes[k], &survey, k == 0)
                 else:
-                    bad += theo_record(call, base + starts[i], offsets[i], count, &rows[k], &codes[k], &survey, k == 0)
+                    bad += theo_record(&call, base + starts[i], offsets[i], count, &rows[k], &codes[k], &survey, k == 0)
                 k += count
             unread += count < 0
             i += 1
@@ -252,7 +261,7 @@ cdef inline int32_t record_rows(const unsigned char* record, int64_t length, int
 
 
 cdef inline int64_t quote_record(
-    Call* call, const unsigned char* record, int64_t offset, int32_t count, Row* rows, unsigned char* codes,
+    const Call* call, const unsigned char* record, int64_t offset, int32_t count, Row* rows, unsigned char* codes,
     Survey* survey, bint is_first,
 ) noexcept nogil:
     """`count` quote rows of one record; returns how many are bad."""
@@ -273,7 +282,7 @@ cdef inline int64_t quote_record(
         row.b_size = q.ask_size
         row.maker = find(call.makers, q.maker)
         row.contract = find(call.contracts, q.contract)
-        codes[j] = quote_code(row, call.ticks, call.contracts.limit, &call.known)
+        codes[j] = quote_code(row, call.ticks, call.contracts.limit, call.known)
         if row.maker < 0 and codes[j] != BAD_TIME and codes[j] != UNKNOWN_CONTRACT:
             codes[j] = UNKNOWN_MAKER
         bad += settle_quote(row, codes[j], call.ticks)
@@ -285,7 +294,7 @@ cdef inline int64_t quote_record(
 
 
 cdef inline int64_t theo_record(
-    Call* call, const unsigned char* record, int64_t offset, int32_t count, Row* rows, unsigned char* codes,
+    const Call* call, const unsigned char* record, int64_t offset, int32_t count, Row* rows, unsigned char* codes,
     Survey* survey, bint is_first,
 ) noexcept nogil:
     """`count` theo rows of one record; returns how many are bad."""
@@ -311,13 +320,18 @@ cdef inline int64_t theo_record(
     return bad
 
 
-cdef inline int32_t find(const Ids* ids, uint32_t key) noexcept nogil:
-    """Index of a numeric id, or -1. An empty cell ends every run, and so does a table that has none."""
+cdef inline int32_t find(Ids ids, uint32_t key) noexcept nogil:
+    """Index of a numeric id, or -1. Tables come by value: nothing that is written can then be thought to change them."""
     cdef uint32_t at = (key * <uint32_t> 2654435769 >> 7) & ids.mask
+    return max(ids.values[at], -1) if ids.keys[at] == key else find_further(ids, key, at)
+
+
+cdef int32_t find_further(Ids ids, uint32_t key, uint32_t at) noexcept nogil:
+    # an empty cell ends every run, and so does a table that has none
     cdef uint32_t tried
     for tried in range(ids.mask + 1):
         if ids.values[at] < 0 or ids.keys[at] == key:
-            return ids.values[at] if ids.values[at] >= 0 else -1
+            return max(ids.values[at], -1)
         at = (at + 1) & ids.mask
     return -1
 

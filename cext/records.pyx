@@ -52,6 +52,8 @@ cdef enum:
     PAYLOAD = 61
     BEFORE_LENGTH = 12  # bytes that the length does not count
     LEAST_RECORD = 7  # bytes of the smallest record
+    PLAIN_HEAD = 12   # bytes of a record that come before its value at most, if it is plain and has no key, and one more
+    NO_KEY = 1
 
 # Bits of the attributes.
 cdef enum:
@@ -84,6 +86,13 @@ cdef struct Reader:
     const uint8_t* at
     const uint8_t* stop
     bint bad
+
+cdef struct Record:
+    const uint8_t* value
+    int64_t length  # -1: null
+    int64_t stamp   # after the batch's first
+    int64_t delta   # of its offset, not negative
+    const uint8_t* end
 
 cdef struct Columns:
     int64_t* starts
@@ -329,55 +338,95 @@ cdef int64_t batch_records(
     const uint8_t* data, const Batch* batch, int64_t* next_offset, Columns out, int64_t first
 ) noexcept nogil:
     """Records of one batch into the columns from `first` on; their number, or -1 with nothing moved."""
-    cdef Reader r
-    cdef const uint8_t* end
+    cdef Record record
+    cdef const uint8_t* at = data + batch.start
+    cdef const uint8_t* stop = data + batch.stop
     cdef int64_t expected = next_offset[0]
     cdef int64_t k = first
-    cdef int64_t length
-    cdef int64_t delta
-    cdef int64_t stamp
     cdef int32_t i
-    r.at = data + batch.start
-    r.stop = data + batch.stop
-    r.bad = False
     for i in range(batch.count):
-        length = varint(&r)
-        if r.bad or length < 0 or length > r.stop - r.at:
+        if not plain_record(at, stop, &record) and not any_record(at, stop, &record):
             return -1
-        end = r.at + length
-        if r.at == end:
+        if record.delta > batch.last_delta:
             return -1
-        r.at += 1  # attributes, which nobody uses
-        stamp = varint(&r)
-        delta = varint(&r)
-        length = varint(&r)  # of the key
-        if r.bad or delta < 0 or delta > batch.last_delta or length > r.stop - r.at:
-            return -1
-        if length > 0:
-            r.at += length
-        length = varint(&r)  # of the value
-        if r.bad or length > r.stop - r.at:
-            return -1
-        if batch.base + delta >= expected:
-            out.starts[k] = r.at - data
-            out.lengths[k] = length if length >= 0 else -1
-            out.offsets[k] = batch.base + delta
-            out.stamps[k] = batch.max_stamp if batch.log_append else added(batch.first_stamp, stamp)
-            expected = batch.base + delta + 1
+        if batch.base + record.delta >= expected:
+            out.starts[k] = record.value - data
+            out.lengths[k] = record.length
+            out.offsets[k] = batch.base + record.delta
+            out.stamps[k] = batch.max_stamp if batch.log_append else added(batch.first_stamp, record.stamp)
+            expected = batch.base + record.delta + 1
             k += 1
-        if length > 0:
-            r.at += length
-        if r.at < end and r.at[0] == 0:
-            r.at += 1  # no headers
-        else:
-            skip_headers(&r)
-        if r.bad or r.at != end:
-            return -1
-    if r.at != r.stop:
+        at = record.end
+    if at != stop:
         return -1
     if batch.base + batch.last_delta >= next_offset[0]:
         next_offset[0] = batch.base + batch.last_delta + 1
     return k - first
+
+
+cdef inline bint plain_record(const uint8_t* at, const uint8_t* stop, Record* record) noexcept nogil:
+    """Read a record like nearly all: a value, no headers, no number of more than two bytes. False if it is another."""
+    cdef uint64_t length, stamp, delta, key, value
+    if stop - at < PLAIN_HEAD:
+        return False
+    length = short_number(&at)
+    record.end = at + (length >> 1)
+    at += 1  # attributes, which nobody uses
+    stamp = short_number(&at)
+    delta = short_number(&at)
+    key = short_number(&at)
+    if key != NO_KEY:
+        at += key >> 1
+        if key & 1 or stop - at < 2:
+            return False
+    value = short_number(&at)
+    record.value = at
+    record.length = value >> 1
+    record.stamp = unzigzag(stamp)
+    record.delta = delta >> 1
+    if (length | stamp | delta | value) >> 14 or (length | delta | value) & 1:
+        return False
+    return record.end <= stop and at + record.length + 1 == record.end and (record.end - 1)[0] == 0
+
+
+cdef bint any_record(const uint8_t* at, const uint8_t* stop, Record* record) noexcept nogil:
+    """Read any record; False if this is none."""
+    cdef Reader r
+    cdef int64_t length
+    r.at = at
+    r.stop = stop
+    r.bad = False
+    length = varint(&r)
+    if r.bad or length <= 0 or length > r.stop - r.at:
+        return False
+    record.end = r.at + length
+    r.at += 1  # attributes
+    record.stamp = varint(&r)
+    record.delta = varint(&r)
+    length = varint(&r)  # of the key
+    if r.bad or record.delta < 0 or length > r.stop - r.at:
+        return False
+    if length > 0:
+        r.at += length
+    length = varint(&r)
+    if r.bad or length > r.stop - r.at:
+        return False
+    record.value = r.at
+    record.length = length if length >= 0 else -1
+    if length > 0:
+        r.at += length
+    skip_headers(&r)
+    return not r.bad and r.at == record.end
+
+
+cdef inline uint64_t short_number(const uint8_t** at) noexcept nogil:
+    """What one byte or two hold, not unfolded; over 14 bits if there are more."""
+    cdef uint64_t one = at[0][0]
+    if one < 128:
+        at[0] += 1
+        return one
+    at[0] += 2
+    return one & 127 | <uint64_t> (at[0] - 1)[0] << 7
 
 
 cdef inline int64_t added(int64_t one, int64_t other) noexcept nogil:
@@ -395,10 +444,14 @@ cdef inline int64_t varint(Reader* r) noexcept nogil:
         r.at += 1
         value |= (byte & 127) << shift
         if byte < 128:
-            return <int64_t> (value >> 1) ^ -<int64_t> (value & 1)
+            return unzigzag(value)
         shift += 7
     r.bad = True
     return 0
+
+
+cdef inline int64_t unzigzag(uint64_t value) noexcept nogil:
+    return <int64_t> (value >> 1) ^ -<int64_t> (value & 1)
 
 
 cdef void skip_headers(Reader* r) noexcept nogil:

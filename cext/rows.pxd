@@ -52,6 +52,8 @@ cdef inline int64_t fetch(const World* w, const Finder* f, const Row* r) noexcep
     at = <char*>(w.slots + slot)
     MM_PREFETCH(at)
     MM_PREFETCH(at + 64)
+    MM_PREFETCH(<char*>(w.cons + r.contract))
+    MM_PREFETCH(<char*>(w.scales + r.contract))
     if w.win != NULL:
         at = <char*>(w.win + slot * w.p.widths)
         MM_PREFETCH(at)

@@ -42,6 +42,7 @@ cdef enum:
     DIVISORS = 16       # a power of two
 
 cdef struct Divisors:
+    Divisor latest      # most prices have the tick of the price before: nothing waits for the place of theirs
     Divisor of[DIVISORS]
 
 cdef extern from *:
@@ -54,16 +55,23 @@ cdef extern from *:
 
 cdef inline void no_divisors(Divisors* known) noexcept nogil:
     cdef int i
+    new_divisor(&known.latest, 1)
     for i in range(DIVISORS):
         known.of[i].tick = 0
 
 
-cdef inline Divisor* divisor_of(Divisors* known, int64_t tick) noexcept nogil:
+cdef inline const Divisor* divisor_of(Divisors* known, int64_t tick) noexcept nogil:
     """Of a tick over 0."""
+    if unlikely(known.latest.tick != tick):
+        find_divisor(known, tick)
+    return &known.latest
+
+
+cdef inline void find_divisor(Divisors* known, int64_t tick) noexcept nogil:
     cdef Divisor* d = &known.of[(<uint64_t> tick * <uint64_t> 0x9E3779B97F4A7C15) >> 60]
-    if unlikely(d.tick != tick):
+    if d.tick != tick:
         new_divisor(d, tick)
-    return d
+    known.latest = d[0]
 
 
 cdef inline void new_divisor(Divisor* d, int64_t tick) noexcept nogil:
@@ -135,6 +143,11 @@ cdef inline void place(Row* row, int64_t ts, int64_t offset, uint16_t part, uint
     row.account = 0
 
 
+cdef inline uint64_t plain_price(int64_t price) noexcept nogil:
+    """Its uppermost bit is set unless the price is over 0 and no more than may be."""
+    return (<uint64_t> price - 1) | (<uint64_t> max_price() - <uint64_t> price)
+
+
 # --- checks (TAPE-04, NUM-02) ------------------------------------------------------------------
 
 cdef inline unsigned char quote_code(const Row* row, const int64_t* ticks, int limit, Divisors* known) noexcept nogil:
@@ -143,9 +156,8 @@ cdef inline unsigned char quote_code(const Row* row, const int64_t* ticks, int l
     cdef const Divisor* d
     # What nearly every quote is: two sides with sizes and prices over 0, none of them more than may be.
     cdef uint64_t signs = <uint64_t> row.ts | <uint64_t> row.contract | <uint64_t> (limit - 1 - <int64_t> row.contract)
-    signs |= (<uint64_t> row.a - 1) | (<uint64_t> row.b - 1)
     signs |= (<uint64_t> row.a_size - 1) | (<uint64_t> row.b_size - 1)
-    signs |= (<uint64_t> max_price() - <uint64_t> row.a) | (<uint64_t> max_price() - <uint64_t> row.b)
+    signs |= plain_price(row.a) | plain_price(row.b)
     if <int64_t> signs >= 0 and ticks[row.contract] > 0:
         d = divisor_of(known, ticks[row.contract])
         if divides(d, row.a) and divides(d, row.b):
