@@ -12,7 +12,7 @@ KERNELS    := mm_monitor.kernels._engine mm_monitor.kernels._merge mm_monitor.ke
 # What runs on the debug builds too: whatever can drive a kernel out of bounds.
 DEBUG_TESTS := $(wildcard tests/kernels tests/laws $(addprefix tests/unit/,codecs core service sources theo))
 # Half of what keeps a processor busy.
-LAWS := tests/kernels tests/laws tests/repo
+LAWS := tests/kernels tests/laws tests/repo tests/acceptance/test_cli_newcomers.py
 # What looks at the clock: nothing in a hurry runs beside it.
 SERVICE_TESTS := tests/integration
 # The same, with services of their own: each half mostly waits. One file of the first is here, so that both take as long.

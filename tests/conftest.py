@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 # No deadline: a shared machine is slow when it likes. A law leaves max_examples to the profile.
-for _name, _examples in (("quick", 25), ("slice", 250), ("default", 500), ("long", 5000)):
+for _name, _examples in (("quick", 25), ("slice", 150), ("default", 500), ("long", 5000)):
     settings.register_profile(
         _name,
         max_examples=_examples,
