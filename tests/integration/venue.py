@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -221,13 +221,17 @@ class Quoting:
         self.said: list[tuple[int, str]] = []  # and of what was written for each contract
         self._changed: dict[tuple[str, str], dict[str, Any]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
 
     async def __aenter__(self) -> Quoting:
         self._task = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
+        # Its last round is written whole, so that who counts rounds counts quotes; a dead broker is not waited for.
         assert self._task is not None
+        self._over.set()
+        await asyncio.wait([self._task], timeout=5)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -237,11 +241,12 @@ class Quoting:
         return await self.venue.quote(maker, contract, **prices)
 
     async def _run(self) -> None:
-        while True:
+        while not self._over.is_set():
             self.sent.append(time.time_ns())
             for contract in CONTRACTS.keys() - self.muted:
                 await self._write(contract)
-            await asyncio.sleep(self.every)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), self.every)
 
     async def _write(self, contract: str) -> None:
         # An instant of its own: what was changed while the round went on must not seem older than it is.
