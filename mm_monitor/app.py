@@ -64,6 +64,7 @@ PICTURE_SHARE = (
     20  # a picture that is wanted early waits so many times as long as the last one took
 )
 RECONCILES = "alertmanager"  # the sink that reads the picture when something has changed
+TURNS = 3  # of the loop between two pieces of a picture: what comes in takes two, and would else wait for two pieces
 STOP_SECONDS = 5.0  # for the loop to finish what it is at
 
 
@@ -377,7 +378,8 @@ class App:
         cost, started = 0.0, time.monotonic()
         for _ in publishing:
             cost += time.monotonic() - started
-            await asyncio.sleep(0)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
             started = time.monotonic()
         self._picture_cost = cost
         self._garbage.tidy(idle=not any(e.in_period for e in self.engine.evaluators))

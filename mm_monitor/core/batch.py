@@ -42,6 +42,8 @@ THEO_DELTA = 4  # of a theo: it says the delta too, 10^-8
 RESTLESS = 8  # of a quote: these prices will not stand long enough (VAL-09, retroactive)
 LATE = 16  # they will, but not before the period ends
 
+_QUOTE, _THEO = np.uint8(Kind.QUOTE), np.uint8(Kind.THEO)
+
 Rows = NDArray[np.void]
 
 COMPUTED_PART = 65_534  # the part number of theos that we compute: last among those of an instant
@@ -50,7 +52,7 @@ COMPUTED_PART = 65_534  # the part number of theos that we compute: last among t
 def is_control(rows: Rows) -> NDArray[np.bool_]:
     """Which rows stand for an object in `controls`: all but those of quotes and theos."""
     kinds = rows["kind"]
-    mask: NDArray[np.bool_] = (kinds != Kind.QUOTE) & (kinds != Kind.THEO)
+    mask: NDArray[np.bool_] = (kinds != _QUOTE) & (kinds != _THEO)
     return mask
 
 

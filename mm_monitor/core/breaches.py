@@ -5,7 +5,7 @@ Transitions are collected as events until they are drained.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mm_monitor.core.model import Breach, BreachEvent, breach_id
@@ -84,7 +84,7 @@ class BreachBook:
 
     def sorted(self) -> list[Breach]:
         """All breaches, by start, kind, maker, contract."""
-        return sorted(self.found.values(), key=lambda b: (b.start, b.kind, b.maker, b.contract))
+        return in_order(self.found.values())
 
     def drain(self) -> list[BreachEvent]:
         """The events since the last call."""
@@ -95,3 +95,8 @@ class BreachBook:
         """Forget the day before; the ledger has it."""
         self.found.clear()
         self.open_by_subject.clear()
+
+
+def in_order(breaches: Iterable[Breach]) -> list[Breach]:
+    """By start, kind, maker, contract."""
+    return sorted(breaches, key=lambda b: (b.start, b.kind, b.maker, b.contract))

@@ -23,7 +23,7 @@ def picture(
     """The picture as of `t`; `copy` is taken anew at once, and nobody may touch it before the picture is made."""
     e.settle(copy, t, estimate=estimate)
     said = Said(
-        breaches=e.breaches.sorted(),
+        breaches=list(e.breaches.found.values()),
         provisional=frozenset(e.provisional),
         conduct=e.conduct.view(t, e.views.makers),
         rfq=e.response.rfq_rows(),

@@ -33,6 +33,7 @@ class Response:
         rule, book = evaluator.rulebook.rfq, evaluator.rulebook
         self.requests = None if rule is None else Requests(rule, self._remind)
         self.profile = Profile()
+        self._shown: tuple[int, list[ProfileRow]] | None = None  # of which changes of the profile
         self.budget = Budget(book.at_risk, book.at_risk_every, book.required)
 
     # -- the period -----------------------------------------------------------------------------
@@ -283,9 +284,12 @@ class Response:
 
     def profile_rows(self) -> list[ProfileRow]:
         """Presence in the first moments after starts so far, by maker."""
-        names = self.evaluator.reference.makers
-        rows = [ProfileRow(names[m], *row) for m, row in self.profile.rows()]
-        return sorted(rows, key=lambda row: (row.maker, row.kind, row.first))
+        if self._shown is None or self._shown[0] != self.profile.changes:
+            names = self.evaluator.reference.makers
+            rows = [ProfileRow(names[m], *row) for m, row in self.profile.rows()]
+            rows.sort(key=lambda row: (row.maker, row.kind, row.first))
+            self._shown = self.profile.changes, rows
+        return self._shown[1]
 
     def state(self) -> dict[str, Any]:
         """All of it as plain values."""

@@ -34,6 +34,8 @@ class Schedule:
         self._zone = ZoneInfo(calendar.timezone)
         self._phases: dict[date, tuple[PhaseChange, ...]] = {}
         self._rolls: dict[date, int] = {}
+        self._following: dict[str, str] = {}
+        self._latest = (0, 0, "")  # begin and end of the date that was asked for last
 
     def is_trading_date(self, day: str) -> bool:
         """Is there trading: a listed weekday that is no holiday, or a special day?"""
@@ -45,12 +47,14 @@ class Schedule:
         Without night sessions it is the local calendar date, trading or not. Where a date begins
         on the eve, all that follows the last phase of the trading date before belongs to it.
         """
-        day = datetime.fromtimestamp(t // NS, tz=self._zone).date()
-        while t >= self._roll_over(day + _DAY):
-            day += _DAY
-        while t < self._roll_over(day):
-            day -= _DAY
-        return day.isoformat()
+        if not self._latest[0] <= t < self._latest[1]:
+            day = datetime.fromtimestamp(t // NS, tz=self._zone).date()
+            while t >= self._roll_over(day + _DAY):
+                day += _DAY
+            while t < self._roll_over(day):
+                day -= _DAY
+            self._latest = self._roll_over(day), self._roll_over(day + _DAY), day.isoformat()
+        return self._latest[2]
 
     def roll_over(self, day: str) -> int:
         """Instant at which a date begins.
@@ -73,7 +77,9 @@ class Schedule:
 
     def next_trading_date(self, day: str) -> str:
         """The first trading date after `day`. Raises ValueError if none comes within ten years."""
-        return self._neighbour(date.fromisoformat(day), _DAY).isoformat()
+        if day not in self._following:
+            self._following[day] = self._neighbour(date.fromisoformat(day), _DAY).isoformat()
+        return self._following[day]
 
     def previous_trading_date(self, day: str) -> str:
         """The last trading date before `day`. Raises ValueError if there is none in ten years."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mm_monitor.core.accrual import Accruals
 from mm_monitor.core.model import State
+from mm_monitor.core.pieces import Pieces, whole
 from mm_monitor.core.view import Ints
 from mm_monitor.kernels import layout
 
@@ -34,14 +35,21 @@ class Totals:
 
 def read_totals(settled: Accruals, remaining: Ints) -> Totals:
     """Totals of settled arrays; `remaining` has one element per contract."""
+    return whole(totals_in_pieces(settled, remaining))
+
+
+def totals_in_pieces(settled: Accruals, remaining: Ints) -> Pieces[Totals]:
+    """`read_totals`, for arrays that nobody touches meanwhile."""
     slots, past, con = settled.slots, settled.past, settled.book.slot_con
     by_reason = np.zeros((len(slots), 9), dtype=np.int64)
     by_reason[:, :8] = past["lapsed"]
     by_reason[:, 8] = settled.flicker
+    yield
     gone = slots["state"] == layout.NONE
     for_all = (settled.cons["e_val"] - settled.cons["n_val"])[con]
     exempt = past["exempt"] + np.where(gone, 0, for_all)
     lapsed = by_reason.sum(axis=1)
+    yield
     state = slots["state"].copy()
     state[state == layout.DEEMED] = State.QUOTED
     state[gone] = State.EXEMPT

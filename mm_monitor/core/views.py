@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mm_monitor.core.accrual import Accruals
 from mm_monitor.core.book import Book
+from mm_monitor.core.breaches import in_order
 from mm_monitor.core.conduct import ConductView
 from mm_monitor.core.model import Breach, Verdict
 from mm_monitor.core.params import fraction
@@ -28,7 +29,7 @@ from mm_monitor.core.rules.presence import (
 from mm_monitor.core.rules.unreachable import Held
 from mm_monitor.core.rules.windows import stretch_columns, window_columns
 from mm_monitor.core.stretches import Stretches
-from mm_monitor.core.totals import Totals, read_totals
+from mm_monitor.core.totals import Totals, totals_in_pieces
 from mm_monitor.core.view import (
     Ints,
     ObligationColumns,
@@ -69,7 +70,7 @@ class LimitUse(Sequence[int]):
 class Said:
     """What a picture shows beside its slots, as of its instant: nothing here changes afterwards."""
 
-    breaches: Sequence[Breach]
+    breaches: Sequence[Breach]  # in any order
     provisional: frozenset[tuple[int, int]]  # maker, contract
     conduct: ConductView
     rfq: Sequence[RfqRow]
@@ -122,7 +123,7 @@ class ViewBuilder:
 
         `settled`, which nobody may touch meanwhile, is at `t`; `remaining` is by contract.
         """
-        totals = read_totals(settled, remaining)
+        totals = yield from totals_in_pieces(settled, remaining)
         yield
         holes = settled.cons["hole"].tolist()
         classes = yield from self._class_rows(totals, exact=exact)
@@ -154,7 +155,7 @@ class ViewBuilder:
             latency=settled.latency[self.cells],
             rfq=said.rfq,
             profile=said.profile,
-            breaches=said.breaches,
+            breaches=in_order(said.breaches),
             conduct=said.conduct,
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mm_monitor.core.batch import Batch, Rows, empty_rows
+from mm_monitor.core.batch import Batch, Rows, empty_rows, is_control
 from mm_monitor.core.model import (
     Control,
     ExemptionRecord,
@@ -25,6 +25,7 @@ from mm_monitor.core.model import (
 from mm_monitor.core.reference import ALL
 
 Key = tuple[str, ...]
+_THEO = np.uint8(Kind.THEO)
 
 
 class Standing:
@@ -36,14 +37,14 @@ class Standing:
 
     def take(self, rows: Rows, batch: Batch) -> None:
         """Rows of the tape went by; `batch` has their controls."""
-        theos = rows[rows["kind"] == Kind.THEO]
+        theos = rows[rows["kind"] == _THEO]
         if len(theos):
             most = int(theos["contract"].max()) + 1
             if most > len(self._theos):
                 self._theos = np.concatenate([self._theos, empty_rows(most - len(self._theos))])
             self._theos[theos["contract"]] = theos  # of several of a contract the last one stays
         if batch.controls:
-            for row in rows[(rows["kind"] != Kind.THEO) & (rows["kind"] != Kind.QUOTE)]:
+            for row in rows[is_control(rows)]:
                 self._control(row, batch.controls[int(row["a"])])
 
     def _control(self, row: np.void, record: Control) -> None:

@@ -45,6 +45,7 @@ class Merge:
         self._pending: dict[int, list[Run]] = {}
         self._controls: dict[int, Control] = {}
         self._next_control = 0
+        self._times: dict[int, int] = {}  # of the rows that stand for the controls
 
     @property
     def buffered(self) -> int:
@@ -69,6 +70,7 @@ class Merge:
         self.duplicates, self.late = state["duplicates"], state["late"]
         for part, *run in state["runs"]:
             self._keep(part, Run(*run))
+            self._note_times(run[0])
         self._controls = dict(state["controls"])
         self._next_control = state["next_control"]
 
@@ -98,8 +100,7 @@ class Merge:
             self._keep(part, Run(rest, False, int(rest["ts"][0]), int(rest["ts"][-1])))
         refused = rows[late]
         self.late += len(refused)
-        keys = refused["a"][is_control(refused)].tolist()
-        return refused, [self._controls.pop(key) for key in keys]
+        return refused, list(self._take_controls(refused).values())
 
     def _shelve(self, rows: Rows, controls: Iterable[Control]) -> Rows:
         kept = list(controls)
@@ -109,7 +110,19 @@ class Merge:
         rows["a"][is_control(rows)] += self._next_control
         self._controls.update(enumerate(kept, self._next_control))
         self._next_control += len(kept)
+        self._note_times(rows)
         return rows
+
+    def _note_times(self, rows: Rows) -> None:
+        found = rows[is_control(rows)]
+        self._times.update(zip(found["a"].tolist(), found["ts"].tolist(), strict=True))
+
+    def _take_controls(self, rows: Rows) -> dict[int, Control]:
+        """Those that rows which leave stand for; they wait no longer."""
+        keys = rows["a"][is_control(rows)].tolist()
+        for key in keys:
+            del self._times[key]
+        return {key: self._controls.pop(key) for key in keys}
 
     def mark(self, live: Iterable[int], idle: int | None = None) -> int:
         """The watermark that these live parts allow; `idle` is what the source vouches for when none is live."""
@@ -139,10 +152,10 @@ class Merge:
         return Run(out[:written], True, BEFORE_ALL, AFTER_ALL)
 
     def _batch(self, rows: Rows) -> Batch:
-        if not self._controls:
+        # Most of the time all that wait are tomorrow's: then the rows need not be looked through.
+        if not self._times or min(self._times.values()) >= self.watermark < AFTER_ALL:
             return Batch(rows)
-        keys = rows["a"][is_control(rows)].tolist()
-        return Batch(rows, {key: self._controls.pop(key) for key in keys})
+        return Batch(rows, self._take_controls(rows))
 
     def _cut(self, part: int) -> list[Run]:
         """What a part has before the watermark; the rest stays."""

@@ -42,12 +42,14 @@ class Profile:
         self._starts: dict[int, Start] = {}
         self._next = 0
         self._found: dict[tuple[str, int, int], list[int]] = {}
+        self.changes = 0  # of what `rows` says
 
     def clear(self) -> None:
         """Another period."""
         self._change = None
         self._starts.clear()
         self._found.clear()
+        self.changes += 1
 
     def before(self, t: int, phases: Mapping[str, str], stressed: list[int]) -> bool:
         """Note what is on before the changes of instant `t`; False if it was noted."""
@@ -79,6 +81,7 @@ class Profile:
         """Sums at a probe; None if the period was over before it: then the start is forgotten."""
         number, k = divmod(code, _CODES)
         start = self._starts[number]
+        self.changes += 1
         for maker, now in (sums or {}).items():
             base = start.base.get(maker, (0, 0, 0))
             row = self._found.setdefault((start.kind, k, maker), [0, 0, 0, 0])
@@ -106,6 +109,7 @@ class Profile:
     def restore(self, state: tuple[Any, ...]) -> None:
         """Inverse of `state`."""
         change, starts, self._next, found = state
+        self.changes += 1
         self._change = None if change is None else Change(change[0], change[1], change[2])
         for i, kind, contracts, base in starts:
             self._starts[i] = Start(kind, contracts, {m: (q, r, u) for m, q, r, u in base})

@@ -98,3 +98,19 @@ def test_more_deliveries_wait_than_merge_at_once() -> None:
     rows = merge.release(AFTER_ALL).rows
     assert times(rows) == sorted(times(rows))
     assert len(rows) == 2 * (MOST_RUNS + 500)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_control_that_waits_leaves_with_the_rows_of_its_time(restarted: bool) -> None:
+    merge = Merge()
+    later = [PhaseRecord(30, "*", "halt"), PhaseRecord(50, "*", "continuous")]
+    kinds = [Kind.PHASE] * 2
+    merge.push(Delivery(2, Decoded(control_rows(later, kinds, 2, [0, 1]), later), 2))
+    merge.push(quotes(1, 10, 20, 29, 30, 31, 60))
+    assert merge.release(30).controls == {}
+    if restarted:
+        state, merge = merge.state(), Merge()
+        merge.restore(state)
+    assert list(merge.release(31).controls.values()) == later[:1]
+    assert merge.release(50).controls == {}
+    assert list(merge.release(AFTER_ALL).controls.values()) == later[1:]
