@@ -24,7 +24,11 @@ from mm_monitor.sources.merge import BEFORE_ALL, Merge
 from mm_monitor.sources.protocol import Delivery, Source
 from mm_monitor.theo.pricer import Pricer
 
-SLICE = 50_000  # rows that the engine takes at once, so that a long batch shows progress and lets others run
+# Rows that the engine takes at once, so that a long batch shows progress and lets others run. First quotes take thirty
+# times as long as later ones, so the slice follows what the one before took; no verdict depends on where it is cut.
+LEAST_SLICE, MOST_SLICE = 2_000, 50_000
+LONG = 3_000_000  # ns that a slice may take
+TURNS = 3  # of the event loop between two slices: who waits for a timer is woken in the second, and runs in the third
 
 _KIND_NAMES = {kind.value: kind.name.lower() for kind in Kind}
 _NOBODY = np.empty(0, np.uint8)
@@ -69,6 +73,7 @@ class Pump:
     pricer: Pricer | None = None  # computes the theos that the tape lacks, where it is to
     stopping: bool = False
     _paused: set[int] = field(default_factory=set)
+    _slice: int = field(default_factory=lambda: LEAST_SLICE)
 
     async def run(self) -> None:
         """Until the source is finished or `stopping` is set."""
@@ -115,10 +120,13 @@ class Pump:
         """Advance to what the watermark allows; gives way to other tasks between slices."""
         watermark = self.merge.mark(self.source.live_parts, self.source.idle_watermark)
         batch = self.merge.release(watermark)
-        for start in range(0, len(batch.rows), SLICE):
-            piece = Batch(batch.rows[start : start + SLICE], batch.controls)
-            if start:
-                await asyncio.sleep(0)
+        at = 0
+        while at < len(batch.rows):
+            if at:
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
+            piece = Batch(batch.rows[at : at + self._slice], batch.controls)
+            at += len(piece.rows)
             self._apply(self.pricer.price(piece) if self.pricer is not None else piece)
         if self.pricer is not None and self.merge.watermark > BEFORE_ALL:
             self._apply(self.pricer.until(self.merge.watermark))
@@ -136,7 +144,9 @@ class Pump:
         self.judging(batch)
         started = time.perf_counter_ns()
         dead = self.engine.apply(batch) if self.apply is None else self.apply(batch)
-        self.stats.apply.observe(time.perf_counter_ns() - started)
+        took = time.perf_counter_ns() - started
+        self.stats.apply.observe(took)
+        self._slice = _fitting(self._slice, len(batch.rows), took)
         self.stats.apply_rows += len(batch.rows)
         self.stats.no_obligation = self.engine.records.no_obligation
         counts = np.zeros(1 + max(_KIND_NAMES), np.int64)
@@ -167,3 +177,12 @@ class Pump:
         if self._paused - ahead:
             self.source.resume(sorted(self._paused - ahead))
         self._paused = ahead
+
+
+def _fitting(size: int, rows: int, took: int) -> int:
+    """How many rows to take at once, after `rows` of them took so many ns."""
+    if took > LONG:
+        size = rows * LONG // took
+    elif rows >= size and took < LONG // 3:
+        size *= 2
+    return min(max(size, LEAST_SLICE), MOST_SLICE)

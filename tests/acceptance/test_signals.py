@@ -235,7 +235,8 @@ def test_any_cut_of_the_tape_gives_the_same_signals(
     write_games(perform(chosen(names), Stage(2, minutes=2)), tmp_path)
     book = tmp_path / "rulebook.toml"
     whole = replayed(tmp_path, book, watch=True).details
-    monkeypatch.setattr(pump, "SLICE", rows)
+    monkeypatch.setattr(pump, "LEAST_SLICE", rows)
+    monkeypatch.setattr(pump, "MOST_SLICE", rows)
     assert replayed(tmp_path, book, watch=True).details == whole
 
 
