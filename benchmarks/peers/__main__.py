@@ -33,11 +33,18 @@ CONTESTANTS = {
     "duckdb_sql": "duckdb",
     "python_loop": "",
     "csp_events": "csp",
+    "csp_graph": "csp",
     "confluent_loop": "confluent-kafka",
     "bytewax_flow": "bytewax",
 }
+WHO = {  # where the package's name does not say it
+    "python_loop": "plain Python",
+    "csp_events": "csp, one node",
+    "csp_graph": "csp, a graph",
+}
 GOALS = {
     "csp_events": 25,
+    "csp_graph": 25,
     "polars_batch": 2,
     "bytewax_flow": 100,
 }  # ours must be so many times faster
@@ -151,7 +158,7 @@ def _rows(shape: str, ticks: int, players: Sequence[Player]) -> list[Row]:
         ratios = [a / b for a, b in zip(player.seconds, ours.seconds, strict=True)]
         rows.append({
             "shape": shape,
-            "who": CONTESTANTS[player.name] or "plain Python",
+            "who": WHO.get(player.name, CONTESTANTS[player.name]),
             "ours is x faster": round(middle / base, 2),
             "least": round(min(ratios), 2),
             "most": round(max(ratios), 2),
