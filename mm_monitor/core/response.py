@@ -230,15 +230,16 @@ class Response:
     ) -> dict[int, tuple[int, int, int]]:
         """Quoted, required and unknown time by maker, over those contracts or all."""
         book = self.evaluator.book
-        chosen = np.ones(len(book.slot_con), dtype=np.bool_)
-        if contracts is not None:
-            chosen = np.isin(book.slot_con, contracts)
+        wanted = np.zeros(len(self.evaluator.accruals.cons), dtype=np.bool_)
+        wanted[slice(None) if contracts is None else contracts] = True
+        chosen = wanted[book.slot_con]
         makers = book.slot_maker[chosen]
         out = np.zeros((book.makers, 3), dtype=np.int64)
         for k, column in enumerate((totals.quoted, totals.required, totals.unknown)):
             np.add.at(out[:, k], makers, column[chosen])
         rows = out.tolist()
-        return {m: (rows[m][0], rows[m][1], rows[m][2]) for m in np.unique(makers).tolist()}
+        held = np.flatnonzero(np.bincount(makers)).tolist()
+        return {m: (rows[m][0], rows[m][1], rows[m][2]) for m in held}
 
     def meet_risk(self, now: int, _: None) -> None:
         """PRES-04: a look at how fast the budget burns, as of the instant that is just over."""
